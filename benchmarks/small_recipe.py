@@ -1,0 +1,110 @@
+"""How much `dino-small` learns in a given time: a linear probe and k-NN on photographs that it has not seen.
+
+    uv run python benchmarks/small_recipe.py TINY64 --out runs/small-recipe
+
+TINY64 holds class folders. The last 50 images of each class (file names sorted) are kept back. DINO sees the others,
+without labels. Then, on frozen features: 100 of the others a class are the bank, the kept-back 50 the queries.
+Random weights and raw pixels are judged in the same way beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+import sightline as sl
+from sightline import metrics
+from sightline.config import DataConfig, RunConfig
+from sightline.data import open_source
+from sightline.engine import make_fabric
+from sightline.models import build_backbone, load_backbone
+from sightline.models.features import extract_features
+from sightline.views import Resize
+from sightline.views.device import normalise
+
+KEPT_BACK, BANK = 50, 100
+
+
+def write_lists(source: Path, out: Path) -> dict[str, Path]:
+    """Write list files: pretrain (all but the last 50 a class), and CSVs of bank and queries."""
+    out.mkdir(parents=True, exist_ok=True)
+    parts: dict[str, list[tuple[str, str]]] = {"pretrain": [], "bank": [], "queries": []}
+    for folder in sorted(path for path in source.iterdir() if path.is_dir()):
+        files = sorted(folder.iterdir())
+        seen, kept = files[:-KEPT_BACK], files[-KEPT_BACK:]
+        for part, chosen in (("pretrain", seen), ("bank", seen[:BANK]), ("queries", kept)):
+            parts[part] += [(str(path.absolute()), folder.name) for path in chosen]
+    paths = {"pretrain": out / "pretrain.txt"}
+    paths["pretrain"].write_text("\n".join(name for name, _ in parts["pretrain"]) + "\n", encoding="utf-8")
+    for part in ("bank", "queries"):
+        paths[part] = out / f"{part}.csv"
+        rows = [f"{i},{name},{label}" for i, (name, label) in enumerate(parts[part])]
+        paths[part].write_text("\n".join(["id,filename,label", *rows]) + "\n", encoding="utf-8")
+    return paths
+
+
+def judge(backbone, bank, queries, size: int) -> dict[str, float]:
+    fabric = make_fabric(RunConfig())
+    views = Resize(size)
+    config = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225), "device": fabric.device}
+
+    def features(images):
+        make = lambda ids: normalise(views(images.gather(ids)), **config)  # noqa: E731
+        return extract_features(backbone, make, np.arange(len(images)), fabric)
+
+    return scores(features(bank), bank.image_set.labels, features(queries), queries.image_set.labels)
+
+
+def scores(bank: np.ndarray, bank_labels: np.ndarray, queries: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    return {
+        "linear_probe": metrics.linear_probe(bank, bank_labels, queries, labels),
+        "knn": metrics.knn_accuracy(bank, bank_labels, queries, labels, k=20),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--set", nargs="*", default=[], help="keys that differ from the recipe, key=value")
+    arguments = parser.parse_args()
+    paths = write_lists(arguments.source, arguments.out / "lists")
+    from sightline.config import from_assignments
+
+    run = sl.pretrain(paths["pretrain"], arguments.out / "run", resume=True, **from_assignments(arguments.set))
+    bank, queries = (
+        open_source(DataConfig(source=str(paths[part]), layout="csv", image_size=64)) for part in ("bank", "queries")
+    )
+    loaded = load_backbone(run.path)
+    size = loaded.description["preprocessing"]["input_size"]
+    pixels = [np.stack(images.gather(np.arange(len(images)))).reshape(len(images), -1) for images in (bank, queries)]
+    info = run.folder.info()
+    result = {
+        "pretrained": judge(loaded.backbone, bank, queries, size),
+        "random weights": judge(build_backbone(loaded.backbone.name, loaded.backbone.stem), bank, queries, size),
+        "raw pixels": {
+            "knn": metrics.knn_accuracy(
+                pixels[0].astype(np.float32),
+                bank.image_set.labels,
+                pixels[1].astype(np.float32),
+                queries.image_set.labels,
+                k=20,
+            )
+        },
+        "images_seen": run.result["images_seen"],
+        "epochs": run.result["epochs"],
+        "fit_seconds": info["timings"]["fit_seconds"],
+        "images_per_second": run.result["images_seen"] / info["timings"]["fit_seconds"],
+        "queries": len(queries),
+        "versions": info["versions"],
+        "hardware": info["hardware"],
+    }
+    (arguments.out / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,253 @@
+"""The Python calls: the same work as the command line, with the same configuration keys as keyword arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sightline import recipes
+from sightline.config import DataConfig, EmbedConfig, StudyConfig
+from sightline.runs import RunFolder
+
+Source = str | Path
+Data = Source | Mapping[str, Any] | DataConfig
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        path: its folder.
+    """
+
+    path: Path
+
+    @property
+    def folder(self) -> RunFolder:
+        """The run folder, for metrics, predictions and weights."""
+        return RunFolder.open(self.path)
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The content of result.json."""
+        return self.folder.result()
+
+    @property
+    def accuracy(self) -> float:
+        """Test accuracy in 0–1 of a classify run; KeyError for other runs."""
+        return self.result["accuracy"]["value"]
+
+    @property
+    def mean_iou(self) -> float:
+        """Test mean IoU in 0–1 of a segment run; KeyError for other runs."""
+        return self.result["mean_iou"]["value"]
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One arm of a study.
+
+    Attributes:
+        status: done, failed or not run.
+        reason: why it is not done.
+        entry: its whole entry in result.json.
+    """
+
+    status: str
+    reason: str
+    entry: dict[str, Any]
+
+    @property
+    def accuracy(self) -> float:
+        """Mean test accuracy over seeds, 0–1; KeyError when the arm is not done."""
+        return self.entry["mean"]
+
+
+@dataclass(frozen=True)
+class StudyRun:
+    """A study that has run: `study.result["C"].accuracy`.
+
+    Attributes:
+        path: its folder.
+        result: its arms by name.
+        report: the report's files.
+    """
+
+    path: Path
+    result: dict[str, ArmResult]
+    report: tuple[Path, ...]
+
+
+def pretrain(data: Data, out: Source, *, recipe: str = "dino-small", resume: bool = False, **keys: Any) -> Run:
+    """Pretrain with DINO; `keys` are those of `sightline.config.PretrainConfig`, for example epochs=100.
+
+    Args:
+        data: a folder, list file, known name, or a mapping with the keys of DataConfig.
+        out: the run folder to write.
+        recipe: a named set of values or a YAML file.
+        resume: go on with the run in `out`.
+        **keys: what differs from the recipe.
+
+    Raises:
+        UserError: wrong configuration or data; the message says what and the way out.
+    """
+    from sightline.tasks.dino import pretrain as work
+
+    config = recipes.pretrain_config(recipe, _data(data), _plain(keys))
+    return Run(work(config, Path(out), resume=resume).path)
+
+
+def classify(data: Data, out: Source, *, init: Source | Run = "none", resume: bool = False, **keys: Any) -> Run:
+    """Train a classifier in one setting; `keys` are those of ClassifyConfig, for example freeze=True.
+
+    Args:
+        data: class folders, style/class folders, a CSV, a known name, or a mapping with the keys of DataConfig.
+        out: the run folder to write.
+        init: none, reference, a run, a checkpoint file, or a published name.
+        resume: go on with the run in `out`.
+        **keys: what differs from the defaults.
+
+    Raises:
+        UserError: wrong configuration, data or weights.
+        NotAvailable: reference weights that cannot be had now.
+    """
+    from sightline.tasks.classify import classify as work
+
+    start = str(init.path.absolute()) if isinstance(init, Run) else str(init)
+    config = recipes.classify_config(_data(data), {"init": start}, _plain(keys))
+    return Run(work(config, Path(out), resume=resume).path)
+
+
+def segment(data: Data, out: Source, *, init: Source | Run = "none", resume: bool = False, **keys: Any) -> Run:
+    """Train a segmentation network; `keys` are those of SegmentConfig, for example drop_skip="deepest".
+
+    Args:
+        data: images with masks, a known name, or a mapping with the keys of SegmentDataConfig.
+        out: the run folder to write.
+        init: weights of the encoder: none, reference, a run, a checkpoint file, or a published name.
+        resume: go on with the run in `out`.
+        **keys: what differs from the defaults.
+
+    Raises:
+        UserError: wrong configuration, data or weights.
+        NotAvailable: reference weights that cannot be had now.
+    """
+    from sightline.tasks.segment import segment as work
+
+    start = str(init.path.absolute()) if isinstance(init, Run) else str(init)
+    config = recipes.segment_config(_data(data), {"init": start}, _plain(keys))
+    return Run(work(config, Path(out), resume=resume).path)
+
+
+def embed(run: Source | Run, data: Data, out: Source, **keys: Any) -> dict[str, float]:
+    """Write penultimate features of `run` on `data`; `keys` are those of EmbedConfig. Returns the quality values."""
+    from sightline.tasks.embed import embed as work
+
+    path = run.path if isinstance(run, Run) else run
+    return work(EmbedConfig.build(_data(data), {"run": str(path)}, _plain(keys), where="embed"), Path(out))
+
+
+def study(source: Source | StudyConfig, out: Source, *, only: tuple[str, ...] = (), jobs: int = 1) -> StudyRun:
+    """Run a study file, or "demo", and write its report.
+
+    Args:
+        source: a YAML file, "demo", or a configuration.
+        out: the study's folder; what is done there is not run again.
+        only: arms to run; () runs all.
+        jobs: runs at a time.
+
+    Raises:
+        UserError: a mistake in the file, or `out` holds another study.
+    """
+    from sightline.report import write
+    from sightline.study import run_study
+
+    finished = run_study(source if isinstance(source, StudyConfig) else str(source), Path(out), only=only, jobs=jobs)
+    arms = {entry["arm"]: ArmResult(entry["status"], entry["reason"], entry) for entry in finished.result["arms"]}
+    return StudyRun(finished.path, arms, tuple(write(finished.path)))
+
+
+class Masks(np.ndarray):
+    """Masks of one image, bool (M, H, W), best first; an array that also knows how it was made.
+
+    Attributes:
+        scores: float32 (M,), the engine's own estimates of quality, 0–1.
+        record: image, prompts, engine, model, device, seconds.
+    """
+
+    scores: np.ndarray
+    record: dict[str, Any]
+
+    def __array_finalize__(self, source: Any) -> None:
+        # A slice or a copy has other masks than the scores tell of, so it carries none.
+        self.scores, self.record = np.empty(0, np.float32), {}
+
+
+def prompt(
+    image: Source | np.ndarray,
+    *,
+    points: Sequence[tuple[float, float, int]] = (),
+    box: tuple[float, float, float, float] | None = None,
+    text: str = "",
+    everything: bool = False,
+    engine: str = "grabcut",
+    model: str | None = None,
+    device: str = "auto",
+    multimask: bool = True,
+    out: Source | None = None,
+) -> Masks:
+    """Find masks in one image: `sl.prompt("photo.jpg", points=[(120, 80, 1)], engine="sam2")`.
+
+    Args:
+        image: a file, or uint8 (H, W, 3), RGB.
+        points: (x, y, 1 for inside or 0 for outside), pixels of the image, pixel centres at integers.
+        box: (x0, y0, x1, y1) likewise.
+        text: words, for sam3 and grounded-sam.
+        everything: all masks that the engine finds by itself, instead of prompts.
+        engine: grabcut, sam, sam-hq, sam2, edgetam, sam3 or grounded-sam.
+        model: a hub id or a folder with the weights.
+        device: auto, cpu, cuda or mps.
+        multimask: several hypotheses where the prompt is ambiguous.
+        out: a folder to write the masks to, for an image file.
+
+    Raises:
+        UserError: a malformed prompt, or one outside the image.
+        NotAvailable: weights that cannot be had now.
+    """
+    from sightline.models.promptable import Prompts
+    from sightline.tasks.prompt import Wanted, prompt_array, prompt_files
+
+    wanted = Wanted(Prompts(tuple((float(x), float(y), label) for x, y, label in points), box, text), everything)
+    if isinstance(image, np.ndarray):
+        found = prompt_array(image, wanted, engine=engine, model_id=model, device=device, multimask=multimask)
+    else:
+        folder = None if out is None else Path(out)
+        keys = {"engine": engine, "model_id": model, "device": device, "multimask": multimask}
+        found = next(iter(prompt_files([Path(image)], wanted, out=folder, **keys)))
+    masks = np.stack(list(found.masks)) if len(found.masks) else np.zeros((0, *found.size), bool)
+    result = masks.view(Masks)
+    result.scores, result.record = np.array(found.scores, np.float32), found.record
+    return result
+
+
+def _data(data: Data) -> dict[str, Any]:
+    if isinstance(data, DataConfig):
+        return {"data": data.model_dump(mode="json", exclude_unset=True)}
+    return {"data": dict(data) if isinstance(data, Mapping) else {"source": str(data)}}
+
+
+def _plain(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn NumPy numbers and paths into what a configuration file could hold."""
+    convert = {np.integer: int, np.floating: float, Path: str}
+    return {
+        key: next((to(value) for cls, to in convert.items() if isinstance(value, cls)), value)
+        for key, value in keys.items()
+    }

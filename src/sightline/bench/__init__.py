@@ -1,0 +1,1 @@
+"""Timings, never run as tests."""

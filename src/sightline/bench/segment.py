@@ -1,0 +1,60 @@
+"""How many crops a second a whole segmentation step does, data included, and where its time goes."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sightline import recipes
+from sightline.bench.page import Page
+from sightline.bench.timer import EPOCHS, part_rows, time_steps
+from sightline.data import open_segment
+from sightline.engine import make_fabric, settle_precision
+from sightline.models.start import initial_backbone
+from sightline.tasks.segment import Job, segment_probe
+
+BATCH = 8
+SETTING: dict[str, Any] = {
+    "data": {"source": "demo/landcover"},
+    "backbone": "torchvision/resnet18",
+    "crop": 256,
+    "epochs": EPOCHS,
+}
+
+
+def run(
+    steps: int = 10, batch: int = BATCH, model: str = "unet", precision: str = "auto", device: str = "auto"
+) -> Page:
+    """Train for some steps on the demo's scenes, by the one training loop, and return where the time went.
+
+    Args:
+        steps: that count; some more come first.
+        batch: crops a step.
+        model: unet, deeplabv3plus, or another architecture of segmentation-models-pytorch.
+        precision: auto, 32-true or bf16-mixed.
+        device: auto, cpu, cuda or mps.
+    """
+    keys = {"batch_size": batch, "model": model, "precision": precision, "device": device}
+    asked = recipes.segment_config(SETTING, keys)
+    images, start = open_segment(asked.data), initial_backbone(asked)
+    with tempfile.TemporaryDirectory() as nowhere:
+        probe = segment_probe(asked, start.backbone)
+        config, verdict = settle_precision(asked, Path(nowhere) / "run", probe, lambda _: None)
+    counted = time_steps(
+        lambda folder, fabric: Job.open(config, folder, images, start, fabric).task(),
+        config, "segment", make_fabric(config), steps,
+    )  # fmt: skip
+    facts = {
+        "setting": f"{model} on ResNet-18, crops of {config.crop} px, batch {batch}, {config.loss}",
+        "precision": f"{verdict.chosen} ({verdict.reason})",
+        "device": f"{config.device}, {torch.get_num_threads()} threads of torch, {config.workers} of crops",
+        "steps": f"{len(counted)}, medians",
+    }
+    about = (
+        "One segmentation run on the demo's scenes, by the training loop that every run goes through. `data` is the "
+        "time that the loop waits for crops, which threads make beside it."
+    )
+    return Page("Where a segmentation step's time goes", about, {"One step": part_rows(counted, batch)}, facts)

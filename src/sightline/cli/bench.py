@@ -1,0 +1,137 @@
+"""`sightline bench`: how fast this machine does what Sightline is made for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from sightline.cli.common import Json, show
+
+if TYPE_CHECKING:
+    from sightline.bench.page import Page
+
+app = App(
+    name="bench",
+    help="Time the parts on this machine; benchmarks/ in the source tree sets them beside their peers.\n\n"
+    "Example: sightline bench views",
+)
+
+Write = Annotated[Path | None, Parameter(name="--write", help="Write a page to this file, e.g. docs/benchmarks/X.md.")]
+
+
+@app.command
+def views(*, seconds: float = 1.0, repeats: int = 3, write: Write = None, as_json: Json = False) -> None:
+    """Time the multi-crop over sizes of source, numbers of crops, batches and workers.
+
+    Example: sightline bench views
+
+    Parameters
+    ----------
+    seconds
+        Of one stretch.
+    repeats
+        Stretches; the median counts.
+    """
+    from sightline.bench.views import page
+
+    _tell(page(seconds=seconds, repeats=repeats), write, as_json=as_json)
+
+
+@app.command
+def step(
+    *,
+    steps: int = 20,
+    batch: int = 64,
+    precision: str = "auto",
+    device: str = "auto",
+    workers: int = 1,
+    write: Write = None,
+    as_json: Json = False,
+) -> None:
+    """Time whole DINO steps, data included: ResNet-18, 2×64 + 6×32 px, 4096 prototypes; and where the time goes.
+
+    Example: sightline bench step
+
+    Parameters
+    ----------
+    steps
+        That count; some more come first.
+    batch
+        Images a step.
+    precision
+        auto, 32-true or bf16-mixed.
+    device
+        auto, cpu, cuda or mps.
+    workers
+        Threads that make views.
+    """
+    from sightline.bench.step import run
+
+    _tell(run(steps, batch, precision, device, workers), write, as_json=as_json)
+
+
+@app.command
+def transfer(*, seeds: int = 3, epochs: int = 25, write: Write = None, as_json: Json = False) -> None:
+    """Time a frozen setting with cached features against running the backbone every epoch, on the demo's pictures.
+
+    Example: sightline bench transfer
+
+    Parameters
+    ----------
+    seeds
+        Runs of each kind.
+    epochs
+        Of each run.
+    """
+    from sightline.bench.transfer import run
+
+    _tell(run(seeds, epochs), write, as_json=as_json)
+
+
+@app.command
+def segment(
+    *,
+    steps: int = 10,
+    batch: int = 8,
+    model: str = "unet",
+    precision: str = "auto",
+    device: str = "auto",
+    write: Write = None,
+    as_json: Json = False,
+) -> None:
+    """Time whole segmentation steps, data included: ResNet-18 encoder, crops of 256 px; and where the time goes.
+
+    Example: sightline bench segment
+
+    Parameters
+    ----------
+    steps
+        That count; some more come first.
+    batch
+        Crops a step.
+    model
+        unet, deeplabv3plus, or another architecture of segmentation-models-pytorch.
+    precision
+        auto, 32-true or bf16-mixed.
+    device
+        auto, cpu, cuda or mps.
+    """
+    from sightline.bench.segment import run
+
+    _tell(run(steps, batch, model, precision, device), write, as_json=as_json)
+
+
+def _tell(page: Page, write: Path | None, *, as_json: bool) -> None:
+    """Print a page's tables and facts, or its JSON, and write it where asked to."""
+    from sightline.bench.page import write as write_page
+
+    if write:
+        write_page(page, write)
+    if as_json:
+        show([page.to_dict()], as_json=True)
+        return
+    for heading, rows in page.tables.items():
+        show(rows, as_json=False, title=heading)
+    show([{"fact": name, "": value} for name, value in page.facts.items()], as_json=False)

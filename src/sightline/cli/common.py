@@ -1,0 +1,61 @@
+"""Parameters and helpers that several verbs share."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+Set = Annotated[
+    tuple[str, ...], Parameter(name="--set", help="Any key, as key=value, e.g. --set optim.lr=0.01; may be repeated.")
+]
+Out = Annotated[Path, Parameter(name="--out", help="The folder to write.")]
+Resume = Annotated[bool, Parameter(name="--resume", negative="", help="Go on from the checkpoint in --out.")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON for a program instead of a table.")]
+Layout = Annotated[
+    str | None,
+    Parameter(name="--layout", help="folder, list, classes, styles or csv; found out by itself if not given."),
+]
+Style = Annotated[str | None, Parameter(name="--style", help="One style of style/class folders; all by default.")]
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """Return the values that were given, that is, are not None."""
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def data_layer(source: str, layout: str | None = None, style: str | None = None) -> dict[str, Any]:
+    """Return the `data` block of a configuration from the command line's arguments."""
+    return {"data": {"source": source, **given(layout=layout, style=style)}}
+
+
+def absolute(init: str) -> str:
+    """Return a path that exists as an absolute one, so that the run's configuration holds elsewhere too."""
+    path = Path(init)
+    return str(path.absolute()) if path.exists() else init
+
+
+def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -> None:
+    """Print rows to stdout, as a table for a person or as JSON for a program; of several processes the first does."""
+    if os.environ.get("RANK", "0") != "0":
+        return
+    if as_json:
+        json.dump(list(rows), sys.stdout, indent=1)
+        print()
+        return
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    table = Table(*columns, title=title or None)
+    for row in rows:
+        table.add_row(*(_text(row.get(column, "")) for column in columns))
+    Console().print(table)
+
+
+def _text(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,26 @@
+"""`sightline doctor`: what this machine has, and what Sightline will use of it."""
+
+from __future__ import annotations
+
+from sightline.cli.common import Json, show
+
+
+def doctor(*, as_json: Json = False) -> None:
+    """Tell what this machine has and what will be used of it.
+
+    Example: sightline doctor
+    """
+    from sightline.data import cache_home, data_home
+    from sightline.engine import resolve_device, resolve_precision
+    from sightline.runs.provenance import hardware, versions
+
+    device = resolve_device("auto")
+    facts = {
+        "device": device,
+        "precision": resolve_precision("auto", device),
+        **hardware(),
+        **{f"version of {name}": value for name, value in versions().items()},
+        "data home": str(data_home()),
+        "cache": str(cache_home()),
+    }
+    show([{"what": key, "value": str(value)} for key, value in facts.items()], as_json=as_json)

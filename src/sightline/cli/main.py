@@ -1,0 +1,71 @@
+"""`sightline VERB`: dispatch, errors and exit codes (0 done, 1 failed, 2 wrong use or input, 130 interrupted)."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+
+from cyclopts import App, CycloptsError
+
+from sightline.errors import SightlineError
+
+INTERRUPTED = 130
+WRONG_USE = 2
+
+VERBS = {
+    "study": "sightline.cli.study:study",
+    "report": "sightline.cli.study:report",
+    "pretrain": "sightline.cli.train:pretrain",
+    "classify": "sightline.cli.train:classify",
+    "segment": "sightline.cli.segment:segment",
+    "predict": "sightline.cli.use:predict",
+    "evaluate": "sightline.cli.use:evaluate",
+    "embed": "sightline.cli.use:embed",
+    "export": "sightline.cli.export:export",
+    "prompt": "sightline.cli.prompt:prompt",
+    "serve": "sightline.cli.serve:serve",
+    "data": "sightline.cli.data:app",
+    "bench": "sightline.cli.bench:app",
+    "doctor": "sightline.cli.doctor:doctor",
+}
+
+
+def make_app() -> App:
+    """Return the command-line application, its verbs not yet imported."""
+    app = App(
+        name="sightline",
+        help="Does self-supervised pretraining on your own images pay? Pretrain, compare, explain, with evidence.\n\n"
+        "Start with: sightline study demo\n\nAdd --debug to any command for a traceback.",
+        version=version("sightline"),
+        help_flags=["--help", "-h"],
+        suppress_keyboard_interrupt=False,  # `run` says how to go on
+    )
+    for verb, path in VERBS.items():
+        app.command(path, name=verb)
+    return app
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:] if argv is None else argv))
+
+
+def run(argv: list[str]) -> int:
+    """Run the command line and return the exit code."""
+    debug = "--debug" in argv
+    argv = [argument for argument in argv if argument != "--debug"]
+    try:
+        make_app()(argv, exit_on_error=False, print_error=True, result_action="return_value")
+    except CycloptsError:
+        return WRONG_USE  # printed by cyclopts, with the nearest match
+    except SightlineError as error:
+        if debug:
+            raise
+        print(f"sightline: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt as error:
+        if debug:
+            raise
+        print(f"sightline: interrupted. {error}", file=sys.stderr)
+        return INTERRUPTED
+    return 0

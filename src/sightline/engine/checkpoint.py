@@ -1,0 +1,94 @@
+"""Crash-safe checkpoints: safetensors for tensors, JSON for the rest, a manifest with checksums as commit point.
+
+The manifest names the tensor file of its step. Tensors are written first under a name of their own, the manifest
+replaces the old one last, and only then is the old tensor file removed. A kill at any moment leaves a whole
+checkpoint behind: the old or the new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.optim import Optimizer
+
+from sightline.errors import RunError
+from sightline.runs.atomic import atomic_path, write_json
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What `load` found: all tensors by name, and the JSON state."""
+
+    tensors: dict[str, Tensor]
+    state: dict[str, Any]
+
+
+def save(folder: Path, tensors: dict[str, Tensor], state: dict[str, Any], step: int) -> None:
+    """Write a checkpoint into `folder`, replacing the one that is there only once this one is whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"tensors-{step:09d}.safetensors"
+    with atomic_path(target) as temporary:
+        save_file({name: _plain(tensor) for name, tensor in tensors.items()}, temporary)
+    write_json(folder / MANIFEST, {"step": step, "tensors": target.name, "sha256": _sha256(target), "state": state})
+    for stale in folder.glob("tensors-*.safetensors"):
+        if stale != target:
+            stale.unlink()
+
+
+def load(folder: Path) -> Checkpoint | None:
+    """Read the checkpoint in `folder`; None when there is none yet.
+
+    Raises:
+        RunError: the checkpoint is damaged.
+    """
+    manifest_path = folder / MANIFEST
+    if not manifest_path.is_file():
+        return None
+    manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
+    path = folder / manifest["tensors"]
+    if not path.is_file() or _sha256(path) != manifest["sha256"]:
+        raise RunError(f"{path}: the checkpoint does not match its checksum; remove {folder} to start the run anew")
+    return Checkpoint(load_file(path), manifest["state"])
+
+
+def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
+    """Return the optimiser's per-parameter state, keyed "index/name"."""
+    state = optimizer.state_dict()["state"]
+    return {f"{index}/{name}": value for index, entry in state.items() for name, value in entry.items() if _kept(value)}
+
+
+def load_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put back what `optimizer_tensors` returned; parameter groups keep their present settings."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    entries: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, name = key.split("/", 1)
+        parameter = parameters[int(index)]
+        if value.shape == parameter.shape:
+            # In the parameter's own memory layout: fused optimisers walk both in storage order.
+            value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+        entries.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _kept(value: object) -> bool:
+    return isinstance(value, Tensor)
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    # A clone, because safetensors refuses tensors that share memory, and channels-last strides.
+    return tensor.detach().to("cpu", copy=True).contiguous(memory_format=torch.contiguous_format)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,65 @@
+"""Device, precision and processes, by lightning-fabric."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+import torch
+from lightning_fabric import Fabric
+
+from sightline.config import RunConfig
+from sightline.engine.memory import keep_freed_memory
+from sightline.errors import ConfigError
+
+
+def make_fabric(config: RunConfig) -> Fabric:
+    """Return a launched Fabric for the run.
+
+    Raises:
+        ConfigError: the device asked for is not there.
+    """
+    accelerator = resolve_device(config.device)
+    if accelerator == "cpu":
+        keep_freed_memory()
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    # Fabric announces the precision; the run's log does that in its own words.
+    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        # Fabric advises to use all devices it sees; the run's own configuration decides that.
+        warnings.simplefilter("ignore")
+        fabric = Fabric(
+            accelerator=accelerator,
+            devices=config.devices,
+            strategy="ddp" if config.devices > 1 else "auto",
+            precision=resolve_precision(config.precision, accelerator),  # pyright: ignore[reportArgumentType]
+        )
+        fabric.launch()
+    return fabric
+
+
+def resolve_device(device: str) -> str:
+    """Return "cuda", "mps" or "cpu" for "auto", else what was asked for, if it is there."""
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if present[name])
+    if device not in present:
+        raise ConfigError(f"device = {device!r}: expected auto, cpu, cuda or mps")
+    if not present[device]:
+        raise ConfigError(f"device = {device!r}: torch sees no such device here; use device=cpu or auto")
+    return device
+
+
+def resolve_precision(precision: str, accelerator: str) -> str:
+    """Return the precision for "auto": bf16 where the hardware multiplies it natively, else 32 bits.
+
+    On a CPU that means AMX tiles (measured: ResNet-18 steps 1.4 times as fast as in 32 bits, and without AMX slower).
+    """
+    if precision != "auto":
+        return precision
+    if accelerator == "cuda":
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+    if accelerator == "cpu" and torch.cpu._is_amx_tile_supported():  # pyright: ignore[reportPrivateUsage]
+        return "bf16-mixed"
+    return "32-true"

@@ -1,0 +1,234 @@
+"""The only training loop. It knows steps, evaluation, checkpoints, logging, progress and signals, and no task."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from sightline.config import RunConfig
+from sightline.engine import checkpoint
+from sightline.engine.progress import NoProgress, Progress
+from sightline.engine.signals import StopRequest
+from sightline.engine.task import Task
+from sightline.errors import NonFinite
+from sightline.randomness import derived_seed
+from sightline.runs import RunFolder
+
+
+class Interrupted(KeyboardInterrupt):
+    """The run was asked to stop, and did, with a checkpoint: the same command goes on from there."""
+
+
+@dataclass
+class Position:
+    """Where a run stands: optimiser steps made, and the mean of logged values since the last log line."""
+
+    step: int = 0
+    count: int = 0
+    sums: dict[str, Tensor] = field(default_factory=dict)
+
+    def add(self, values: dict[str, Tensor]) -> None:
+        """Add one step's values; float64 on the device, so that no step waits for the host."""
+        self.count += 1
+        for name, value in values.items():
+            value = value.detach().double()
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+
+    def means(self) -> dict[str, float]:
+        """Return the means since the last call, and begin anew."""
+        means = {name: float(total) / self.count for name, total in self.sums.items()}
+        self.count, self.sums = 0, {}
+        return means
+
+
+def fit(
+    task: Task, run: RunFolder, config: RunConfig, *, epochs: int, fabric: Fabric, progress: Progress | None = None
+) -> float:
+    """Train `task` for `epochs` epochs into `run`, from its checkpoint where there is one.
+
+    Returns:
+        Seconds spent here.
+
+    Raises:
+        NonFinite: the loss became NaN or infinite; the checkpoint of before is kept.
+        Interrupted: SIGINT or SIGTERM came; a checkpoint was written.
+    """
+    chief = fabric.is_global_zero
+    report = (progress or NoProgress()) if chief else NoProgress()
+    began = saved = time.monotonic()
+    per_epoch = task.steps_per_epoch
+    total = epochs * per_epoch
+
+    # -- start: the checkpoint, else what the task was built with (init or scratch)
+    position = _resume(task, run, fabric)
+    if fabric.world_size > 1:
+        task.trained = fabric.setup_module(task.trained, move_to_device=False)
+    watch = _NonFiniteWatch(fabric.device)
+    report.start(run.path.name, total, position.step, str(run.path))
+
+    try:
+        with StopRequest() as stop:
+            for epoch in range(position.step // per_epoch, epochs):
+                batches = task.batches(epoch, (position.step - epoch * per_epoch) * task.accumulate)
+                task.trained.train()
+                while position.step < (epoch + 1) * per_epoch:
+                    # -- one optimiser step
+                    step = position.step
+                    torch.manual_seed(derived_seed(config.seed, "torch", sample=step))
+                    scheduled = dict(task.schedule(step))
+                    values = _optimise(task, batches, step, fabric)
+                    position.step += 1
+                    position.add(values)
+                    watch.see(values["loss"], step)
+
+                    # -- log
+                    if position.step % config.log_every == 0 or position.step == total:
+                        watch.check()
+                        logged = position.means() | scheduled
+                        report.advance(position.step, f"epoch {epoch + 1}/{epochs} loss {logged['loss']:.4g}")
+                        if chief:
+                            run.append_metrics(step=position.step, epoch=epoch, values=logged)
+
+                    # -- checkpoint; on the last step of an epoch only after evaluation, whose state it holds
+                    due = time.monotonic() - saved > config.checkpoint_minutes * 60
+                    inside = position.step < (epoch + 1) * per_epoch
+                    if inside and _any(fabric, due or stop.asked):
+                        watch.check()
+                        _save(task, run, position, fabric)
+                        saved = time.monotonic()
+                        _end_if_asked(fabric, stop, run)
+                close = getattr(batches, "close", None)
+                if close:
+                    close()
+
+                # -- evaluate
+                watch.check()
+                evaluated = dict(task.evaluate(epoch))
+                if evaluated and chief:
+                    run.append_metrics(step=position.step, epoch=epoch, values=evaluated)
+                    report.say(f"  epoch {epoch + 1}: " + "  ".join(f"{k} {v:.4g}" for k, v in evaluated.items()))
+                for remark in task.remarks(epoch, evaluated):
+                    report.say(f"  ! epoch {epoch + 1}: {remark}")
+                if _any(fabric, stop.asked or time.monotonic() - saved > config.checkpoint_minutes * 60):
+                    _save(task, run, position, fabric)
+                    saved = time.monotonic()
+                    _end_if_asked(fabric, stop, run)
+            _save(task, run, position, fabric)
+    finally:
+        report.stop()
+    return time.monotonic() - began
+
+
+def _optimise(task: Task, batches: Iterator[Any], step: int, fabric: Fabric) -> dict[str, Tensor]:
+    """Run one optimiser step over `task.accumulate` batches; return the mean of what was logged."""
+    task.optimizer.zero_grad(set_to_none=True)
+    sums: dict[str, Tensor] = {}
+    for index in range(task.accumulate):
+        last = index == task.accumulate - 1
+        with _synchronised(fabric, task.trained, last):
+            with fabric.autocast():
+                loss, values = task.loss(next(batches))
+            (loss / task.accumulate).backward()
+        for name, value in {"loss": loss, **values}.items():
+            part = value.detach() / task.accumulate
+            sums[name] = sums[name] + part if name in sums else part
+    task.after_backward(step)
+    sums.update(_clip(task))
+    task.optimizer.step()
+    task.after_step(step)
+    return sums
+
+
+def _synchronised(fabric: Fabric, module: nn.Module, now: bool) -> AbstractContextManager[object]:
+    """Let processes exchange gradients only after the last batch of a step."""
+    if fabric.world_size == 1:
+        return nullcontext()
+    return fabric.no_backward_sync(module, enabled=not now)  # pyright: ignore[reportArgumentType]
+
+
+def _clip(task: Task) -> dict[str, Tensor]:
+    """Clip gradients and return their global norm before clipping."""
+    if not task.clip:
+        return {}
+    gradients = [p.grad for p in task.trained.parameters() if p.grad is not None]
+    norms = torch._foreach_norm(gradients)  # pyright: ignore[reportPrivateImportUsage]
+    total = torch.linalg.vector_norm(torch.stack(norms))
+    if task.clip_per_tensor:
+        torch._foreach_mul_(gradients, [(task.clip / (norm + 1e-6)).clamp(max=1.0) for norm in norms])  # pyright: ignore[reportPrivateImportUsage]
+    else:
+        torch._foreach_mul_(gradients, (task.clip / (total + 1e-6)).clamp(max=1.0))  # pyright: ignore[reportPrivateImportUsage]
+    return {"gradient_norm": total}
+
+
+class _NonFiniteWatch:
+    """Remembers, on the device, the first step whose loss was not finite; asking costs a sync, seeing does not."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._first = torch.full((), -1, dtype=torch.int64, device=device)
+
+    def see(self, loss: Tensor, step: int) -> None:
+        bad = ~torch.isfinite(loss) & (self._first < 0)
+        self._first = torch.where(bad, step, self._first)
+
+    def check(self) -> None:
+        first = int(self._first)
+        if first >= 0:
+            raise NonFinite(
+                f"the loss is not finite at step {first}; lower the learning rate (--set optim.lr=…), "
+                "lengthen the warm-up or clip harder. The checkpoint of before is kept"
+            )
+
+
+def _save(task: Task, run: RunFolder, position: Position, fabric: Fabric) -> None:
+    if fabric.is_global_zero:
+        tensors = {f"task/{name}": value for name, value in task.tensors().items()}
+        for name, module in task.modules().items():
+            tensors |= {f"modules/{name}/{key}": value for key, value in module.state_dict().items()}
+        tensors |= {f"optimizer/{key}": value for key, value in checkpoint.optimizer_tensors(task.optimizer).items()}
+        tensors |= {f"sums/{name}": value for name, value in position.sums.items()}
+        state = {"step": position.step, "count": position.count, "task": task.state()}
+        checkpoint.save(run.checkpoint, tensors, state, position.step)
+    fabric.barrier()
+
+
+def _resume(task: Task, run: RunFolder, fabric: Fabric) -> Position:
+    found = checkpoint.load(run.checkpoint)
+    if found is None:
+        if fabric.is_global_zero:
+            run.truncate_metrics(0)
+        return Position()
+    parts: dict[str, dict[str, Tensor]] = {"task": {}, "modules": {}, "optimizer": {}, "sums": {}}
+    for key, value in found.tensors.items():
+        part, name = key.split("/", 1)
+        parts[part][name] = value.to(fabric.device)
+    for name, module in task.modules().items():
+        prefix = f"{name}/"
+        state = {key.removeprefix(prefix): v for key, v in parts["modules"].items() if key.startswith(prefix)}
+        module.load_state_dict(state)
+    for name, tensor in task.tensors().items():
+        tensor.copy_(parts["task"][name])
+    checkpoint.load_optimizer(task.optimizer, parts["optimizer"])
+    task.load_state(found.state["task"])
+    if fabric.is_global_zero:
+        run.truncate_metrics(found.state["step"])
+    return Position(found.state["step"], found.state["count"], parts["sums"])
+
+
+def _any(fabric: Fabric, flag: bool) -> bool:
+    """Return whether any process says so: all must take the same way round the loop."""
+    if fabric.world_size == 1:
+        return flag
+    flags = fabric.all_reduce(torch.tensor(float(flag), device=fabric.device), reduce_op="sum")
+    return float(flags) > 0  # pyright: ignore[reportArgumentType]
+
+
+def _end_if_asked(fabric: Fabric, stop: StopRequest, run: RunFolder) -> None:
+    if _any(fabric, stop.asked):
+        raise Interrupted(f"stopped; the same command with --resume goes on from {run.checkpoint}")

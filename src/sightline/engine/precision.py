@@ -1,0 +1,158 @@
+"""`precision: auto`: bf16 where it wins, found by measuring once on each machine and told in the run's log."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from sightline.config import RunConfig
+from sightline.data.cache import cache_home
+from sightline.engine.device import resolve_device, resolve_precision
+from sightline.engine.memory import keep_freed_memory
+from sightline.runs import RunFolder
+from sightline.runs.atomic import write_json
+from sightline.runs.provenance import hardware
+
+PRECISIONS = ("32-true", "bf16-mixed")
+MARGIN = 0.9  # bf16 must save a tenth: less is within the noise of two measurements, and 32 bits are the exact ones
+ROUNDS = 3  # of each precision, by turns; the fastest counts, as anything else on the machine only slows
+PIXELS = 1 << 20  # of a measured batch: seconds on a CPU even for a ResNet-50, and enough to fill matrix products
+
+Step = Callable[[], Tensor]  # one forward pass → a scalar loss, or features where nothing is trained
+C = TypeVar("C", bound=RunConfig)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a task gives to be measured.
+
+    Attributes:
+        facts: all that its speed depends on: backbone, sizes, batch.
+        build: device → step, on random pictures and weights of its own.
+    """
+
+    facts: Mapping[str, Any]
+    build: Callable[[torch.device], Step]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Which precision a run takes, and why.
+
+    Attributes:
+        chosen: 32-true or bf16-mixed.
+        reason: in words.
+        seconds: of one step, by precision; empty where nothing was measured.
+    """
+
+    chosen: str
+    reason: str
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {"chosen": self.chosen, "reason": self.reason, "seconds": dict(self.seconds)}
+
+
+def probe_batch(pixels: int, largest: int) -> int:
+    """Return how many images of `pixels` each are measured: the run's own batch where that takes seconds only."""
+    return max(2, min(largest, PIXELS // pixels))
+
+
+def settle_precision(config: C, out: Path, probe: Probe, say: Callable[[str], object]) -> tuple[C, Verdict]:
+    """Return `config` with its precision settled, and the verdict; what was asked for by name stays.
+
+    A run that is in `out` already keeps the precision that it began with, so that it goes on bit for bit. Else the
+    verdict of this machine, torch, backbone and sizes is taken from the cache, or measured and kept there.
+
+    Args:
+        config: of the run.
+        out: the run folder.
+        probe: what to measure.
+        say: told the verdict.
+    """
+    if config.precision != "auto":
+        return config, Verdict(config.precision, "asked for")
+    begun = _begun(out)
+    if begun is not None:
+        verdict = Verdict(begun, "the run began with it")
+    elif config.devices > 1:
+        # Processes that measure each for themselves could come to different ends.
+        accelerator = resolve_device(config.device)
+        verdict = Verdict(resolve_precision("auto", accelerator), "several processes: by what the hardware multiplies")
+    else:
+        verdict = _known_or_measured(config, probe)
+    say(f"precision: {verdict.chosen} ({verdict.reason})")
+    return config.model_copy(update={"precision": verdict.chosen}), verdict
+
+
+def _begun(out: Path) -> str | None:
+    """Return the precision of the run in `out`, None where there is none or it names none."""
+    run = RunFolder(out)
+    if not run.exists:
+        return None
+    precision = run.config().get("precision")
+    return precision if precision in PRECISIONS else None
+
+
+def _known_or_measured(config: RunConfig, probe: Probe) -> Verdict:
+    device = torch.device(resolve_device(config.device))
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    facts = {**probe.facts, **_machine(device)}
+    digest = hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=12).hexdigest()
+    path = cache_home() / "precision" / f"{digest}.json"
+    if path.is_file():
+        return _verdict(json.loads(path.read_text(encoding="utf-8"))["seconds"])
+    if device.type == "cpu":
+        keep_freed_memory()  # as in the run that is to come
+    seconds = measure(probe.build, device)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, {"facts": facts, "seconds": seconds})
+    return _verdict(seconds)
+
+
+def _verdict(seconds: Mapping[str, float]) -> Verdict:
+    single, half = (seconds[precision] for precision in PRECISIONS)
+    chosen = "bf16-mixed" if half < MARGIN * single else "32-true"
+    return Verdict(chosen, f"measured here: {half:.3g} s a step in bf16, {single:.3g} s in 32 bits", seconds)
+
+
+def _machine(device: torch.device) -> dict[str, Any]:
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else hardware()["processor"]
+    return {"device": device.type, "name": name, "torch": torch.__version__, "threads": torch.get_num_threads()}
+
+
+def measure(build: Callable[[torch.device], Step], device: torch.device) -> dict[str, float]:
+    """Return seconds of one step, forward and where it trains backward, in each precision; torch's generator stays."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        step = build(device)
+        times: dict[str, list[float]] = {precision: [] for precision in PRECISIONS}
+        for number in range(ROUNDS + 1):  # the first is for warming up
+            for precision in PRECISIONS:
+                seconds = _timed(step, device, precision)
+                if number:
+                    times[precision].append(seconds)
+    return {precision: min(values) for precision, values in times.items()}
+
+
+def _timed(step: Step, device: torch.device, precision: str) -> float:
+    begin = time.perf_counter()
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16-mixed"):
+        outcome = step()
+    if outcome.requires_grad:
+        outcome.backward()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+    return time.perf_counter() - begin

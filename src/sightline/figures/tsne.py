@@ -1,0 +1,55 @@
+"""The t-SNE pair: the same samples in the same colours at the first and at the last epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from sightline.figures.style import COLOURS, MARKERS, Key, Panel, colour
+
+
+def class_keys(labels: Sequence[str]) -> list[Key]:
+    """Return one key a class in sorted order: ten colours, then the next marker, 60 in all before they repeat."""
+    return [
+        Key(name, colour(index), MARKERS[index // len(COLOURS) % len(MARKERS)])
+        for index, name in enumerate(sorted(set(labels)))
+    ]
+
+
+def tsne_panels(
+    first: np.ndarray, last: np.ndarray, labels: Sequence[str], titles: tuple[str, str] = ("First epoch", "Last epoch")
+) -> list[Panel]:
+    """Return two panels.
+
+    Args:
+        first: float (N, 2), the map at the first epoch.
+        last: float (N, 2), the map of the same samples at the last epoch.
+        labels: class name of each sample.
+        titles: of the two panels.
+    """
+    names = np.asarray(labels)
+    keys = class_keys(labels)
+    text = f"t-SNE map of {len(names)} samples of {len(keys)} classes; how well classes separate is given in numbers"
+    return [
+        Panel(f"tsne-{stage}", title, text, _drawer(points, names, keys), (3.4, 3.4))
+        for stage, points, title in zip(("first", "last"), (first, last), titles, strict=True)
+    ]
+
+
+def _drawer(points: np.ndarray, names: np.ndarray, keys: Sequence[Key]):
+    side = float(np.clip(500 / np.sqrt(len(points)), 4, 22))  # square points: fewer samples, larger dots
+
+    def draw(axes: Axes) -> None:
+        for key in keys:
+            own = points[names == key.label]
+            # As pixels inside the SVG: thousands of elements would make the page slow.
+            axes.scatter(own[:, 0], own[:, 1], s=side, c=key.colour, marker=key.marker, alpha=0.75, linewidths=0,
+                         rasterized=True)  # fmt: skip
+        axes.set(xticks=[], yticks=[])
+        axes.set_aspect("equal", adjustable="datalim")
+        for spine in axes.spines.values():
+            spine.set_visible(True)
+
+    return draw

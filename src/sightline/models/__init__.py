@@ -1,0 +1,21 @@
+"""Backbones, heads, and weights in and out."""
+
+from sightline.models.backbones import Backbone, build_backbone
+from sightline.models.foreign import MatchReport, read_foreign
+from sightline.models.heads import DinoHead, LinearHead
+from sightline.models.reference import load_reference
+from sightline.models.weights import Loaded, load_backbone, read_description, save_model
+
+__all__ = [
+    "Backbone",
+    "DinoHead",
+    "LinearHead",
+    "Loaded",
+    "MatchReport",
+    "build_backbone",
+    "load_backbone",
+    "load_reference",
+    "read_description",
+    "read_foreign",
+    "save_model",
+]

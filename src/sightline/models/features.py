@@ -1,0 +1,47 @@
+"""Frozen features of many images: the one place that runs a backbone without training it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+MakeBatch = Callable[[np.ndarray], Tensor]
+
+
+@torch.no_grad()
+def extract_features(
+    backbone: nn.Module,
+    make: MakeBatch,
+    indices: np.ndarray,
+    fabric: Fabric,
+    batch_size: int = 256,
+    progress: Callable[[int], object] | None = None,
+) -> np.ndarray:
+    """Return pooled features of the samples `indices`, in their order, float32 (N, dim).
+
+    Args:
+        backbone: on the device; it is put in eval mode for the time being, batch-norm statistics too.
+        make: sample indices → normalised float batch (B, 3, H, W) on the device.
+        indices: int64 (N,).
+        fabric: for autocast.
+        batch_size: images at a time.
+        progress: called with the number of samples done.
+    """
+    training = backbone.training
+    backbone.eval()
+    parts: list[np.ndarray] = []
+    for begin in range(0, len(indices), batch_size):
+        with fabric.autocast():
+            features = backbone(make(indices[begin : begin + batch_size]))
+        parts.append(features.float().cpu().numpy())
+        if progress:
+            progress(min(begin + batch_size, len(indices)))
+    backbone.train(training)
+    return np.concatenate(parts) if parts else np.zeros((0, getattr(backbone, "dim", 0)), np.float32)

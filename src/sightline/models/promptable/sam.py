@@ -1,0 +1,174 @@
+"""SAM, SAM-HQ, SAM 2.1 and EdgeTAM: encode an image once, then points, boxes and earlier masks give masks."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sightline.errors import ConfigError
+from sightline.models.promptable.base import ENGINES, ImageState, PromptEngine, Prompts
+from sightline.models.promptable.embeddings import Embedding, EmbeddingCache
+from sightline.models.promptable.load import Parts
+
+
+@dataclass(frozen=True)
+class SamState(ImageState):
+    """An embedded image.
+
+    Attributes:
+        embedding: by name, on the engine's device.
+        model_height: of the image as the model sees it, without padding.
+        model_width: likewise.
+    """
+
+    embedding: Embedding
+    model_height: int
+    model_width: int
+
+
+class Sam(PromptEngine):
+    """A model of the SAM family that takes points and boxes.
+
+    Points and boxes reach the model scaled by its input size over the image's, as its processor does it; scores are
+    the model's own estimates of IoU.
+
+    Args:
+        name: sam, sam-hq, sam2 or edgetam.
+        parts: model and processor.
+        model_id: for records.
+        device: that the model is on.
+        cache: of embeddings; the one on disk by default.
+    """
+
+    def __init__(
+        self, name: str, parts: Parts, model_id: str, device: str, cache: EmbeddingCache | None = None
+    ) -> None:
+        self.name, self.model_id, self.device = name, model_id, device
+        self.accepts = ENGINES[name].accepts
+        self._model, self._processor = parts.model, parts.processor
+        self._cache = cache or EmbeddingCache(f"{name} {parts.checksum}")
+
+    def _look(self, image: np.ndarray) -> SamState:
+        begin = time.perf_counter()
+        embedding, from_cache = self._cache.get(image, lambda: self._embed(image))
+        height, width = image.shape[:2]
+        on_device = {name: value.to(self.device) for name, value in embedding.items()}
+        return SamState(
+            height, width, from_cache, time.perf_counter() - begin, on_device, *self.model_size(height, width)
+        )
+
+    @torch.no_grad()
+    def _embed(self, image: np.ndarray) -> Embedding:
+        inputs = self._processor(images=image, return_tensors="pt")
+        found = self._model.get_image_embeddings(inputs["pixel_values"].to(self.device))
+        if self.name == "sam":
+            return {"image": found}
+        if self.name == "sam-hq":  # the encoder's layers with global attention, for the finer mask token
+            return {"image": found[0]} | {f"layer{i:02d}": value for i, value in enumerate(found[1])}
+        return {f"level{i}": value for i, value in enumerate(found)}
+
+    def model_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return height and width of an image as the model sees it: SAM keeps the aspect, SAM 2 does not."""
+        size = self._processor.image_processor.size
+        if "longest_edge" in size:
+            scale = size["longest_edge"] / max(height, width)
+            return int(height * scale + 0.5), int(width * scale + 0.5)
+        return size["height"], size["width"]
+
+    def _answer(
+        self, state: ImageState, prompts: Prompts, multimask: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, None]:
+        assert isinstance(state, SamState)
+        points = np.array([point[:2] for point in prompts.points], np.float32)[None] if prompts.points else None
+        labels = np.array([point[2] for point in prompts.points])[None] if prompts.points else None
+        box = None if prompts.box is None else np.array([prompts.box], np.float32)
+        low_res, scores = self.decode(state, points, labels, box, prompts.mask_input, multimask)
+        order = scores[0].argsort(descending=True, stable=True)
+        masks = self.full_size(state, low_res[0][order])
+        return masks, scores[0][order].cpu().numpy(), low_res[0][order].cpu().numpy(), None
+
+    @torch.no_grad()
+    def decode(
+        self,
+        state: SamState,
+        points: np.ndarray | None = None,
+        labels: np.ndarray | None = None,
+        boxes: np.ndarray | None = None,
+        mask_input: np.ndarray | None = None,
+        multimask: bool = True,
+    ) -> tuple[Tensor, Tensor]:
+        """Answer P prompts at once.
+
+        Args:
+            state: of the image.
+            points: float32 (P, N, 2), x and y in pixels of the image.
+            labels: int (P, N), 1 inside, 0 outside.
+            boxes: float32 (P, 4).
+            mask_input: float32 (h, w), logits; for P = 1.
+            multimask: three masks a prompt, else one.
+
+        Returns:
+            float32 logits (P, M, h, w) and scores (P, M), in 0–1, on the engine's device.
+
+        Raises:
+            ConfigError: a mask input that is no answer's low_res of this model.
+        """
+        keys: dict[str, Any] = {"multimask_output": multimask, **self._embedding_keys(state)}
+        if points is not None and labels is not None:
+            keys["input_points"] = self._scaled(state, points)[None]
+            keys["input_labels"] = torch.as_tensor(labels, device=self.device)[None]
+        if boxes is not None:
+            keys["input_boxes"] = self._scaled(state, boxes.reshape(-1, 2, 2)).reshape(1, -1, 4)
+        if mask_input is not None:
+            keys["input_masks"] = self._mask_input(mask_input)
+        answer = self._model(**keys)
+        return answer.pred_masks[0].float(), answer.iou_scores[0].float().clamp(0, 1)
+
+    def full_size(self, state: SamState, low_res: Tensor) -> np.ndarray:
+        """Return bool (M, H, W) of logits (M, h, w)."""
+        if not len(low_res):  # torch's interpolation refuses to do nothing
+            return np.zeros((0, state.height, state.width), bool)
+        sizes = [[state.height, state.width]]
+        more = [[[state.model_height, state.model_width]]] if self._keeps_aspect else []
+        masks = self._processor.post_process_masks([low_res[None].cpu()], sizes, *more)[0]
+        return masks[0].bool().numpy()
+
+    def unpadded(self, state: SamState, low_res: Tensor) -> Tensor:
+        """Return the part of logits (…, h, w) that the image fills."""
+        if not self._keeps_aspect:
+            return low_res
+        longest, (height, width) = max(state.model_height, state.model_width), low_res.shape[-2:]
+        rows, columns = -(-height * state.model_height // longest), -(-width * state.model_width // longest)
+        return low_res[..., :rows, :columns]
+
+    @property
+    def _keeps_aspect(self) -> bool:
+        return "longest_edge" in self._processor.image_processor.size
+
+    def _scaled(self, state: SamState, pairs: np.ndarray) -> Tensor:
+        scale = np.array([state.model_width / state.width, state.model_height / state.height], np.float64)
+        return torch.as_tensor((pairs * scale).astype(np.float32), device=self.device)
+
+    def _mask_input(self, logits: np.ndarray) -> Tensor:
+        size = (
+            self._model.config.prompt_encoder_config.image_size // self._model.config.prompt_encoder_config.patch_size
+        )
+        if logits.shape != (4 * size, 4 * size):
+            raise ConfigError(
+                f"mask_input of shape {logits.shape}: {self.name} refines logits of ({4 * size}, {4 * size}), "
+                "as in low_res of its own answers"
+            )
+        return torch.as_tensor(np.asarray(logits, np.float32), device=self.device)[None, None]
+
+    def _embedding_keys(self, state: SamState) -> dict[str, Any]:
+        values = [state.embedding[name] for name in sorted(state.embedding)]
+        if self.name == "sam":
+            return {"image_embeddings": values[0]}
+        if self.name == "sam-hq":
+            return {"image_embeddings": values[0], "intermediate_embeddings": values[1:]}
+        return {"image_embeddings": values}

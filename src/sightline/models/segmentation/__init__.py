@@ -1,0 +1,28 @@
+"""Segmentation networks, their skip connections, and ways in and out."""
+
+from sightline.models.segmentation.build import build_segmenter, load_encoder, segmenter_names
+from sightline.models.segmentation.describe import ArchitectureDescription, describe
+from sightline.models.segmentation.export import LibraryReport, OnnxReport, export_library, export_onnx
+from sightline.models.segmentation.files import LoadedSegmenter, load_segmenter, save_segmenter
+from sightline.models.segmentation.segmenter import SegmentationOutputs, Segmenter
+from sightline.models.segmentation.skips import Intervention, SkipPolicy, parse_drop
+
+__all__ = [
+    "ArchitectureDescription",
+    "Intervention",
+    "LibraryReport",
+    "LoadedSegmenter",
+    "OnnxReport",
+    "SegmentationOutputs",
+    "Segmenter",
+    "SkipPolicy",
+    "build_segmenter",
+    "describe",
+    "export_library",
+    "export_onnx",
+    "load_encoder",
+    "load_segmenter",
+    "parse_drop",
+    "save_segmenter",
+    "segmenter_names",
+]

@@ -1,0 +1,118 @@
+"""Weights a user takes away: safetensors with a description and a checksum beside them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from sightline.errors import RunError, WeightsError
+from sightline.models.backbones import Backbone, Stem, build_backbone
+from sightline.models.foreign import MatchReport, load_matching, read_foreign
+from sightline.runs import RunFolder, read_json
+from sightline.runs.atomic import atomic_path, write_json
+
+PREFIXES = {"backbone": "", "classifier": "backbone.", "segmenter": "encoder."}  # of a backbone's tensors, by kind
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A backbone with loaded weights.
+
+    Attributes:
+        backbone: on the CPU.
+        report: what of the checkpoint matched.
+        description: model.json of a run; {} for a foreign file.
+    """
+
+    backbone: Backbone
+    report: MatchReport
+    description: dict[str, Any]
+
+
+def save_model(run: RunFolder, state: dict[str, Tensor], description: dict[str, Any]) -> None:
+    """Write weights.safetensors, then model.json, which holds their SHA-256 and how to build the model.
+
+    Args:
+        run: where to.
+        state: tensors by name.
+        description: kind (backbone or classifier), backbone, stem, dim, preprocessing and what else a reader needs.
+    """
+    with atomic_path(run.weights) as temporary:
+        save_file(
+            {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in state.items()},
+            temporary,
+        )
+    write_json(run.model_json, {**description, "sha256": _sha256(run.weights)})
+
+
+def read_description(run: RunFolder) -> dict[str, Any]:
+    """Return model.json of a finished run, its weights' checksum verified.
+
+    Raises:
+        RunError: the run has no weights yet.
+        WeightsError: the weights are damaged.
+    """
+    if not run.model_json.is_file():
+        raise RunError(f"{run.path}: has no weights, its status is {run.status}; let it finish with --resume")
+    description = read_json(run.model_json)
+    if not run.weights.is_file():
+        raise WeightsError(f"{run.weights}: is missing, though model.json describes it; copy the whole run folder")
+    if _sha256(run.weights) != description.get("sha256"):
+        raise WeightsError(
+            f"{run.weights}: does not match the checksum in model.json; the file is damaged, copy it again"
+        )
+    return description
+
+
+def load_backbone(
+    source: str | Path,
+    name: str | None = None,
+    stem: Stem | None = None,
+    network: Literal["teacher", "student"] = "teacher",
+) -> Loaded:
+    """Load a backbone from a run folder (pretrain, classify, or segment by a U-Net) or a foreign checkpoint file.
+
+    Args:
+        source: a run folder, or a .safetensors, .pth or .pt file.
+        name: architecture of a foreign checkpoint; a run brings its own.
+        stem: likewise.
+        network: of a foreign checkpoint that holds both.
+
+    Raises:
+        WeightsError: nothing there, unreadable, damaged, or not fitting.
+        RunError: a segmentation run whose architecture is another library's.
+    """
+    path = Path(source)
+    if path.is_dir():
+        run = RunFolder.open(path)
+        description = read_description(run)
+        backbone = build_backbone(description["backbone"], description["stem"])
+        state = load_file(run.weights)
+        prefix = PREFIXES[description["kind"]]
+        state = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
+        if not all(key.startswith("inner.") for key in state):  # an architecture of another library, under its names
+            raise RunError(
+                f"{path}: its {description.get('model')} does not keep a backbone as it was; "
+                "give the run of a U-Net, or the weights that this run started from"
+            )
+        backbone.load_state_dict(state)
+        return Loaded(backbone, MatchReport(tuple(state), (), (), (), ""), description)
+    if not path.is_file():
+        raise WeightsError(
+            f"init = {str(source)!r}: no such run folder or file; give none, reference, a run or a checkpoint"
+        )
+    if name is None:
+        raise WeightsError(f"{path}: a foreign checkpoint does not say its architecture; give --backbone")
+    backbone = build_backbone(name, stem or "published")
+    return Loaded(backbone, load_matching(backbone, read_foreign(path), str(path), network), {})
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,240 @@
+"""The run folder: the only thing passed between parts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from sightline.config import Frozen, read_yaml
+from sightline.errors import RunError
+from sightline.runs.atomic import atomic_path, sweep, write_json, write_text
+from sightline.runs.provenance import hardware, versions
+
+INFO, CONFIG, METRICS, RESULT, PREDICTIONS = (
+    "run.json",
+    "config.yaml",
+    "metrics.jsonl",
+    "result.json",
+    "predictions.parquet",
+)
+SHOWN_DIFFERENCES = 5
+
+
+class RunFolder:
+    """A run on disk.
+
+    Attributes:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+
+    # -- opening
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        config: Frozen,
+        *,
+        kind: str,
+        fingerprint: str,
+        resume: bool = False,
+        notes: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Begin a run in `path`, or with `resume` go on with the one that is there.
+
+        `notes` are further entries of run.json, written when the run begins.
+
+        Raises:
+            RunError: `path` holds something else, another run, or the same one without `resume`.
+        """
+        run = cls(path)
+        wanted = config.to_dict()
+        if run.exists:
+            run._check_same(wanted, kind, fingerprint, resume)
+            sweep(run.path)
+            if not run.is_done:
+                run._update(status="running", reason="")
+            return run
+        if run.path.is_dir() and any(run.path.iterdir()):
+            raise RunError(f"{path}: is not empty and holds no run; give a new or empty folder")
+        run.path.mkdir(parents=True, exist_ok=True)
+        write_text(run.path / CONFIG, yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True))
+        info = {
+            "kind": kind,
+            "status": "running",
+            "reason": "",
+            "fingerprint": fingerprint,
+            "seed": wanted.get("seed", 0),
+        }
+        info |= {"versions": versions(), "hardware": hardware(), "timings": {}, "started": _now(), "finished": ""}
+        info |= notes or {}
+        write_json(run.path / INFO, info)
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open a run that is there.
+
+        Raises:
+            RunError: `path` holds no run.
+        """
+        if not (Path(path) / INFO).is_file():
+            raise RunError(f"{path}: holds no run (no {INFO}); give the folder that a run was written to with --out")
+        return cls(path)
+
+    def _check_same(self, wanted: dict[str, Any], kind: str, fingerprint: str, resume: bool) -> None:
+        info = self.info()
+        if not resume:
+            raise RunError(
+                f"{self.path}: holds a {info['kind']} run ({info['status']}); "
+                "add --resume to go on with it, or give another --out"
+            )
+        differences = _differences(self.config(), wanted)
+        if info["kind"] != kind:
+            differences.insert(0, f"kind: {info['kind']} there, {kind} now")
+        if info["fingerprint"] != fingerprint:
+            differences.append("the data, or the weights it starts from, have changed")
+        if differences:
+            more = f"; and {len(differences) - SHOWN_DIFFERENCES} more" if len(differences) > SHOWN_DIFFERENCES else ""
+            named = "; ".join(differences[:SHOWN_DIFFERENCES]) + more
+            raise RunError(f"{self.path}: holds another run: {named}. Give another --out")
+
+    # -- reading
+    @property
+    def exists(self) -> bool:
+        """Whether the folder holds a run."""
+        return (self.path / INFO).is_file()
+
+    def info(self) -> dict[str, Any]:
+        """Return run.json."""
+        return read_json(self.path / INFO)
+
+    def config(self) -> dict[str, Any]:
+        """Return config.yaml."""
+        return read_yaml(self.path / CONFIG)
+
+    @property
+    def status(self) -> str:
+        """running, done or failed."""
+        return self.info()["status"]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the run has finished."""
+        return self.status == "done"
+
+    def result(self) -> dict[str, Any]:
+        """Return result.json.
+
+        Raises:
+            RunError: the run has not finished.
+        """
+        if not (self.path / RESULT).is_file():
+            raise RunError(f"{self.path}: has no result, its status is {self.status}; let it finish with --resume")
+        return read_json(self.path / RESULT)
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return the lines of metrics.jsonl; a last line cut by a crash is left out."""
+        path = self.path / METRICS
+        if not path.is_file():
+            return []
+        lines = path.read_text(encoding="utf-8").split("\n")
+        return [json.loads(line) for line in lines[:-1]]  # what follows the last newline is unfinished
+
+    def predictions(self) -> pa.Table:
+        """Return predictions.parquet.
+
+        Raises:
+            RunError: the run has none.
+        """
+        path = self.path / PREDICTIONS
+        if not path.is_file():
+            raise RunError(f"{self.path}: has no predictions; its status is {self.status}")
+        return pq.read_table(path)
+
+    # -- writing
+    def append_metrics(self, *, step: int, epoch: int, values: Mapping[str, float]) -> None:
+        """Append one line: step, epoch and values."""
+        line = json.dumps({"step": step, "epoch": epoch, **values})
+        with (self.path / METRICS).open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def truncate_metrics(self, step: int) -> None:
+        """Drop lines of steps after `step`: a resumed run writes them again."""
+        kept = [line for line in self.metrics() if line["step"] <= step]
+        if (self.path / METRICS).is_file():
+            write_text(self.path / METRICS, "".join(json.dumps(line) + "\n" for line in kept))
+
+    def write_predictions(self, columns: Mapping[str, list[Any] | np.ndarray]) -> None:
+        """Write predictions.parquet, one row a sample."""
+        with atomic_path(self.path / PREDICTIONS) as temporary:
+            pq.write_table(pa.table({name: pa.array(values) for name, values in columns.items()}), temporary)
+
+    def finish(self, result: Mapping[str, Any], timings: Mapping[str, float]) -> None:
+        """Write result.json, then mark the run done."""
+        write_json(self.path / RESULT, result)
+        self._update(status="done", reason="", timings=dict(timings), finished=_now())
+
+    def fail(self, reason: str) -> None:
+        """Mark the run failed; what it wrote stays."""
+        self._update(status="failed", reason=reason, finished=_now())
+
+    def _update(self, **changes: Any) -> None:
+        write_json(self.path / INFO, self.info() | changes)
+
+    # -- places
+    @property
+    def figures(self) -> Path:
+        """Where figures go."""
+        return self.path / "figures"
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the last checkpoint is."""
+        return self.path / "checkpoints" / "last"
+
+    @property
+    def weights(self) -> Path:
+        """What a user takes away: tensors."""
+        return self.path / "weights.safetensors"
+
+    @property
+    def model_json(self) -> Path:
+        """What a user takes away: how to build the model, and its preprocessing."""
+        return self.path / "model.json"
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{path}: no such file; the run or study it belongs to is not finished") from None
+    except json.JSONDecodeError as error:
+        raise RunError(f"{path}: damaged, not JSON ({error}); run it again into another folder") from None
+
+
+def _differences(there: Any, now: Any, key: str = "") -> list[str]:
+    """Name the keys in which two configurations differ, with both values."""
+    if isinstance(there, dict) and isinstance(now, dict):
+        keys = dict.fromkeys([*there, *now])
+        return [d for k in keys for d in _differences(there.get(k), now.get(k), f"{key}.{k}" if key else k)]
+    return [] if there == now else [f"{key}: {there!r} there, {now!r} now"]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,142 @@
+"""From one study file to the graph of runs it stands for. Imports no torch, so `--dry-run` answers at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from sightline import recipes
+from sightline.config import (
+    ClassifyConfig,
+    PretrainConfig,
+    PromptJudgeConfig,
+    SegmentConfig,
+    StudyConfig,
+    read_yaml,
+)
+from sightline.errors import ConfigError
+from sightline.study.arms import Arm, arms_of, parse_arm, seeds_of
+
+PRETRAIN, REFERENCE = "pretrain", "reference"
+Config = PretrainConfig | ClassifyConfig | SegmentConfig | PromptJudgeConfig
+
+
+@dataclass(frozen=True)
+class Node:
+    """One run of a study.
+
+    Attributes:
+        name: its folder under runs/.
+        config: fully resolved.
+        needs: names of the nodes whose weights or masks it takes.
+        arm: the arm it belongs to, or "" for pretraining and reference.
+    """
+
+    name: str
+    config: Config
+    needs: tuple[str, ...] = ()
+    arm: str = ""
+
+
+def read_study(source: str) -> StudyConfig:
+    """Read a study file, or the packaged `demo`.
+
+    Raises:
+        ConfigError: no such file, an unknown key, or a value that breaks its rule.
+    """
+    if source == "demo":
+        return StudyConfig.build(read_yaml(Path(str(files("sightline.study") / "demo.yaml"))), where="study demo")
+    return StudyConfig.build(read_yaml(Path(source)), where=source)
+
+
+def expand(study: StudyConfig, out: Path, only: tuple[str, ...] = ()) -> list[Node]:
+    """Return the study's runs, each after those it needs.
+
+    Args:
+        study: the study.
+        out: its folder; runs refer to each other's weights below it.
+        only: arms to keep, with what they need; () keeps all of the study's.
+
+    Raises:
+        ConfigError: an arm that does not exist, or one whose data or weights the study does not name.
+    """
+    arms = arms_of(study)
+    for name in only:
+        if parse_arm(name) not in arms:
+            raise ConfigError(f"--only {name}: not an arm of this study; it has {', '.join(a.name for a in arms)}")
+    nodes = [_pretrain_node(study), _reference_node(study)]
+    seeds = dict.fromkeys(seed for arm in arms for seed in seeds_of(study, arm))
+    nodes += [_arm_node(study, arm, seed, out) for seed in seeds for arm in arms if seed in seeds_of(study, arm)]
+    return _needed([node for node in nodes if node is not None], only)
+
+
+def _needed(nodes: list[Node], only: tuple[str, ...]) -> list[Node]:
+    """Keep the arms of `only` (all if empty) and what they need; order stays, needs first."""
+    kept: set[str] = set()
+    for node in reversed(nodes):  # `sam` needs a network's masks, networks need weights
+        if (node.arm and (not only or node.arm in only)) or node.name in kept:
+            kept |= {node.name, *node.needs}
+    return [node for node in nodes if node.name in kept]
+
+
+def _pretrain_node(study: StudyConfig) -> Node | None:
+    block = study.pretrain
+    if block is None:
+        return None
+    layers: dict[str, Any] = {"data": block.data.model_dump(exclude_unset=True), **block.set}
+    return Node(PRETRAIN, recipes.pretrain_config(block.recipe, layers))
+
+
+def _reference_node(study: StudyConfig) -> Node | None:
+    if study.reference.supervised is None or study.classify is None:
+        return None
+    return Node(REFERENCE, _classify(study, study.reference.supervised))
+
+
+def _arm_node(study: StudyConfig, arm: Arm, seed: int, out: Path) -> Node:
+    name = f"{arm.name}-{seed}"
+    if arm.task == "prompt":
+        return _prompt_node(study, arm, name, seed, out)
+    settings, needs = {"seed": seed, **arm.settings}, ()
+    if arm.weights == "own":
+        settings["init"], needs = str(out / "runs" / PRETRAIN), (PRETRAIN,)
+    elif arm.weights == "reference" and study.reference.supervised is not None and study.classify is not None:
+        settings["init"], needs = str(out / "runs" / REFERENCE), (REFERENCE,)
+    elif arm.weights == "reference":
+        settings |= {"init": "reference", "reference": study.reference.weights}
+    if arm.task == "segment":
+        return Node(name, _segment(study, settings), needs, arm.name)
+    if arm.name == study.embed_arm and seed == study.seeds[0]:
+        settings["keep_features"] = study.embed_samples
+    return Node(name, _classify(study, settings), needs, arm.name)
+
+
+def _prompt_node(study: StudyConfig, arm: Arm, name: str, seed: int, out: Path) -> Node:
+    assert study.segment is not None, "arms_of has checked it"
+    snapped = f"{study.prompt.snap}-{(study.segment.seeds or study.seeds)[0]}" if study.prompt.snap else ""
+    if snapped and study.prompt.snap not in (other.name for other in arms_of(study)):
+        raise ConfigError(f"prompt.snap = {study.prompt.snap!r}: not an arm of this study; name one, or take ''")
+    settings = study.prompt.model_dump() | {"seed": seed, "snap": str(out / "runs" / snapped) if snapped else ""}
+    data = {"data": study.segment.data.model_dump(exclude_unset=True)}
+    config = PromptJudgeConfig.build(data, settings, where="study, prompt")
+    return Node(name, config, (snapped,) if snapped else (), arm.name)
+
+
+def _architecture(study: StudyConfig) -> dict[str, Any]:
+    """Return backbone and stem as pretrained, for every network of the study unless it says otherwise."""
+    node = _pretrain_node(study)
+    return {} if node is None else {"backbone": node.config.backbone, "stem": node.config.stem}  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _classify(study: StudyConfig, settings: dict[str, Any]) -> ClassifyConfig:
+    assert study.classify is not None, "arms_of has checked it"
+    data = {"data": study.classify.data.model_dump(exclude_unset=True)}
+    return recipes.classify_config(data, _architecture(study), study.classify.set, settings)
+
+
+def _segment(study: StudyConfig, settings: dict[str, Any]) -> SegmentConfig:
+    assert study.segment is not None, "arms_of has checked it"
+    data = {"data": study.segment.data.model_dump(exclude_unset=True)}
+    return recipes.segment_config(data, _architecture(study), study.segment.set, settings)

@@ -1,0 +1,7 @@
+"""Downstream classification in any of the five settings."""
+
+from sightline.tasks.classify.classify import classify, labelled_part
+from sightline.tasks.classify.predict import evaluate, predict
+from sightline.tasks.classify.task import ClassifyTask, FrozenBackbone
+
+__all__ = ["ClassifyTask", "FrozenBackbone", "classify", "evaluate", "labelled_part", "predict"]

@@ -1,0 +1,233 @@
+"""`classify`: a labelled data set, weights from somewhere, all trained or the backbone frozen."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from sightline import stats
+from sightline.config import ClassifyConfig
+from sightline.data import Images, Loader, Split, open_source, split
+from sightline.engine import Progress, fit, make_fabric, make_progress, recorded_run, settle_precision
+from sightline.errors import DataError
+from sightline.models import Backbone, LinearHead, save_model
+from sightline.models.features import extract_features
+from sightline.models.start import Start, initial_backbone
+from sightline.randomness import generator
+from sightline.runs import RunFolder
+from sightline.runs.atomic import atomic_path, write_json
+from sightline.tasks.classify.inputs import FeatureInputs, ImageInputs
+from sightline.tasks.classify.probe import classify_probe
+from sightline.tasks.classify.task import ClassifyTask, FrozenBackbone, Model
+
+
+def classify(
+    config: ClassifyConfig, out: Path, *, resume: bool = False, judge: bool = True, progress: Progress | None = None
+) -> RunFolder:
+    """Train and judge a classifier in one setting.
+
+    Args:
+        config: what to do, fully resolved.
+        out: the run folder, new, or with `resume` one of the same configuration and data.
+        resume: go on from the checkpoint; a finished run is returned as it is.
+        judge: use the test split, once, at the end; trials of a tuning do not.
+        progress: where to report; the terminal by default.
+
+    Returns:
+        The finished run: test accuracy with interval, per class, and predictions.parquet.
+
+    Raises:
+        DataError: images without labels, or a split without one of the classes.
+        NotAvailable: the reference weights cannot be had now.
+        WeightsError: the weights do not fit.
+    """
+    report = progress or make_progress()
+    if config.tune:
+        config = _tuned(config, out, report)
+    images = open_source(config.data, progress=report.say)
+    if not images.image_set.classes:
+        raise DataError(
+            f"{config.data.source}: these images carry no labels; point at class folders or a CSV id,filename,label"
+        )
+    start = initial_backbone(config)
+    config, precision = settle_precision(config, out, classify_probe(config, start.backbone), report.say)
+    fabric = make_fabric(config)
+    fingerprint = hashlib.sha256(f"{images.image_set.fingerprint} {start.checksum}".encode()).hexdigest()[:32]
+    notes = {"precision": precision.to_dict()}
+    with recorded_run(fabric, out, config, kind="classify", fingerprint=fingerprint, resume=resume, notes=notes) as run:
+        if not run.is_done:
+            job = _Job.open(config, run, images, start, fabric)
+            task = job.task(report)
+            seconds = fit(task, run, config, epochs=config.epochs, fabric=fabric, progress=report)
+            if fabric.is_global_zero:
+                job.finish(task, seconds, judge)
+            fabric.barrier()
+    return run
+
+
+def labelled_part(train: np.ndarray, labels: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Return a stratified share of the training indices, at least one a class; smaller shares are subsets."""
+    if share >= 1:
+        return train
+    chosen = []
+    for label in np.unique(labels[train]):
+        members = train[labels[train] == label]
+        order = generator(seed, "classify/labels", sample=int(label)).permutation(len(members))
+        chosen.append(members[order[: max(1, round(share * len(members)))]])
+    return np.sort(np.concatenate(chosen))
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Everything one classification run is made of."""
+
+    config: ClassifyConfig
+    run: RunFolder
+    images: Images
+    parts: Split
+    train: np.ndarray
+    start: Start
+    backbone: Backbone
+    head: nn.Module
+    fabric: Fabric
+
+    @classmethod
+    def open(cls, config: ClassifyConfig, run: RunFolder, images: Images, start: Start, fabric: Fabric) -> _Job:
+        image_set = images.image_set
+        parts = split(image_set, config.data.split)
+        train = labelled_part(parts.train, image_set.labels, config.labels, config.data.split.seed)
+        backbone = start.backbone.to(fabric.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        with torch.random.fork_rng():
+            torch.manual_seed(config.seed)
+            head = LinearHead(backbone.dim, len(image_set.classes)).to(fabric.device)
+        return cls(config, run, images, parts, train, start, backbone, head, fabric)
+
+    def task(self, report: Progress) -> ClassifyTask:
+        """Build the task: the head alone on cached features, or the whole model on images."""
+        config, fabric = self.config, self.fabric
+        inputs = images = ImageInputs(config, self.images, self.start.preprocessing, fabric.device)
+        cached = config.freeze and config.feature_cache
+        if cached:
+            report.say(f"{self.run.path.name}: computing frozen features once")
+            rest = np.concatenate([self.parts.val, self.parts.test])
+            inputs = FeatureInputs(config, self.backbone, images, self.train, rest, fabric)
+            model = self.head
+        else:
+            model = Model(FrozenBackbone(self.backbone) if config.freeze else self.backbone, self.head)
+        labels = torch.from_numpy(self.images.image_set.labels).to(fabric.device)
+
+        def batch(samples: np.ndarray, epoch: int) -> tuple[Tensor, Tensor]:
+            return inputs.augmented(samples, epoch), labels[torch.from_numpy(samples).to(fabric.device)]
+
+        loader = Loader(
+            self.train,
+            config.batch_size,
+            batch,
+            seed=config.seed,
+            purpose="classify/order",
+            workers=0 if cached else config.workers,  # features in memory are indexed faster than handed over
+            rank=fabric.global_rank,
+            world=fabric.world_size,
+        )
+
+        def keep(epoch: int) -> None:
+            self._keep_features(epoch, images)
+
+        labels_by_sample = self.images.image_set.labels
+        return ClassifyTask(model, config, loader, inputs.plain, labels_by_sample, self.parts.val, fabric, keep)
+
+    def _keep_features(self, epoch: int, inputs: ImageInputs) -> None:
+        """Write penultimate features of some training samples, features/first.npz and features/last.npz."""
+        config, stages = self.config, {self.config.epochs - 1: "last", 0: "first"}
+        if not config.keep_features or epoch not in stages or not self.fabric.is_global_zero:
+            return
+        order = generator(config.data.split.seed, "classify/kept").permutation(len(self.train))
+        chosen = np.sort(self.train[order[: config.keep_features]])
+        features = extract_features(self.backbone, inputs.plain, chosen, self.fabric)
+        image_set = self.images.image_set
+        ids = np.array([image_set.ids[i] for i in chosen])
+        path = self.run.path / "features" / f"{stages[epoch]}.npz"
+        path.parent.mkdir(exist_ok=True)
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, features=features, labels=image_set.labels[chosen], ids=ids, epoch=epoch + 1)
+
+    def finish(self, task: ClassifyTask, seconds: float, judge: bool) -> None:
+        """Write weights, split and result; judge once on the test split."""
+        task.use_best()
+        config, image_set = self.config, self.images.image_set
+        self._save_weights()
+        write_json(self.run.path / "split.json", self.parts.to_dict())
+        result = {
+            "val_accuracy": task.best_accuracy,
+            "best_epoch": task.best_epoch + 1,
+            "trained_on": len(self.train),
+            "images_seen": len(self.train) * config.epochs,
+            "lr": config.lr,
+            "init": {"source": self.start.source, "matched": self.start.matched},
+            "bad_images": len(image_set.bad),
+            "split": {name: len(ids) for name, ids in self.parts.to_dict().items()},
+        }
+        self.run.finish(result | (self._judge(task) if judge else {}), {"fit_seconds": seconds})
+
+    def _judge(self, task: ClassifyTask) -> dict[str, object]:
+        image_set, test = self.images.image_set, self.parts.test
+        probabilities = task.probabilities(test)
+        labels, predicted = image_set.labels[test], probabilities.argmax(axis=1)
+        correct = predicted == labels
+        self.run.write_predictions(
+            {
+                "id": [image_set.ids[i] for i in test],
+                "label": [image_set.classes[i] for i in labels],
+                "predicted": [image_set.classes[i] for i in predicted],
+                "probability": probabilities.max(axis=1),
+                "correct": correct,
+            }
+        )
+        low, high = stats.wilson(int(correct.sum()), len(correct))
+        per_class = {
+            name: {"accuracy": float(correct[labels == i].mean()), "n": int((labels == i).sum())}
+            for i, name in enumerate(image_set.classes)
+            if (labels == i).any()
+        }
+        accuracy = {"value": float(correct.mean()), "low": low, "high": high, "n": len(correct)}
+        return {"accuracy": accuracy, "per_class": per_class}
+
+    def _save_weights(self) -> None:
+        state = {f"backbone.{name}": value for name, value in self.backbone.state_dict().items()}
+        state |= {f"head.{name}": value for name, value in self.head.state_dict().items()}
+        preprocessing = self.start.preprocessing
+        description = {
+            "kind": "classifier",
+            "backbone": self.backbone.name,
+            "stem": self.backbone.stem,
+            "dim": self.backbone.dim,
+            "classes": list(self.images.image_set.classes),
+            "image_size": self.config.data.image_size,
+            "preprocessing": {
+                "input_size": self.config.input_size,
+                "mean": list(preprocessing["mean"]),
+                "std": list(preprocessing["std"]),
+            },
+        }
+        save_model(self.run, state, description)
+
+
+def _tuned(config: ClassifyConfig, out: Path, report: Progress) -> ClassifyConfig:
+    """Train once for each learning rate of `tune`, and return `config` with the one best on validation."""
+    scores: dict[float, float] = {}
+    for lr in config.tune:
+        trial = config.model_copy(update={"lr": lr, "tune": (), "keep_features": 0})
+        run = classify(
+            trial, out.with_name(f"{out.name}-tune") / f"lr-{lr:g}", resume=True, judge=False, progress=report
+        )
+        scores[lr] = run.result()["val_accuracy"]
+    best = max(scores, key=lambda lr: scores[lr])
+    tried = ", ".join(f"{lr:g}: {score:.3f}" for lr, score in scores.items())
+    report.say(f"{out.name}: learning rate {best:g} is best on validation of {tried}")
+    return config.model_copy(update={"lr": best, "tune": ()})

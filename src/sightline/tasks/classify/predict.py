@@ -1,0 +1,174 @@
+"""Labels for new images from a trained classifier."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from sightline import stats
+from sightline.config import DataConfig, RunConfig
+from sightline.data import IMAGE_SUFFIXES, UnreadableImage, decode, open_source, shrink
+from sightline.engine import make_fabric
+from sightline.errors import DataError, RunError
+from sightline.models import LinearHead, build_backbone
+from sightline.models.weights import read_description
+from sightline.runs import RunFolder
+from sightline.runs.atomic import atomic_path
+from sightline.tasks.classify.task import Model
+from sightline.views import Resize
+from sightline.views.device import normalise
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One image's answer."""
+
+    id: str
+    filename: str
+    label: str
+    probability: float
+
+
+class Classifier:
+    """A finished classifier, from pixels to class probabilities.
+
+    Raises:
+        RunError: the run is no finished classifier.
+    """
+
+    def __init__(self, run: RunFolder, device: str = "auto") -> None:
+        description = read_description(run)
+        if description.get("kind") != "classifier":
+            raise RunError(
+                f"{run.path}: a {description.get('kind')} cannot name classes; give the folder of a classify run"
+            )
+        self.classes: list[str] = description["classes"]
+        self.image_size: int = description["image_size"]
+        backbone = build_backbone(description["backbone"], description["stem"])
+        model = Model(backbone, LinearHead(backbone.dim, len(self.classes)))
+        model.load_state_dict(load_file(run.weights))
+        self._fabric = make_fabric(RunConfig(device=device))
+        self._model = model.eval().to(self._fabric.device)
+        preprocessing = description["preprocessing"]
+        self._resize = Resize(preprocessing["input_size"])
+        self._normalise = partial(
+            normalise, mean=preprocessing["mean"], std=preprocessing["std"], device=self._fabric.device
+        )
+
+    @torch.no_grad()
+    def probabilities(self, pixels: list[np.ndarray]) -> np.ndarray:
+        """Return float32 (N, classes) for N images, uint8 HWC of any size."""
+        with self._fabric.autocast():
+            logits = self._model(self._normalise(self._resize(pixels)))
+        return logits.float().softmax(dim=1).cpu().numpy()
+
+
+def in_batches(count: int, make: Callable[[int, int], np.ndarray]) -> np.ndarray:
+    """Return the rows of make(begin, end) over range(count), 256 at a time: memory stays bounded."""
+    return np.concatenate([make(begin, min(begin + BATCH, count)) for begin in range(0, count, BATCH)])
+
+
+BATCH = 256
+
+
+def predict(
+    run_path: Path, images: Path, out: Path, *, folder: Path | None = None, device: str = "auto"
+) -> list[Prediction]:
+    """Name the class of each image, and write a CSV `id,filename,label`.
+
+    Args:
+        run_path: a finished classify run.
+        images: a CSV with columns id and filename, or a folder searched through (id is then the relative path).
+        out: the CSV to write; it is replaced only once the new one is whole.
+        folder: where the CSV's file names are found; its own folder by default.
+        device: auto, cpu, cuda or mps.
+
+    Raises:
+        DataError: an image is missing or unreadable; the error names the first few, and nothing is written.
+    """
+    classifier = Classifier(RunFolder.open(run_path), device)
+    listed = _listed(images, folder)
+    probabilities = in_batches(
+        len(listed),
+        lambda begin, end: classifier.probabilities(_decode_all(listed[begin:end], classifier.image_size)),
+    )
+    predictions = [
+        Prediction(name, filename, classifier.classes[int(row.argmax())], float(row.max()))
+        for (name, filename, _), row in zip(listed, probabilities, strict=True)
+    ]
+    with atomic_path(out) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "filename", "label"])
+        writer.writerows([p.id, p.filename, p.label] for p in predictions)
+    return predictions
+
+
+def evaluate(run_path: Path, data: DataConfig, *, device: str = "auto") -> dict[str, Any]:
+    """Judge a classifier on all images of a labelled data set.
+
+    Returns:
+        accuracy with its 95 % Wilson interval (low, high), and n.
+
+    Raises:
+        DataError: the data has other classes than the run.
+    """
+    classifier = Classifier(RunFolder.open(run_path), device)
+    images = open_source(data.model_copy(update={"image_size": data.image_size or classifier.image_size}))
+    image_set = images.image_set
+    unknown = sorted(set(image_set.classes) - set(classifier.classes))
+    if unknown or not image_set.classes:
+        raise DataError(
+            f"{data.source}: classes {', '.join(unknown) or '(none)'} are not among the run's: "
+            f"{', '.join(classifier.classes)}"
+        )
+    probabilities = in_batches(
+        len(images), lambda begin, end: classifier.probabilities(images.gather(np.arange(begin, end)))
+    )
+    truth = np.array([classifier.classes.index(name) for name in image_set.classes])[image_set.labels]
+    correct = probabilities.argmax(axis=1) == truth
+    low, high = stats.wilson(int(correct.sum()), len(correct))
+    return {"accuracy": float(correct.mean()), "low": low, "high": high, "n": len(correct)}
+
+
+def _listed(images: Path, folder: Path | None) -> list[tuple[str, str, Path]]:
+    """Return (id, filename, path) of every image asked for."""
+    if images.is_dir():
+        found = sorted(p for p in images.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+        if not found:
+            raise DataError(f"{images}: no images in this folder; known are {', '.join(sorted(IMAGE_SUFFIXES))}")
+        return [(p.relative_to(images).as_posix(), p.relative_to(images).as_posix(), p) for p in found]
+    if not images.is_file():
+        raise DataError(f"{images}: no such file or folder; give a CSV with columns id,filename or a folder of images")
+    with images.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        columns = reader.fieldnames or []
+        missing = {"id", "filename"} - set(columns)
+        if missing:
+            raise DataError(
+                f"{images}: no column {', '.join(sorted(missing))}; found {', '.join(columns)}, need id,filename"
+            )
+        root = folder or images.parent
+        return [(row["id"], row["filename"], root / row["filename"]) for row in reader]
+
+
+def _decode_all(listed: list[tuple[str, str, Path]], size: int) -> list[np.ndarray]:
+    pixels, bad = [], []
+    for _, _, path in listed:
+        try:
+            pixels.append(shrink(decode(path), size))
+        except UnreadableImage as error:
+            bad.append(str(error))
+    if bad:
+        more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
+        raise DataError(
+            "; ".join(bad[:5]) + more + ". Remove them from the list, or repair the files; nothing was written"
+        )
+    return pixels

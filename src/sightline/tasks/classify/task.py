@@ -1,0 +1,177 @@
+"""Downstream classification as a task: a model from inputs to logits, chosen on validation, judged once on test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from sightline.config import ClassifyConfig
+from sightline.data import Loader
+from sightline.engine import Task
+from sightline.engine.task import Values
+
+Batch = tuple[Tensor, Tensor]  # inputs on the device, class indices int64 (B,)
+MakeInputs = Callable[[np.ndarray], Tensor]
+OnEpoch = Callable[[int], None]
+
+
+class FrozenBackbone(nn.Module):
+    """A backbone that stands still: no gradient, and batch-norm statistics stay as they are even in train mode."""
+
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__()
+        self.inner = backbone.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> FrozenBackbone:
+        """Stay in eval mode whatever is asked."""
+        del mode
+        return super().train(False)
+
+    @torch.no_grad()
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return features (B, dim)."""
+        return self.inner(inputs)
+
+
+class Model(nn.Module):
+    """Backbone and linear head as one map from images to logits."""
+
+    def __init__(self, backbone: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (B, classes)."""
+        return self.head(self.backbone(images))
+
+
+class ClassifyTask(Task):
+    """Cross-entropy on labels; the epoch with the best validation accuracy is kept.
+
+    Args:
+        model: inputs → logits, on the device. With cached features it is the head alone.
+        config: the run's configuration.
+        loader: yields (inputs, labels) on the device.
+        evaluation_inputs: sample indices → inputs without augmentation.
+        labels: class indices by sample index, int64 (N,).
+        validation: sample indices of the validation split.
+        fabric: device and precision.
+        on_epoch: called after each epoch's evaluation, for example to keep features.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        config: ClassifyConfig,
+        loader: Loader,
+        evaluation_inputs: MakeInputs,
+        labels: np.ndarray,
+        validation: np.ndarray,
+        fabric: Fabric,
+        on_epoch: OnEpoch,
+    ) -> None:
+        self.model = self.trained = model
+        self.config, self.fabric, self._loader, self._on_epoch = config, fabric, loader, on_epoch
+        self._inputs, self._labels, self._validation = evaluation_inputs, labels, validation
+        self.optimizer = _optimizer(model, config)
+        self._plateau = ReduceLROnPlateau(
+            self.optimizer, mode="min", factor=config.plateau_factor, patience=config.plateau_patience
+        )
+        self.steps_per_epoch = loader.steps
+        self.best_accuracy = -1.0
+        self.best_epoch = -1
+        self.best = {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+    def batches(self, epoch: int, start: int) -> Iterator[Any]:
+        """Yield (inputs, labels)."""
+        return self._loader.batches(epoch, start)
+
+    def schedule(self, step: int) -> Values:
+        """Yield the learning rate; the plateau rule changes it between epochs."""
+        del step
+        yield "lr", self.optimizer.param_groups[0]["lr"]
+
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return cross-entropy in nats and training accuracy."""
+        inputs, labels = batch
+        logits = self.trained(inputs).float()
+        accuracy = (logits.argmax(dim=1) == labels).float().mean()
+        return functional.cross_entropy(logits, labels), {"train/accuracy": accuracy}
+
+    @torch.no_grad()
+    def probabilities(self, indices: np.ndarray, batch_size: int = 256) -> np.ndarray:
+        """Return class probabilities of samples, float32 (N, classes), in eval mode."""
+        self.model.eval()
+        parts = []
+        for begin in range(0, len(indices), batch_size):
+            with self.fabric.autocast():
+                logits = self.model(self._inputs(indices[begin : begin + batch_size]))
+            parts.append(logits.float().softmax(dim=1).cpu().numpy())
+        self.model.train()
+        return np.concatenate(parts)
+
+    def evaluate(self, epoch: int) -> Values:
+        """Yield validation loss and accuracy, keep the best, and lower the learning rate on a plateau."""
+        probabilities = self.probabilities(self._validation)
+        labels = self._labels[self._validation]
+        accuracy = float((probabilities.argmax(axis=1) == labels).mean())
+        likelihood = probabilities[np.arange(len(labels)), labels]
+        loss = float(-np.log(np.maximum(likelihood, np.finfo(np.float32).tiny)).mean())
+        if accuracy > self.best_accuracy:
+            self.best_accuracy, self.best_epoch = accuracy, epoch
+            for name, value in self.model.state_dict().items():
+                self.best[name].copy_(value)
+        self._plateau.step(loss)
+        self._on_epoch(epoch)
+        yield "val/loss", loss
+        yield "val/accuracy", accuracy
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Return the model."""
+        return {"model": self.model}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the best weights so far."""
+        return {f"best/{name}": value for name, value in self.best.items()}
+
+    def state(self) -> dict[str, Any]:
+        """Return the plateau rule's state, the present learning rates and the best epoch."""
+        plateau = {"best": self._plateau.best, "num_bad_epochs": self._plateau.num_bad_epochs}
+        plateau["last_epoch"] = self._plateau.last_epoch
+        rates = [group["lr"] for group in self.optimizer.param_groups]
+        return {
+            "plateau": plateau | {"best": None if plateau["best"] == float("inf") else plateau["best"]},
+            "lr": rates,
+            "best_accuracy": self.best_accuracy,
+            "best_epoch": self.best_epoch,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take back what `state` returned."""
+        plateau = state["plateau"]
+        best = float("inf") if plateau["best"] is None else plateau["best"]
+        self._plateau.load_state_dict(plateau | {"best": best})
+        for group, rate in zip(self.optimizer.param_groups, state["lr"], strict=True):
+            group["lr"] = rate
+        self.best_accuracy, self.best_epoch = state["best_accuracy"], state["best_epoch"]
+
+    def use_best(self) -> None:
+        """Load the weights of the best epoch into the model."""
+        self.model.load_state_dict(self.best)
+
+
+def _optimizer(model: nn.Module, config: ClassifyConfig) -> Optimizer:
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if config.optimizer == "sgd":
+        return SGD(parameters, lr=config.lr, momentum=0.9, weight_decay=config.weight_decay, fused=True)
+    cls = Adam if config.optimizer == "adam" else AdamW
+    return cls(parameters, lr=config.lr, weight_decay=config.weight_decay, fused=True)

@@ -1,0 +1,172 @@
+"""`pretrain`: from unlabelled images to a backbone."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from sightline import metrics
+from sightline.config import PretrainConfig
+from sightline.data import Images, Loader, open_source
+from sightline.engine import Progress, fit, make_fabric, make_progress, recorded_run, settle_precision
+from sightline.errors import ConfigError, DataError
+from sightline.models import Backbone, build_backbone, load_backbone, save_model
+from sightline.models.features import extract_features
+from sightline.randomness import permutation
+from sightline.runs import RunFolder
+from sightline.tasks.dino.probe import dino_probe
+from sightline.tasks.dino.task import DinoTask, Evaluation, make_crops
+from sightline.views import MultiCrop, Resize
+from sightline.views.device import DeviceMultiCrop, normalise
+
+HEALTH_IMAGES = 1024  # twice the widest feature of a ResNet-18: RankMe is bounded by min(images, dim)
+MONITOR_IMAGES = 5000  # leave-one-out k-NN over these takes a second
+
+
+def pretrain(config: PretrainConfig, out: Path, *, resume: bool = False, progress: Progress | None = None) -> RunFolder:
+    """Pretrain a backbone with DINO.
+
+    Args:
+        config: what to do, fully resolved.
+        out: the run folder, new, or with `resume` one of the same configuration and data.
+        resume: go on from the checkpoint; a finished run is returned as it is.
+        progress: where to report; the terminal by default.
+
+    Returns:
+        The finished run; its weights are the teacher's backbone.
+
+    Raises:
+        DataError: too few images for one batch, or too many unreadable ones.
+        RunError: `out` holds another run.
+        NonFinite: the loss diverged.
+    """
+    report = progress or make_progress()
+    config, precision = settle_precision(config, out, dino_probe(config), report.say)
+    fabric = make_fabric(config)
+    images = open_source(config.data, progress=report.say)
+    _check_size(config, len(images))
+    fingerprint, notes = images.image_set.fingerprint, {"precision": precision.to_dict()}
+    with recorded_run(fabric, out, config, kind="pretrain", fingerprint=fingerprint, resume=resume, notes=notes) as run:
+        if run.is_done:
+            return run
+        task = make_task(config, images, fabric, _evaluation(config, images, fabric))
+        seconds = fit(task, run, config, epochs=config.epochs, fabric=fabric, progress=report)
+        if fabric.is_global_zero:
+            _finish(run, config, task, images, seconds)
+        fabric.barrier()
+    return run
+
+
+def make_task(config: PretrainConfig, images: Images, fabric: Fabric, evaluation: Evaluation) -> DinoTask:
+    """Return the task of `config` on `images`, as `pretrain` runs it."""
+    return DinoTask(_initial_backbone(config), config, _loader(config, images, fabric), fabric, evaluation)
+
+
+def _check_size(config: PretrainConfig, count: int) -> None:
+    if config.batch_size % config.devices:
+        raise ConfigError(f"batch_size = {config.batch_size}: expected a multiple of devices = {config.devices}")
+    per_step = config.batch_size * config.accumulate
+    if count < per_step:
+        raise DataError(
+            f"{config.data.source}: {count} readable images do not fill one step of {per_step}; "
+            f"use more images or --set batch_size={max(2, count // 2)} --set accumulate=1"
+        )
+
+
+def _initial_backbone(config: PretrainConfig) -> Backbone:
+    if config.init == "none":
+        return build_backbone(config.backbone, config.stem, seed=config.seed)
+    return load_backbone(config.init, name=config.backbone, stem=config.stem).backbone
+
+
+def _loader(config: PretrainConfig, images: Images, fabric: Fabric) -> Loader:
+    views = config.views
+    to_device = partial(normalise, mean=views.mean, std=views.std, device=fabric.device)
+
+    on_device = config.views_on == "device" or (config.views_on == "auto" and fabric.device.type == "cuda")
+    render = DeviceMultiCrop(views, fabric.device) if on_device else MultiCrop(views)
+
+    def by_view(crops: np.ndarray | Tensor) -> Tensor:
+        count, batch = crops.shape[:2]
+        return to_device(crops.reshape(count * batch, *crops.shape[2:])).unflatten(0, (count, batch))
+
+    return Loader(
+        np.arange(len(images)),
+        config.batch_size,
+        make_crops(images.gather, render, by_view, config.seed),
+        seed=config.seed,
+        purpose="pretrain/order",
+        drop_last=True,
+        workers=config.workers,
+        rank=fabric.global_rank,
+        world=fabric.world_size,
+    )
+
+
+def _evaluation(config: PretrainConfig, images: Images, fabric: Fabric) -> Evaluation:
+    """Return the health of the teacher's features, and k-NN accuracy on monitoring labels every few epochs."""
+    views = config.views
+
+    def features(backbone: Backbone, source: Images, chosen: np.ndarray) -> np.ndarray:
+        resize = Resize(views.global_size)
+        to_device = partial(normalise, mean=views.mean, std=views.std, device=fabric.device)
+        return extract_features(backbone, lambda ids: to_device(resize(source.gather(ids))), chosen, fabric)
+
+    health_ids = np.sort(permutation(len(images), config.seed, "pretrain/health")[:HEALTH_IMAGES])
+    monitor = config.monitor
+    labelled = open_source(monitor.data.stored_for(views.global_size)) if monitor.data else None
+
+    def evaluate(epoch: int, backbone: Backbone) -> dict[str, float]:
+        own = features(backbone, images, health_ids)
+        values = {
+            "health/rankme": metrics.rankme(own),
+            "health/feature_std": metrics.feature_std(own) * math.sqrt(own.shape[1]),
+        }
+        last = epoch == config.epochs - 1
+        if labelled is not None and ((epoch + 1) % monitor.every_epochs == 0 or last):
+            ids = np.sort(permutation(len(labelled), config.seed, "pretrain/monitor")[:MONITOR_IMAGES])
+            labels = labelled.image_set.labels[ids]
+            bank = features(backbone, labelled, ids)
+            values["knn/accuracy"] = metrics.knn_accuracy(bank, labels, k=monitor.neighbours)
+        return values
+
+    return evaluate
+
+
+def _finish(run: RunFolder, config: PretrainConfig, task: DinoTask, images: Images, seconds: float) -> None:
+    """Write weights and result; `warnings` names every collapse or plateau by epoch."""
+    teacher = task.teacher.backbone
+    views = config.views
+    save_model(
+        run,
+        teacher.state_dict(),
+        {
+            "kind": "backbone",
+            "backbone": teacher.name,
+            "stem": teacher.stem,
+            "dim": teacher.dim,
+            "method": "DINO",
+            "preprocessing": {"input_size": views.global_size, "mean": list(views.mean), "std": list(views.std)},
+        },
+    )
+    epochs = [line for line in run.metrics() if "health/loss_over_ln_k" in line]
+    warnings = [f"epoch {line['epoch'] + 1}: {text}" for line in epochs for text in task.remarks(line["epoch"], line)]
+    last = epochs[-1] if epochs else {}
+    steps = config.epochs * task.steps_per_epoch
+    run.finish(
+        {
+            "epochs": config.epochs,
+            "steps": steps,
+            "images": len(images),
+            "images_seen": steps * config.batch_size * config.accumulate,
+            "bad_images": len(images.image_set.bad),
+            "health": {k: v for k, v in last.items() if k.startswith(("health/", "knn/"))},
+            "warnings": warnings,
+        },
+        {"fit_seconds": seconds},
+    )

@@ -1,0 +1,74 @@
+"""`embed`: penultimate features of a run on a data set, as a table, with k-NN and, when asked, a t-SNE map."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from sightline import metrics
+from sightline.config import EmbedConfig, RunConfig
+from sightline.data import open_source, split
+from sightline.engine import Progress, make_fabric, make_progress
+from sightline.models import load_backbone
+from sightline.models.features import extract_features
+from sightline.runs.atomic import write_json, write_text
+from sightline.tasks.embed.tsne import Map, map_quality, tsne, write_table
+from sightline.views import Resize
+from sightline.views.device import normalise
+
+
+def embed(config: EmbedConfig, out: Path, *, progress: Progress | None = None) -> dict[str, float]:
+    """Write features of `config.run` on `config.data` to `out`.
+
+    Writes embedding.parquet (id, label, features float32 (dim,), with `tsne` also x and y), quality.json, config.yaml.
+
+    Returns:
+        Quality: knn accuracy (leave one out) and silhouette where there are labels, trustworthiness of the map.
+
+    Raises:
+        RunError, WeightsError: `config.run` holds no weights that fit.
+        DataError: the data cannot be opened.
+    """
+    report = progress or make_progress()
+    loaded = load_backbone(config.run)
+    preprocessing = loaded.description["preprocessing"]
+    fabric = make_fabric(RunConfig(device=config.device, seed=config.seed))
+    images = open_source(config.data.stored_for(preprocessing["input_size"]), progress=report.say)
+    image_set = images.image_set
+    chosen = np.arange(len(images))
+    if config.split != "all":
+        chosen = getattr(split(image_set, config.data.split), config.split)
+    resize = Resize(preprocessing["input_size"])
+    to_device = partial(normalise, mean=preprocessing["mean"], std=preprocessing["std"], device=fabric.device)
+    backbone = loaded.backbone.to(fabric.device)
+    report.start("embed", len(chosen), 0, str(out))
+    features = extract_features(
+        backbone,
+        lambda ids: to_device(resize(images.gather(ids))),
+        chosen,
+        fabric,
+        config.batch_size,
+        progress=lambda done: report.advance(done, ""),
+    )
+    report.stop()
+    labels = image_set.labels[chosen]
+    ids = [image_set.ids[i] for i in chosen]
+    names = [image_set.classes[i] if i >= 0 else "" for i in labels]
+    quality: dict[str, float] = {}
+    if (labels >= 0).all():
+        quality["knn"] = metrics.knn_accuracy(features, labels)
+        quality["silhouette"] = metrics.silhouette(features, labels)
+    picture: Map | None = None
+    if config.tsne:
+        report.say("embed: computing the t-SNE map")
+        picture = tsne(features, perplexity=config.perplexity, seed=config.seed)
+        quality |= map_quality(features, picture, labels if (labels >= 0).all() else None)
+    out.mkdir(parents=True, exist_ok=True)
+    write_table(out / "embedding.parquet", ids, names, features=features, points=picture)
+    write_json(out / "quality.json", quality | {"n": len(chosen)})
+    # Where the pictures are, for whoever looks at the map.
+    write_text(out / "config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True))
+    return quality

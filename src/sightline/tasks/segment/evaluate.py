@@ -1,0 +1,80 @@
+"""A finished segmentation run, judged on other data."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sightline.config import RunConfig, SegmentConfig, SegmentDataConfig
+from sightline.data import IGNORED, Palette, SegmentImages, open_masks, open_segment
+from sightline.engine import make_fabric
+from sightline.errors import DataError
+from sightline.models.segmentation import load_segmenter
+from sightline.runs import RunFolder
+from sightline.runs.atomic import write_json
+from sightline.tasks.segment.interventions import INTERVENTIONS, interventions
+from sightline.tasks.segment.judge import Predictor
+from sightline.tasks.segment.results import count_tiles, describe_counts, kept_at_evaluation
+from sightline.views.device import normalise
+
+
+def evaluate(
+    run_path: Path, data: SegmentDataConfig, *, part: str = "all", intervene: bool = False, device: str = "auto"
+) -> dict[str, Any]:
+    """Judge a segmenter on images with masks.
+
+    Args:
+        run_path: a finished segment run.
+        data: images and masks whose classes are the run's, or some of them; matched by name.
+        part: all, train, val or test; with a split file that names scenes the interval is over scenes.
+        intervene: also zero, average and shuffle each skip, and write RUN/interventions.json.
+        device: auto, cpu, cuda or mps.
+
+    Returns:
+        mean_iou (value, low, high, n), boundary_iou, pixel_accuracy, per_class, absent, confusion; and interventions.
+
+    Raises:
+        RunError: no finished segment run.
+        DataError: classes that the run does not have, or a part that is empty.
+        ConfigError: interventions on a network without skips.
+    """
+    run = RunFolder.open(run_path)
+    loaded = load_segmenter(run_path)
+    description = loaded.description
+    config = SegmentConfig.build(run.config())
+    wanted = data.model_copy(update={"image_size": data.image_size or description["image_size"]})
+    images = open_masks(wanted) if part == "all" else open_segment(wanted)
+    indices = images.parts[part].tolist()
+    palette = Palette.from_dict(description["palette"])
+    truth = _matching(images, palette)
+    fabric = make_fabric(RunConfig(device=device))
+    mean, std = description["preprocessing"]["mean"], description["preprocessing"]["std"]
+    network = loaded.segmenter.to(fabric.device)
+    predictor = Predictor(network, partial(normalise, mean=mean, std=std, device=fabric.device), fabric)
+    kept = partial(kept_at_evaluation, network, config)
+    counts = count_tiles(predictor, images, indices, kept=kept, truth=truth, classes=len(palette.classes))
+    scenes = None if images.scenes is None else [images.scenes[i] for i in indices]
+    result = describe_counts(counts, palette.classes, scenes)
+    if intervene:
+        found = interventions(predictor, images, indices, seed=config.data.split_seed, truth=truth)
+        result["interventions"] = {"part": part, "data": data.source, **found}
+        write_json(run.path / INTERVENTIONS, result["interventions"])
+    return result
+
+
+def _matching(images: SegmentImages, palette: Palette) -> np.ndarray | None:
+    """Return the run's class of each of the data's, uint8 (256,); None where they are the same."""
+    own = images.palette.classes
+    if own == palette.classes:
+        return None
+    if unknown := [name for name in own if name not in palette.classes]:
+        raise DataError(
+            f"{images.found.name}: classes {', '.join(unknown)} are not among the run's: {', '.join(palette.classes)}; "
+            "give masks in the palette that the run was trained on"
+        )
+    table = np.full(256, IGNORED, np.uint8)
+    table[: len(own)] = [palette.classes.index(name) for name in own]
+    return table

@@ -1,0 +1,137 @@
+"""How much a trained network relies on each skip connection: zeroed, averaged or shuffled at test time, not retrained.
+
+Beside the ablation, which trains a network without the skip: that one can learn to do without, this one cannot.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, get_args
+
+import numpy as np
+import torch
+
+from sightline import segmentation_metrics as measures
+from sightline.data import SegmentImages
+from sightline.errors import ConfigError, DataError
+from sightline.models.segmentation import Intervention, Segmenter
+from sightline.models.segmentation.skips import Kind
+from sightline.randomness import permutation
+from sightline.tasks.segment.judge import PIXELS, Predictor
+
+INTERVENTIONS = "interventions.json"  # in a run folder
+TILES = 32  # of a run's own validation part: thirteen passes over these take minutes on two cores, over all an hour
+
+
+def interventable(network: Segmenter) -> bool:
+    """Return whether there is a skip connection left to intervene on."""
+    return len(network.dropped) < len(network.skips)
+
+
+def some_tiles(part: np.ndarray, seed: int, most: int = TILES) -> list[int]:
+    """Return up to `most` tiles of a part, drawn by `seed`."""
+    order = permutation(len(part), seed, "segment/interventions/tiles")
+    return sorted(part[order[:most]].tolist())
+
+
+def interventions(
+    predictor: Predictor,
+    images: SegmentImages,
+    indices: Sequence[int],
+    *,
+    seed: int = 0,
+    truth: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """Judge a network as it is, and with each of its skips zeroed, averaged over batch and place, and shuffled.
+
+    A shuffled skip is that of another tile of the batch, never the tile's own; so only tiles of which there are at
+    least two of a size take part.
+
+    Args:
+        predictor: of the network.
+        images: the data.
+        indices: of the tiles.
+        seed: of the batches and of the shuffling.
+        truth: uint8 (256,): the network's class of each class of the data; None where they are the same.
+
+    Returns:
+        {"n": tiles, "mean_iou": …, "per_class": {class: IoU}, "skips": {index: {"zero" | "mean" | "shuffle":
+        {"mean_iou": …, "change": of mean IoU, "per_class": {class: change of IoU}}}}}. A class that the tiles and the
+        masks of the network as it is both lack is left out.
+
+    Raises:
+        ConfigError: the network has no skips.
+        DataError: no two tiles have the same size.
+    """
+    network = predictor.network
+    if not interventable(network):
+        raise ConfigError(
+            f"interventions: {network.name} has no skip connections left to intervene on; take a run of the model unet"
+        )
+    batches = _batches(images, indices, seed)
+    count = sum(len(batch) for batch in batches)
+    if not count:
+        raise DataError(
+            "interventions: no two tiles have the same size, and a skip is shuffled among tiles of one size"
+        )
+
+    def judge(skip: int | None = None, kind: Kind = "zero") -> measures.MeanIou:
+        total = np.zeros((network.classes, network.classes), np.int64)
+        for number, batch in enumerate(batches):
+            change = None if skip is None else Intervention(skip, kind, _cycle(len(batch), seed, number, kind))
+            predicted = predictor.classes(np.stack([images.image(i) for i in batch]), change=change)
+            masks = np.stack([images.mask(i) for i in batch])
+            total += measures.confusion(predicted, masks if truth is None else truth[masks], network.classes)
+        return measures.mean_iou(total)
+
+    base = judge()
+    classes = range(network.classes) if truth is None else truth.tolist()
+    named = [
+        (i, name) for i, name in zip(classes, images.palette.classes, strict=False) if not np.isnan(base.per_class[i])
+    ]
+    return {
+        "n": count,
+        "mean_iou": base.mean,
+        "per_class": {name: float(base.per_class[i]) for i, name in named},
+        "skips": {
+            str(skip): {kind: _changes(judge(skip, kind), base, named) for kind in get_args(Kind)}
+            for skip in network.skips
+            if skip not in network.dropped
+        },
+    }
+
+
+def _changes(found: measures.MeanIou, base: measures.MeanIou, named: list[tuple[int, str]]) -> dict[str, Any]:
+    return {
+        "mean_iou": found.mean,
+        "change": found.mean - base.mean,
+        "per_class": {name: float(found.per_class[i] - base.per_class[i]) for i, name in named},
+    }
+
+
+def _batches(images: SegmentImages, indices: Sequence[int], seed: int) -> list[list[int]]:
+    """Return tiles in batches of one size, two at least in each, in an order drawn by `seed`."""
+    by_size: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for position in permutation(len(indices), seed, "segment/interventions/order"):
+        by_size[images.shape(indices[position])].append(indices[position])
+    batches = []
+    for (height, width), members in by_size.items():
+        if len(members) < 2:
+            continue
+        size = max(2, PIXELS // (height * width))
+        pieces = [members[begin : begin + size] for begin in range(0, len(members), size)]
+        if len(pieces[-1]) == 1:
+            pieces[-2:] = [pieces[-2] + pieces[-1]]
+        batches += pieces
+    return batches
+
+
+def _cycle(count: int, seed: int, batch: int, kind: Kind) -> torch.Tensor | None:
+    """Return a random cycle through a batch for "shuffle", int64 (B,): every tile gets another one's skip."""
+    if kind != "shuffle":
+        return None
+    order = permutation(count, seed, "segment/interventions/shuffle", epoch=batch)
+    partner = np.empty(count, np.int64)
+    partner[order] = np.roll(order, 1)
+    return torch.from_numpy(partner)

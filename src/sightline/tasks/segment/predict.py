@@ -1,0 +1,182 @@
+"""Masks for new images from a trained network: whole folders, any size, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from sightline.config import RunConfig
+from sightline.data import IGNORED, IMAGE_SUFFIXES, Palette, UnreadableImage, decode
+from sightline.data.geotiff import Raster, is_geotiff, open_raster, write_raster
+from sightline.data.mask_pictures import save_png
+from sightline.data.tiles import blend, plan
+from sightline.engine import make_fabric
+from sightline.errors import ConfigError, DataError
+from sightline.models.segmentation import load_segmenter
+from sightline.tasks.segment.judge import Predictor
+from sightline.views.device import normalise
+
+TILE = 512  # pixels: as the tiles that land cover is published in; the network pads smaller images itself
+OVERLAP = 0.25  # of a tile: its border, where context is missing, then weighs next to nothing
+ROWS = 32
+BATCH = 4  # tiles at a time: 4 × 512 × 512 × classes × 4 bytes stay under 50 MB
+
+
+@dataclass(frozen=True)
+class Options:
+    """How masks are made.
+
+    Attributes:
+        tile: side in pixels; images no larger are seen whole.
+        overlap: of neighbouring tiles, as a share of the tile.
+        turns: average over the eight flips and turns of each tile; eight times the work.
+        probabilities: also write NAME.npy, float16 (K, H, W).
+    """
+
+    tile: int = TILE
+    overlap: float = OVERLAP
+    turns: bool = False
+    probabilities: bool = False
+
+    def __post_init__(self) -> None:
+        if self.tile < 32 or not 0 <= self.overlap < 1:
+            raise ConfigError(
+                f"tile = {self.tile}, overlap = {self.overlap}: a tile has at least 32 pixels, and overlaps its "
+                "neighbour by 0 to less than 1 of its side"
+            )
+
+
+class MaskMaker:
+    """A finished segmentation run, from pixels to class indices.
+
+    Args:
+        run: its folder.
+        options: how.
+        device: auto, cpu, cuda or mps.
+
+    Raises:
+        RunError: the run is no finished segmenter.
+    """
+
+    def __init__(self, run: Path, options: Options | None = None, device: str = "auto") -> None:
+        loaded = load_segmenter(run)
+        self.options = options or Options()
+        self.palette = Palette.from_dict(loaded.description["palette"])
+        fabric = make_fabric(RunConfig(device=device))
+        preprocessing = loaded.description["preprocessing"]
+        convert = partial(normalise, mean=preprocessing["mean"], std=preprocessing["std"], device=fabric.device)
+        predictor = Predictor(loaded.segmenter.to(fabric.device), convert, fabric)
+        self._classify = predictor.turned_probabilities if self.options.turns else predictor.probabilities
+
+    def bands(self, pixels: np.ndarray | Raster) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first row, class probabilities float32 (K, rows, W)) from the top down, over an image of any size.
+
+        Memory holds one row of tiles, of a raster's pixels as of the probabilities.
+        """
+        if isinstance(pixels, Raster):
+            height, width, rows = pixels.height, pixels.width, pixels.rows
+        else:
+            (height, width), rows = pixels.shape[:2], lambda top, bottom: pixels[top:bottom]
+        windows = plan(height, width, self.options.tile, self.options.overlap)
+        classes = len(self.palette.classes)
+
+        def classify(chosen: list[tuple[int, int, int, int]]) -> np.ndarray:
+            return self._classify(np.stack([rows(top, bottom)[:, left:right] for top, left, bottom, right in chosen]))
+
+        yield from blend(windows, width, classes, classify, BATCH)
+
+    def classes(self, pixels: np.ndarray) -> np.ndarray:
+        """Return class indices uint8 (H, W) of an image uint8 (H, W, 3)."""
+        found = np.empty(pixels.shape[:2], np.uint8)
+        for top, band in self.bands(pixels):
+            found[top : top + band.shape[1]] = _most_probable(band)
+        return found
+
+
+def predict_masks(
+    run: Path, images: Path, out: Path, options: Options | None = None, *, device: str = "auto"
+) -> list[Path]:
+    """Write an RGB mask in the data's palette for each image, under the image's name with .png; of a TIFF, with .tif.
+
+    DeepGlobe's NAME_sat.jpg gives NAME_mask.png, as the graders of that task read it. A GeoTIFF is read and written by
+    rows, at constant memory whatever its size; its mask has its transform and CRS, and the ignored colour where it has
+    no data.
+
+    Args:
+        run: a finished segment run.
+        images: one image, or a folder searched through; its folders are kept below `out`.
+        out: the folder to write.
+        options: tiles, averaging, probabilities.
+        device: auto, cpu, cuda or mps.
+
+    Returns:
+        The masks.
+
+    Raises:
+        DataError: no images, or one that cannot be read; masks written before it stay, each whole.
+        NotAvailable: a TIFF, and rasterio is not installed.
+    """
+    if not images.exists():
+        raise DataError(f"{images}: no such file or folder; give an image or a folder of images")
+    root = images if images.is_dir() else images.parent
+    found = sorted(p for p in images.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES) if images.is_dir() else [images]
+    found = [path for path in found if not path.stem.endswith("_mask")]
+    if not found:
+        raise DataError(f"{images}: no images in this folder; known are {', '.join(sorted(IMAGE_SUFFIXES))}")
+    maker = MaskMaker(run, options, device)
+    return [_write(maker, path, (out / path.relative_to(root)).parent) for path in found]
+
+
+def _write(maker: MaskMaker, path: Path, folder: Path) -> Path:
+    if is_geotiff(path):
+        return _write_geotiff(maker, path, folder)
+    try:
+        pixels = decode(path)
+    except UnreadableImage as error:
+        raise DataError(f"{error}. Repair or remove it; the same command writes the masks again") from None
+    target = folder / f"{_mask_name(path)}.png"
+    found = np.empty(pixels.shape[:2], np.uint8)
+    for top, classes in _classes(maker, pixels, target):
+        found[top : top + len(classes)] = classes
+    save_png(target, maker.palette.decode(found))
+    return target
+
+
+def _write_geotiff(maker: MaskMaker, path: Path, folder: Path) -> Path:
+    target = folder / f"{_mask_name(path)}.tif"
+    with open_raster(path) as raster, write_raster(target, raster.height, raster.width, raster.georeference) as writer:
+        for top, classes in _classes(maker, raster, target):
+            known = raster.known(top, top + len(classes))
+            writer.append(maker.palette.decode(np.where(known, classes, np.uint8(IGNORED))))
+    return target
+
+
+def _classes(maker: MaskMaker, pixels: np.ndarray | Raster, target: Path) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (first row, class indices uint8 (rows, W)), and write probabilities beside the mask where asked for."""
+    probabilities: np.ndarray | None = None
+    height, width = (pixels.height, pixels.width) if isinstance(pixels, Raster) else pixels.shape[:2]
+    if maker.options.probabilities:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shape = (len(maker.palette.classes), height, width)
+        file = target.with_suffix(".npy")
+        probabilities = np.lib.format.open_memmap(file, mode="w+", dtype=np.float16, shape=shape)
+    for top, band in maker.bands(pixels):
+        if probabilities is not None:
+            probabilities[:, top : top + band.shape[1]] = band
+        classes = _most_probable(band)
+        del band  # while the next one is made; of an image 20,000 pixels wide it has 180 MB
+        yield top, classes
+
+
+def _most_probable(band: np.ndarray) -> np.ndarray:
+    """Return class indices uint8 (rows, W) of (K, rows, W), a few rows at a time: argmax copies what it is given."""
+    pieces = [band[:, top : top + ROWS].argmax(axis=0).astype(np.uint8) for top in range(0, band.shape[1], ROWS)]
+    return np.concatenate(pieces)
+
+
+def _mask_name(path: Path) -> str:
+    return path.stem.removesuffix("_sat") + "_mask" if path.stem.endswith("_sat") else path.stem

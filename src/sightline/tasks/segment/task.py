@@ -1,0 +1,160 @@
+"""Semantic segmentation as a task: image and mask in, logits out, chosen by validation mean IoU."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adam, AdamW, Optimizer
+
+from sightline import schedules
+from sightline.config import SegmentConfig
+from sightline.data import Loader
+from sightline.engine import Task
+from sightline.engine.task import Values
+from sightline.models.segmentation import Segmenter
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+class SegmentBatch(NamedTuple):
+    """What one step sees.
+
+    Attributes:
+        images: normalised, float (B, 3, H, W), on the device.
+        masks: class indices, int64 (B, H, W); 255 is ignored.
+        kept: which skip connections each sample keeps, bool (B, skips); None keeps all.
+    """
+
+    images: Tensor
+    masks: Tensor
+    kept: Tensor | None
+
+
+class Judged(NamedTuple):
+    """What an evaluation found: the number that chooses the epoch, and values to log."""
+
+    mean_iou: float
+    values: dict[str, float]
+
+
+class SegmentTask(Task):
+    """A loss between logits and masks; the epoch with the best validation mean IoU is kept.
+
+    Args:
+        model: the network, on the device.
+        config: the run's configuration.
+        loader: yields `SegmentBatch`.
+        loss: (logits (B, K, H, W), masks (B, H, W)) → scalar.
+        judge: (network in eval mode) → what validation says of it.
+        on_epoch: (epoch, network in eval mode), called after each judgement, for example to keep masks.
+    """
+
+    def __init__(
+        self,
+        model: Segmenter,
+        config: SegmentConfig,
+        loader: Loader,
+        loss: Loss,
+        judge: Callable[[Segmenter], Judged],
+        on_epoch: Callable[[int, Segmenter], None],
+    ) -> None:
+        self.trained: nn.Module = model
+        self.model, self.config, self._loader, self._loss = model, config, loader, loss
+        self._judge, self._on_epoch = judge, on_epoch
+        self.optimizer = _optimizer(model, config)
+        self._peaks = [group["lr"] for group in self.optimizer.param_groups]
+        self.steps_per_epoch, self.clip = loader.steps, config.clip
+        self.averaged = copy.deepcopy(model).requires_grad_(False) if config.ema else None
+        self.best_mean_iou, self.best_epoch = -1.0, -1
+        self.best = {name: value.detach().clone() for name, value in self.judged.state_dict().items()}
+
+    @property
+    def judged(self) -> Segmenter:
+        """The network that is judged and taken away: the averaged one where there is one."""
+        return self.model if self.averaged is None else self.averaged
+
+    def batches(self, epoch: int, start: int) -> Iterator[SegmentBatch]:
+        """Yield batches."""
+        return self._loader.batches(epoch, start)
+
+    def schedule(self, step: int) -> Values:
+        """Set the learning rates: warm-up, then cosine or polynomial decay to zero."""
+        config, total = self.config, self.config.epochs * self.steps_per_epoch
+        warmup = round(config.warmup_epochs * self.steps_per_epoch)
+        if config.schedule == "cosine":
+            factor = schedules.cosine_with_warmup(step, total, 1.0, 0.0, warmup)
+        else:
+            factor = schedules.poly_with_warmup(step, total, config.poly_power, warmup)
+        for group, peak in zip(self.optimizer.param_groups, self._peaks, strict=True):
+            group["lr"] = peak * factor
+        yield "lr", config.lr * factor
+
+    def loss(self, batch: SegmentBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss and pixel accuracy of a batch, ignored pixels left out."""
+        logits = self.trained(batch.images, batch.kept).float()
+        with torch.no_grad():
+            counted = batch.masks != 255
+            hits = ((logits.argmax(dim=1) == batch.masks) & counted).sum() / counted.sum().clamp(min=1)
+        return self._loss(logits, batch.masks), {"train/pixel_accuracy": hits}
+
+    @torch.no_grad()
+    def after_step(self, step: int) -> None:
+        """Move the averaged network; early on it follows faster, so that random weights are soon forgotten."""
+        if self.averaged is None:
+            return
+        momentum = min(self.config.ema, (1 + step) / (10 + step))
+        torch._foreach_lerp_(  # pyright: ignore[reportPrivateImportUsage]
+            list(self.averaged.parameters()), list(self.model.parameters()), weight=1 - momentum
+        )
+        for mine, theirs in zip(self.averaged.buffers(), self.model.buffers(), strict=True):
+            mine.copy_(theirs)
+
+    def evaluate(self, epoch: int) -> Values:
+        """Yield what validation says, and keep the weights where they are the best so far."""
+        network = self.judged.eval()
+        found = self._judge(network)
+        yield from {f"val/{name}": value for name, value in found.values.items()}.items()
+        if found.mean_iou > self.best_mean_iou:
+            self.best_mean_iou, self.best_epoch = found.mean_iou, epoch
+            for name, value in network.state_dict().items():
+                self.best[name].copy_(value)
+        self._on_epoch(epoch, network)
+
+    def use_best(self) -> Segmenter:
+        """Put the best epoch's weights into the judged network and return it, in eval mode."""
+        self.judged.load_state_dict(self.best)
+        return self.judged.eval()
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Return the network, and the averaged one."""
+        found: dict[str, nn.Module] = {"model": self.model}
+        return found if self.averaged is None else {**found, "averaged": self.averaged}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the best weights so far."""
+        return {f"best/{name}": value for name, value in self.best.items()}
+
+    def state(self) -> dict[str, float]:
+        """Return which epoch is the best."""
+        return {"best_mean_iou": self.best_mean_iou, "best_epoch": self.best_epoch}
+
+    def load_state(self, state: dict[str, float]) -> None:
+        """Take back what `state` returned."""
+        self.best_mean_iou, self.best_epoch = state["best_mean_iou"], int(state["best_epoch"])
+
+
+def _optimizer(model: Segmenter, config: SegmentConfig) -> Optimizer:
+    """Return the optimiser: encoder and the rest apart, biases and norms without weight decay."""
+    encoder = {id(parameter) for parameter in model.encoder.parameters()}
+    groups = []
+    for inside, rate in ((True, config.lr * config.encoder_lr), (False, config.lr)):
+        own = [p for p in model.parameters() if p.requires_grad and (id(p) in encoder) == inside]
+        groups.append({"params": [p for p in own if p.ndim > 1], "lr": rate, "weight_decay": config.weight_decay})
+        groups.append({"params": [p for p in own if p.ndim <= 1], "lr": rate, "weight_decay": 0.0})
+    if config.optimizer == "sgd":
+        return SGD(groups, lr=config.lr, momentum=0.9, nesterov=True, foreach=True)
+    return (Adam if config.optimizer == "adam" else AdamW)(groups, lr=config.lr, fused=True)

@@ -1,0 +1,304 @@
+"""The segment page's requests: pictures in, questions to the engine, masks out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sightline.data.masks_out import box_of, from_run_lengths, run_lengths
+from sightline.errors import DataError
+from sightline.web import masks
+from sightline.web.live import Predictor, Question, Superseded, Worker
+from sightline.web.messages import Ask, Export, read
+from sightline.web.pictures import Picture, Pictures
+from sightline.web.problem import Problem
+from sightline.web.sessions import ByteLRU, Session, bytes_held
+from sightline.web.settings import MEGA, Settings
+
+THUMBNAIL_BYTES = 32 * MEGA  # of memory; about five thousand thumbnails
+HALF = 0.5  # from a drawing's coordinates to those of pixel centres
+MAX_OUTLINE_RUNS = 2_000_000  # of an export's outlines: about a minute, and 400 MB in memory
+MAX_MASKS = 400  # of one "everything"; beyond it a page is no help
+
+
+class SegmentDesk:
+    """Answers the segment page.
+
+    Args:
+        pictures: what can be segmented.
+        make_predictor: builds the engine; called once, in the engine's thread, when it is first needed.
+        settings: limits.
+        classes: (name, "#rrggbb") that the page begins with.
+    """
+
+    def __init__(
+        self,
+        pictures: Pictures,
+        make_predictor: Callable[[], Predictor],
+        settings: Settings,
+        classes: tuple[tuple[str, str], ...],
+    ) -> None:
+        self.pictures, self._make, self._settings, self._classes = pictures, make_predictor, settings, classes
+        self._predictor: Predictor | None = None
+        self._worker = Worker(settings.max_waiting)
+        self.states = ByteLRU(settings.state_bytes)
+        self._thumbnails = ByteLRU(THUMBNAIL_BYTES)
+        self._exporting = threading.Lock()  # one at a time: what an export holds in memory is then bounded
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        one = "/api/pictures/{id}"
+        return [
+            Route("/api/engine", self.engine),
+            Route("/api/pictures", self.listing),
+            Route("/api/pictures", self.upload, methods=["POST"]),
+            Route(f"{one}/image", self.image),
+            Route(f"{one}/thumbnail", self.thumbnail),
+            Route(f"{one}/predict", self.predict, methods=["POST"]),
+            Route(f"{one}/everything", self.everything, methods=["POST"]),
+            Route(f"{one}/export", self.export, methods=["POST"]),
+        ]
+
+    def stop(self) -> None:
+        """Let nobody wait for the engine any longer."""
+        self._worker.stop()
+
+    def forget(self, session: Session) -> None:
+        """Drop what belonged to a session that has ended."""
+        session.ended = True
+        for key in session.uploads:
+            self._forget_picture(key)
+        session.uploads.clear()
+
+    def _forget_picture(self, key: str) -> None:
+        self.pictures.remove(key)
+        self.states.drop(key)
+        self._thumbnails.drop(key)
+
+    # -- pictures
+    async def engine(self, request: Request) -> Response:
+        """Tell what the engine is and accepts."""
+        predictor = await self._worker.call(self._ready)
+        return JSONResponse(
+            {
+                "name": predictor.name,
+                "model": predictor.model,
+                "device": predictor.device,
+                "accepts": sorted(predictor.accepts | ({"everything"} if predictor.everything else set())),
+                "classes": [{"name": name, "colour": colour} for name, colour in self._classes],
+                "max_upload_mb": self._settings.max_upload_bytes / MEGA,
+                "max_megapixels": self._settings.max_pixels / 1e6,
+            }
+        )
+
+    async def listing(self, request: Request) -> Response:
+        """List the pictures of the session."""
+        return JSONResponse({"pictures": [_named(p) for p in self.pictures.shown_to(_session(request))]})
+
+    async def upload(self, request: Request) -> Response:
+        """Take a picture: the body is the file, `?name=` its name for people."""
+        session = _session(request)
+        declared = request.headers.get("content-length", "")
+        length = int(declared) if declared.isdigit() else None
+        name = request.query_params.get("name", "")
+        picture = await self.pictures.add(session, name, length, request.stream())
+        try:
+            pixels = await asyncio.to_thread(self.pictures.pixels, picture)
+        except BaseException:  # whatever it is, a picture that cannot be opened is not kept
+            session.uploads[:] = [key for key in session.uploads if key != picture.id]
+            self._forget_picture(picture.id)
+            raise
+        return JSONResponse(_named(picture) | {"width": pixels.shape[1], "height": pixels.shape[0]}, 201)
+
+    async def image(self, request: Request) -> Response:
+        """Send a picture as it is shown."""
+        content, kind = await asyncio.to_thread(self.pictures.shown, self._picture(request))
+        return Response(content, media_type=kind, headers={"Cache-Control": "private, max-age=600"})
+
+    async def thumbnail(self, request: Request) -> Response:
+        """Send a small version of a picture."""
+        picture = self._picture(request)
+        content = self._thumbnails.get(picture.id)
+        if content is None:
+            content = await asyncio.to_thread(self.pictures.thumbnail, picture)
+            self._thumbnails.put(picture.id, content, len(content))
+        return Response(content, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"})
+
+    # -- questions
+    async def predict(self, request: Request) -> Response:
+        """Answer a question about a picture with masks, best first."""
+        session, picture = _session(request), self._picture(request)
+        ask = await read(request, Ask, self._settings.max_request_bytes)
+        ticket = _next_ticket(session)
+
+        def work() -> dict[str, Any]:
+            predictor = self._ready()
+            question = _question(ask, predictor, picture, session)
+            (shape, state), encoding = self._state(predictor, picture)
+            _check_inside(ask, *shape)
+            began = time.perf_counter()
+            found = predictor.predict(state, question, multimask=ask.multimask)
+            seconds = time.perf_counter() - began
+            session.low_res = None if found.low_res is None else (picture.id, found.low_res)
+            sent = [_sent(mask, score) for mask, score in zip(found.masks, found.scores, strict=True)]
+            return _answer(sent, shape, seconds, encoding, predictor)
+
+        return JSONResponse(await self._worker.call(work, lambda: session.ticket != ticket))
+
+    async def everything(self, request: Request) -> Response:
+        """Return masks of all that the engine finds."""
+        session, picture = _session(request), self._picture(request)
+        ticket = _next_ticket(session)
+
+        def work() -> dict[str, Any]:
+            predictor = self._ready()
+            if predictor.everything is None:
+                raise Problem(400, f"{predictor.name} has no way to find everything; click or draw a box instead.")
+            (shape, state), encoding = self._state(predictor, picture)
+            began = time.perf_counter()
+            sent = []
+            for mask, score in islice(predictor.everything(state), MAX_MASKS):
+                if session.ticket != ticket:  # a click came, which should not wait for the rest
+                    raise Superseded
+                sent.append(_sent(mask, score))
+            return _answer(sent, shape, time.perf_counter() - began, encoding, predictor)
+
+        return JSONResponse(await self._worker.call(work, lambda: session.ticket != ticket))
+
+    async def export(self, request: Request) -> Response:
+        """Return kept objects as a file."""
+        picture = self._picture(request)
+        wanted = await read(request, Export, self._settings.max_export_bytes)
+        content, kind, suffix = await asyncio.to_thread(self._export, picture, wanted)
+        name = picture.name.rpartition(".")[0] or picture.name
+        disposition = f"attachment; filename*=UTF-8''{quote(name + suffix, safe='')}"
+        return Response(content, media_type=kind, headers={"Content-Disposition": disposition})
+
+    def _export(self, picture: Picture, wanted: Export) -> tuple[bytes, str, str]:
+        classes = [(c.name, c.colour) for c in wanted.classes]
+        with self._exporting:
+            shape = self.pictures.pixels(picture).shape[:2]
+            kept = _kept(wanted, shape)
+            if wanted.format == "palette":
+                return masks.palette_png(shape, classes, kept), "image/png", "_mask.png"
+            if wanted.format == "coco":
+                return _json(masks.coco(picture.name, shape, classes, kept)), "application/json", "_coco.json"
+            runs = sum(len(item.counts) for item in wanted.objects)
+            if runs > MAX_OUTLINE_RUNS:
+                raise Problem(
+                    413,
+                    f"The masks are too ragged for GeoJSON: {runs:,} run lengths, and the limit is "
+                    f"{MAX_OUTLINE_RUNS:,}. COCO holds them as they are.",
+                )
+            return _json(masks.geojson(picture.name, classes, kept)), "application/geo+json", ".geojson"
+
+    # -- parts
+    def _picture(self, request: Request) -> Picture:
+        return self.pictures.find(request.path_params["id"], _session(request))
+
+    def _ready(self) -> Predictor:
+        """Return the engine, built on first need; only the engine's thread comes here."""
+        if self._predictor is None:
+            self._predictor = self._make()
+        return self._predictor
+
+    def _state(self, predictor: Predictor, picture: Picture) -> tuple[tuple[tuple[int, int], Any], float]:
+        """Return ((height, width), state) of a picture, and the seconds it took to encode now."""
+        held = self.states.get(picture.id)
+        if held is not None:
+            return held, 0.0
+        pixels = self.pictures.pixels(picture)
+        began = time.perf_counter()
+        state = predictor.encode(pixels)
+        seconds = time.perf_counter() - began
+        held = (pixels.shape[:2], state)
+        self.states.put(picture.id, held, bytes_held(state))
+        return held, seconds
+
+
+def _session(request: Request) -> Session:
+    return request.state.session
+
+
+def _next_ticket(session: Session) -> int:
+    session.ticket += 1
+    return session.ticket
+
+
+def _named(picture: Picture) -> dict[str, Any]:
+    return {"id": picture.id, "name": picture.name, "uploaded": bool(picture.owner)}
+
+
+def _question(ask: Ask, predictor: Predictor, picture: Picture, session: Session) -> Question:
+    for kind, given in (("points", ask.points), ("box", ask.box), ("text", ask.text.strip())):
+        if given and kind not in predictor.accepts:
+            raise Problem(400, f"{predictor.name} takes no {kind}; it takes {', '.join(sorted(predictor.accepts))}.")
+    if not (ask.points or ask.box or ask.text.strip()):
+        raise Problem(400, "Nothing is asked: give a point, a box or words.")
+    refine = None
+    if ask.refine is not None and "mask_input" in predictor.accepts and session.low_res:
+        key, low_res = session.low_res
+        if key == picture.id and ask.refine < len(low_res):
+            refine = np.asarray(low_res[ask.refine])
+    points = tuple((x - HALF, y - HALF, inside) for x, y, inside in ask.points)
+    box = None
+    if ask.box:
+        x0, y0, x1, y1 = (value - HALF for value in ask.box)
+        box = (x0, y0, x1, y1)
+    return Question(points, box, ask.text.strip(), refine)
+
+
+def _kept(wanted: Export, shape: tuple[int, int]) -> Iterator[masks.Kept]:
+    """Yield the objects, each decoded when its turn comes: two thousand masks of a large picture are 80 GB."""
+    for number, item in enumerate(wanted.objects, start=1):
+        if item.label >= len(wanted.classes):
+            raise Problem(400, f"Object {number} has class {item.label}, and there are {len(wanted.classes)} classes.")
+        try:
+            yield masks.Kept(item.label, from_run_lengths(item.counts, *shape))
+        except DataError as error:
+            raise Problem(400, f"Object {number}: {error}.") from None
+
+
+def _check_inside(ask: Ask, height: int, width: int) -> None:
+    for x, y, _ in ask.points:
+        if not (0 <= x < width and 0 <= y < height):
+            raise Problem(400, f"The point ({x:g}, {y:g}) lies outside the picture of {width} × {height} pixels.")
+    if ask.box:
+        x0, y0, x1, y1 = ask.box
+        if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
+            raise Problem(
+                400, f"The box {ask.box} must have a size and lie in the picture of {width} × {height} pixels."
+            )
+
+
+def _sent(mask: np.ndarray, score: float) -> dict[str, Any]:
+    area, box = int(mask.sum()), box_of(mask)
+    return {"counts": run_lengths(mask), "score": round(float(score), 4), "area": area, "box": box}
+
+
+def _answer(
+    sent: list[dict[str, Any]], shape: tuple[int, int], seconds: float, encoding: float, predictor: Predictor
+) -> dict[str, Any]:
+    return {
+        "size": list(shape),
+        "masks": sent,
+        "seconds": round(seconds, 4),
+        "encode_seconds": round(encoding, 4),
+        "engine": predictor.name,
+        "device": predictor.device,
+    }
+
+
+def _json(content: dict[str, Any]) -> bytes:
+    return (json.dumps(content, ensure_ascii=False) + "\n").encode()

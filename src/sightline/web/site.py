@@ -1,0 +1,35 @@
+"""What a server shows, as it was named on the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sightline.web.embedding import MapData
+from sightline.web.progress import ProgressData
+
+# The report's first colours; a page begins with one class and offers these for more.
+DEFAULT_CLASSES = (("object", "#3478d4"),)
+
+
+@dataclass(frozen=True)
+class Site:
+    """The pages of one server.
+
+    Attributes:
+        title: what is served, for people.
+        pictures: files to segment; () begins with an empty page.
+        classes: (name, "#rrggbb") of the segment page.
+        report: the folder of report.html, or None.
+        maps: embedding maps.
+        progress: mask-progress folders.
+        first: the page that the address opens: segment, report, map or progress.
+    """
+
+    title: str
+    pictures: tuple[Path, ...] = ()
+    classes: tuple[tuple[str, str], ...] = DEFAULT_CLASSES
+    report: Path | None = None
+    maps: tuple[MapData, ...] = ()
+    progress: tuple[ProgressData, ...] = ()
+    first: str = "segment"

@@ -1,0 +1,2 @@
+import { keys } from "./shell.js";
+keys({});

@@ -1,0 +1,158 @@
+// The panel beside the picture: proposed masks, classes, objects.
+
+import { byId, icon, make } from "./shell.js";
+
+// The report's colours: mid tones that read on light and dark.
+const COLOURS = ["#3478d4", "#d1702a", "#2f9158", "#9463c9", "#d14a5a", "#21929a", "#cf5c9f", "#8f8526", "#a0694b", "#75808f"];
+const SIDE = 160; // pixels of a proposal's picture
+
+const seconds = (value) => (value < 0.9995 ? `${Math.round(value * 1000)} ms` : `${value.toFixed(1)} s`);
+
+export class Panel {
+  /** host: render(), work(), keep(), choose(index), shape() → the picture. */
+  constructor(host) {
+    this.host = host;
+    this.classes = [{ name: "object", colour: COLOURS[0] }];
+    this.label = 0; // the class that the next object gets
+    this.chosen = 0; // id of the object that is marked
+    byId("class-add").addEventListener("click", () => this.addClass());
+  }
+
+  begin(classes) {
+    if (classes.length) this.classes = classes.map((c) => ({ ...c }));
+    this.drawClasses();
+  }
+
+  colour(label) { return this.classes[label]?.colour ?? COLOURS[0]; }
+
+  pick(label) {
+    if (label >= this.classes.length) return;
+    this.label = label;
+    this.drawClasses();
+    this.host.render();
+  }
+
+  addClass() {
+    const used = new Set(this.classes.map((c) => c.colour));
+    const colour = COLOURS.find((c) => !used.has(c)) ?? COLOURS[this.classes.length % COLOURS.length];
+    this.classes.push({ name: `class ${this.classes.length + 1}`, colour });
+    this.pick(this.classes.length - 1);
+    const field = byId("classes").lastElementChild.querySelector('input[type="text"]');
+    field.focus();
+    field.select();
+  }
+
+  remove() {
+    const work = this.host.work();
+    const objects = work?.now.objects ?? [];
+    const gone = objects.find((o) => o.id === this.chosen) ?? objects.at(-1);
+    if (!gone) return;
+    work.drop(gone.id);
+    this.chosen = 0;
+    this.host.render();
+  }
+
+  timing(said, whole) {
+    if (!said) { byId("timing").textContent = ""; return; }
+    const first = said.encode_seconds ? `, ${seconds(said.encode_seconds)} to read the picture once` : "";
+    byId("timing").textContent = `${seconds(said.seconds)} on ${said.device}${first}; ${seconds(whole / 1000)} in all`;
+  }
+
+  draw(work) {
+    this.drawCandidates(work);
+    this.drawObjects(work);
+  }
+
+  // -- proposals
+  drawCandidates(work) {
+    const masks = work?.now.answer?.masks ?? [];
+    const box = byId("candidates");
+    byId("ask-empty").hidden = Boolean(masks.length || work?.now.prompts.points.length || work?.now.prompts.box);
+    byId("ask-actions").hidden = !masks.length;
+    byId("keep").disabled = !work?.mask?.area;
+    box.hidden = masks.length < 2;
+    const key = `${work?.now.answer?.number}/${this.colour(this.label)}`;
+    if (box.dataset.key !== key) {
+      box.dataset.key = key;
+      box.replaceChildren(...masks.map((mask, i) => this.candidate(mask, i)));
+    }
+    [...box.children].forEach((button, i) => {
+      const yes = i === work?.now.chosen;
+      button.setAttribute("aria-checked", String(yes));
+      button.tabIndex = yes ? 0 : -1;
+    });
+  }
+
+  candidate(mask, index) {
+    const canvas = make("canvas", { width: SIDE, height: SIDE });
+    const image = this.host.shape();
+    const context = canvas.getContext("2d");
+    const scale = Math.min(SIDE / image.width, SIDE / image.height);
+    context.setTransform(scale, 0, 0, scale, (SIDE - image.width * scale) / 2, (SIDE - image.height * scale) / 2);
+    context.globalAlpha = 0.35;
+    context.drawImage(image, 0, 0);
+    context.globalAlpha = 0.9;
+    if (mask.area) context.drawImage(mask.tint(this.colour(this.label)), ...mask.box);
+    const percent = `${Math.round(mask.score * 100)}%`;
+    const button = make("button", { type: "button", class: "candidate", role: "radio", "aria-label": `Proposal ${index + 1}, score ${percent}`,
+      onclick: () => this.host.choose(index) }, canvas, make("span", {}, percent));
+    button.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      this.host.choose(index + step);
+      byId("candidates").querySelector('[aria-checked="true"]').focus();
+    });
+    return button;
+  }
+
+  // -- classes
+  drawClasses() {
+    byId("classes").replaceChildren(...this.classes.map((item, i) => {
+      const radio = make("input", { type: "radio", name: "class", "aria-label": `Next object is ${item.name}`, onchange: () => this.pick(i) });
+      radio.checked = i === this.label;
+      const colour = make("input", { type: "color", value: item.colour, "aria-label": `Colour of ${item.name}`,
+        oninput: (event) => { item.colour = event.target.value; this.host.render(); } });
+      const name = make("input", { type: "text", value: item.name, maxlength: "80", "aria-label": `Name of class ${i + 1}`, spellcheck: "false",
+        oninput: (event) => { item.name = event.target.value; this.host.render(); } });
+      const parts = [radio, colour, name, ...(i < 9 ? [make("kbd", { "aria-hidden": "true" }, String(i + 1))] : [])];
+      return make("li", { class: i === this.label ? "chosen" : "" }, ...parts);
+    }));
+  }
+
+  // -- objects
+  drawObjects(work) {
+    const objects = work?.now.objects ?? [];
+    byId("objects-empty").hidden = objects.length > 0;
+    byId("objects-count").textContent = objects.length || "";
+    byId("objects").replaceChildren(...objects.map((object, i) => this.objectRow(work, object, i)));
+  }
+
+  objectRow(work, object, index) {
+    const name = `object ${index + 1}, ${this.classes[object.label]?.name}`;
+    const swatch = make("span", { class: "swatch" });
+    swatch.style.background = this.colour(object.label); // a property set by script, which the policy allows
+    const select = make("select", { "aria-label": `Class of object ${index + 1}`, onchange: (event) => {
+      work.edit(object.id, { label: Number(event.target.value) });
+      this.host.render();
+    } }, ...this.classes.map((c, i) => make("option", { value: String(i), selected: i === object.label }, c.name)));
+    const share = (100 * object.mask.area) / (object.mask.width * object.mask.height);
+    const button = (shape, label, act) => make("button", { type: "button", class: "button ghost square", "aria-label": `${label} ${name}`, title: label, onclick: act }, icon(shape));
+    const row = make("li", { class: object.id === this.chosen ? "chosen" : "" }, swatch, select,
+      make("span", { class: "size" }, share < 0.1 ? "<0.1%" : `${share.toFixed(1)}%`),
+      button(object.shown ? "eye" : "eye-off", object.shown ? "Hide" : "Show", () => { work.edit(object.id, { shown: !object.shown }); this.host.render(); }),
+      button("trash", "Remove", () => { work.drop(object.id); this.host.render(); }));
+    row.addEventListener("pointerenter", () => this.mark(object.id));
+    row.addEventListener("pointerleave", () => this.mark(0));
+    row.addEventListener("focusin", () => this.mark(object.id));
+    return row;
+  }
+
+  mark(id) {
+    if (this.chosen === id) return;
+    this.chosen = id;
+    const objects = this.host.work()?.now.objects ?? [];
+    [...byId("objects").children].forEach((row, i) => row.classList.toggle("chosen", objects[i]?.id === id));
+    this.host.marked?.();
+  }
+}

@@ -1,0 +1,84 @@
+"""The command line: help without torch, exit codes, errors that help."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from sightline.cli.main import VERBS, run
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS])
+def test_help_comes_up_without_torch(verb):
+    code = (
+        "import sys; from sightline.cli.main import run\n"
+        f"code = run([{verb!r}, '--help'] if {verb!r} else ['--help'])\n"
+        "heavy = [m for m in ('torch', 'torchvision', 'timm', 'matplotlib', 'sklearn') if m in sys.modules]\n"
+        "assert code == 0 and not heavy, (code, heavy)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not verb or "Example: sightline " in done.stdout
+
+
+def test_importing_sightline_loads_no_torch():
+    code = "import sys, sightline; assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_unknown_verb_and_an_unknown_flag_exit_2_with_the_nearest(capsys):
+    assert run(["pretrian", "x"]) == 2
+    assert "pretrain" in capsys.readouterr().err
+    assert run(["pretrain", "x", "--out", "y", "--epoch", "3"]) == 2
+    assert "--epochs" in capsys.readouterr().err
+
+
+def test_a_mistyped_key_exits_2_and_writes_nothing(tmp_path, capsys, class_folder):
+    assert run(["pretrain", str(class_folder), "--out", str(tmp_path / "run"), "--set", "optim.lrr=1"]) == 2
+    assert "Did you mean 'lr'" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_missing_data_exits_2_and_names_the_known(tmp_path, capsys):
+    assert run(["pretrain", str(tmp_path / "nowhere"), "--out", str(tmp_path / "run")]) == 2
+    errors = capsys.readouterr().err
+    assert "nowhere" in errors
+    assert "demo" in errors
+    assert "Traceback" not in errors
+
+
+def test_an_occupied_folder_is_left_alone(tmp_path, capsys, class_folder):
+    (tmp_path / "thesis.txt").write_text("mine")
+    assert run(["classify", str(class_folder), "--out", str(tmp_path), "--backbone", "timm/test_resnet"]) == 2
+    assert "not empty" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_debug_gives_the_traceback(tmp_path):
+    from sightline.errors import DataError
+
+    with pytest.raises(DataError):
+        run(["pretrain", str(tmp_path / "nowhere"), "--out", str(tmp_path / "run"), "--debug"])
+
+
+def test_data_check_as_json(class_folder, capsys):
+    assert run(["data", "check", str(class_folder), "--json"]) == 0
+    rows = {row["what"]: row["value"] for row in json.loads(capsys.readouterr().out)}
+    assert rows["images"] == 60
+    assert rows["class class1"] == 20
+
+
+def test_reference_weights_without_a_network_are_not_available(class_folder, tmp_path, capsys):
+    code = run(["classify", str(class_folder), "--out", str(tmp_path / "run"), "--init", "reference"])
+    assert code == 1
+    assert "could not be fetched" in capsys.readouterr().err
+
+
+def test_the_public_surface():
+    import sightline
+
+    assert sightline.__all__ == ["classify", "embed", "pretrain", "prompt", "segment", "study", "views"]
+    assert all(hasattr(sightline, name) for name in sightline.__all__)

@@ -1,0 +1,49 @@
+"""Small pictures made on the spot, and a cache of their own for each test session."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+# Before numba or torch is imported: tests share two cores.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+
+@pytest.fixture(autouse=True)
+def own_homes(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep caches and data away from the user's own, and hubs out of reach."""
+    base = tmp_path_factory.getbasetemp()
+    monkeypatch.setenv("SIGHTLINE_CACHE", str(base / "cache"))
+    monkeypatch.setenv("SIGHTLINE_DATA", str(base / "data"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.delenv("SIGHTLINE_SET", raising=False)
+
+
+def picture(label: int, index: int, size: int = 24) -> np.ndarray:
+    """Return a striped picture, uint8 (size, size, 3): the label sets the stripes' direction, the index the rest."""
+    rng = np.random.default_rng([label, index])
+    y, x = np.mgrid[:size, :size]
+    wave = np.sin((x * np.cos(label) + y * np.sin(label)) * 0.9 + rng.uniform(0, 6))
+    colour = rng.uniform(60, 200, 3)
+    noise = rng.normal(0, 12, (size, size, 3))
+    return np.clip(colour + 50 * wave[..., None] + noise, 0, 255).astype(np.uint8)
+
+
+def write_classes(folder: Path, classes: int = 3, each: int = 20, size: int = 24) -> Path:
+    """Write class folders of striped pictures."""
+    for label in range(classes):
+        for index in range(each):
+            path = folder / f"class{label}" / f"{index:03d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture(label, index, size)).save(path)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def class_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three classes of twenty pictures."""
+    return write_classes(tmp_path_factory.mktemp("pictures"))

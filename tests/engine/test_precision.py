@@ -1,0 +1,129 @@
+"""`precision: auto` is measured once, kept, told, and stays what it was for a run that goes on."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+import torch
+
+from sightline import recipes
+from sightline.config import RunConfig
+from sightline.engine import NoProgress, precision
+from sightline.engine.precision import Probe, probe_batch, settle_precision
+from sightline.runs import RunFolder
+from sightline.tasks.dino import pretrain
+
+
+class Slow:
+    """A probe that takes the time it is told, and counts how often it is built."""
+
+    def __init__(self, single: float, half: float) -> None:
+        self.single, self.half, self.built, self.backwards = single, half, 0, 0
+
+    def probe(self, **facts) -> Probe:
+        return Probe(facts, self.build)
+
+    def build(self, device: torch.device):
+        self.built += 1
+        weight = torch.ones((), requires_grad=True)
+        weight.register_hook(lambda gradient: setattr(self, "backwards", self.backwards + 1))
+
+        def step():
+            time.sleep(self.half if torch.is_autocast_enabled("cpu") else self.single)
+            return weight * 1.0
+
+        return step
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path / "cache"))
+
+
+def settle(slow: Slow, out, said=None, **facts):
+    say = (lambda text: said.append(text)) if said is not None else (lambda _: None)
+    return settle_precision(RunConfig(device="cpu"), out, slow.probe(**facts), say)
+
+
+@pytest.mark.parametrize(("half", "chosen"), [(0.005, "bf16-mixed"), (0.06, "32-true")])
+def test_bf16_is_taken_only_where_it_wins(tmp_path, half, chosen):
+    slow, said = Slow(0.02, half), []
+    config, verdict = settle(slow, tmp_path / "run", said)
+    assert config.precision == verdict.chosen == chosen
+    assert said == [f"precision: {chosen} ({verdict.reason})"]
+    assert "measured here" in verdict.reason
+    assert slow.backwards == 8  # each precision: one warm-up, three that count
+
+
+def test_what_saves_less_than_a_tenth_is_no_win(tmp_path, monkeypatch):
+    monkeypatch.setattr(precision, "measure", lambda build, device: {"32-true": 1.0, "bf16-mixed": 0.95})
+    assert settle(Slow(0, 0), tmp_path / "run")[0].precision == "32-true"
+
+
+def test_it_is_measured_once_for_the_same_facts(tmp_path):
+    first, second, other = Slow(0.02, 0.002), Slow(0.002, 0.02), Slow(0.002, 0.02)
+    assert settle(first, tmp_path / "a", side=64)[0].precision == "bf16-mixed"
+    assert settle(second, tmp_path / "b", side=64)[0].precision == "bf16-mixed"
+    assert second.built == 0
+    assert settle(other, tmp_path / "c", side=32)[0].precision == "32-true"
+    kept = [json.loads(path.read_text()) for path in (tmp_path / "cache" / "precision").glob("*.json")]
+    assert {entry["facts"]["side"] for entry in kept} == {32, 64}
+    assert all(entry["facts"]["torch"] == torch.__version__ for entry in kept)
+
+
+def test_what_is_asked_for_is_not_measured(tmp_path):
+    slow = Slow(0, 0)
+    config, verdict = settle_precision(RunConfig(precision="32-true"), tmp_path, slow.probe(), lambda _: None)
+    assert (config.precision, verdict.reason, slow.built) == ("32-true", "asked for", 0)
+
+
+def test_several_processes_do_not_measure(tmp_path):
+    slow = Slow(0, 0)
+    config, verdict = settle_precision(RunConfig(device="cpu", devices=2), tmp_path, slow.probe(), lambda _: None)
+    assert config.precision in ("32-true", "bf16-mixed")
+    assert "several processes" in verdict.reason
+    assert slow.built == 0
+
+
+@pytest.mark.parametrize("began", ["32-true", "bf16-mixed"])
+def test_a_run_that_is_there_keeps_its_precision(tmp_path, began):
+    out = tmp_path / "run"
+    RunFolder.create(out, RunConfig(precision=began), kind="pretrain", fingerprint="")
+    slow = Slow(0, 0)
+    config, verdict = settle(slow, out)
+    assert (config.precision, verdict.reason, slow.built) == (began, "the run began with it", 0)
+
+
+def test_torch_s_generator_is_left_alone(tmp_path):
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+
+    def build(device):
+        return lambda: torch.rand(1).sum()
+
+    settle_precision(RunConfig(device="cpu"), tmp_path, Probe({}, build), lambda _: None)
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_a_batch_is_measured_whole_where_that_is_quick():
+    assert probe_batch(2 * 64**2 + 6 * 32**2, 64) == 64
+    assert probe_batch(2 * 224**2 + 6 * 96**2, 128) == 6
+    assert probe_batch(10_000_000, 128) == 2
+
+
+def test_a_real_run_says_which_and_goes_on_with_it(class_folder, tmp_path):
+    keys = {
+        "backbone": "timm/test_resnet", "epochs": 1, "batch_size": 12, "device": "cpu",
+        "views": {"local_crops": 1}, "dino": {"prototypes": 16, "hidden": 16, "bottleneck": 8},
+    }  # fmt: skip
+    config = recipes.pretrain_config("dino-demo", {"data": {"source": str(class_folder)}}, keys)
+    run = pretrain(config, tmp_path / "run", progress=NoProgress())
+    chosen = run.config()["precision"]
+    assert chosen in ("32-true", "bf16-mixed")
+    assert run.info()["precision"]["chosen"] == chosen
+    assert set(run.info()["precision"]["seconds"]) == {"32-true", "bf16-mixed"}
+    again = pretrain(config, tmp_path / "run", resume=True, progress=NoProgress())
+    assert again.is_done

@@ -1,0 +1,209 @@
+"""The U-Net: encoders, sizes, batches of one, seeds, parity with segmentation-models-pytorch, the fast convolution."""
+
+import pytest
+import segmentation_models_pytorch as smp
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from sightline.errors import ConfigError
+from sightline.models import build_backbone
+from sightline.models.segmentation import SkipPolicy, build_segmenter, upsampling
+from sightline.models.segmentation.segmenter import pad_to_multiple
+from sightline.models.segmentation.upsampling import convolve_enlarged
+
+
+def images(batch=2, height=64, width=64, seed=0):
+    return torch.randn(batch, 3, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize(
+    ("encoder", "stem", "skips", "stride"),
+    [
+        ("resnet18", "published", (1, 2, 3, 4), 32),
+        ("resnet18", "3x3", (1, 2, 3, 4), 16),
+        ("torchvision/resnet18", "published", (1, 2, 3, 4), 32),
+        ("torchvision/resnet18", "3x3", (1, 2, 3, 4), 16),
+        ("timm/test_resnet", "published", (1, 2, 3, 4), 32),
+        ("timm/test_convnext", "published", (2, 3, 4), 32),
+        ("timm/test_efficientnet", "published", (1, 2, 3, 4), 32),
+        ("timm/test_byobnet", "published", (1, 2, 3, 4), 32),
+    ],
+)
+def test_encoders_of_all_kinds(encoder, stem, skips, stride):
+    network = build_segmenter("unet", encoder, 4, stem=stem)
+    assert (network.name, network.encoder_name, network.stem, network.classes) == ("unet", encoder, stem, 4)
+    assert (network.skips, network.stride) == (skips, stride)
+    outputs = network.outputs(images(1, 70, 45))
+    assert outputs.logits.shape == (1, 4, 70, 45)
+    outputs.logits.sum().backward()
+    assert all(value.grad is not None for value in network.parameters() if value.requires_grad)
+    padded = pad_to_multiple(images(1, 70, 45), stride).shape[2:]
+    for index in skips:
+        expected = tuple(side // network.encoder.strides[index] for side in padded)
+        assert outputs.stages[f"encoder.{index}"].shape[2:] == expected
+        assert outputs.stages[f"skip.{index}"] is outputs.stages[f"encoder.{index}"]
+        assert outputs.stages[f"decoder.{index}"].shape[2:] == expected
+    assert outputs.stages["decoder.0"].shape[2:] == padded
+
+
+@pytest.mark.parametrize("encoder", ["timm/test_vit", "torchvision/mobilenet_v3_small"])
+def test_an_encoder_without_a_pyramid_is_named(encoder):
+    with pytest.raises(ConfigError, match=f"{encoder}.*several strides"):
+        build_segmenter("unet", encoder, 2)
+
+
+@pytest.mark.parametrize("encoder", ["resnet18", "timm/test_convnext", "timm/test_efficientnet"])
+def test_stages_are_the_backbones_own(encoder):
+    backbone = build_backbone(encoder, seed=3).eval()
+    network = build_segmenter("unet", encoder, 2, seed=3).eval()
+    own = backbone.state_dict()
+    assert set(network.encoder.state_dict()) == set(own)
+    assert all(torch.equal(value, own[name]) for name, value in network.encoder.state_dict().items())
+    x = images()
+    found = network.outputs(x).stages["encoder.5"]
+    if encoder == "resnet18":
+        torch.testing.assert_close(found, backbone.stages(x)["layer4"])
+    else:
+        torch.testing.assert_close(found, backbone.inner.forward_intermediates(x)[1][-1])
+
+
+@settings(max_examples=20, deadline=None)
+@given(height=st.integers(1, 70), width=st.integers(1, 70))
+def test_any_size_comes_back(height, width):
+    network = _small()
+    x = images(1, height, width)
+    with torch.no_grad():
+        assert network(x).shape == (1, 2, height, width)
+    padded = pad_to_multiple(x, 32)
+    assert padded.shape[2] % 32 == padded.shape[3] % 32 == 0
+    assert torch.equal(padded[:, :, :height, :width], x)
+
+
+def test_padding_reflects_where_it_can():
+    row = torch.arange(5.0).view(1, 1, 1, 5).repeat(1, 1, 5, 1)
+    assert pad_to_multiple(row, 8)[0, 0, 0].tolist() == [0, 1, 2, 3, 4, 3, 2, 1]
+    assert pad_to_multiple(row, 16)[0, 0, 0].tolist() == [0, 1, 2, 3] + 12 * [4]
+
+
+def test_inside_a_padded_image_logits_are_those_of_the_padded_one():
+    network = _small()
+    x = images(1, 50, 33)
+    with torch.no_grad():
+        torch.testing.assert_close(network(x), network(pad_to_multiple(x, 32))[:, :, :50, :33])
+
+
+@pytest.mark.parametrize("encoder", ["timm/test_resnet", "timm/test_efficientnet"])
+def test_a_batch_of_one_small_image_trains(encoder):
+    network = build_segmenter("unet", encoder, 2)
+    before = {name: value.clone() for name, value in network.named_buffers()}
+    network(images(1, 32, 32)).square().mean().backward()
+    assert all(torch.isfinite(value.grad).all() for value in network.parameters() if value.grad is not None)
+    assert all(torch.isfinite(value).all() for value in network.buffers())
+    assert any(not torch.equal(before[name], value) for name, value in network.named_buffers())
+
+
+def test_weights_are_a_function_of_the_seed_and_nothing_else():
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    first = build_segmenter("unet", "timm/test_resnet", 3, seed=1).state_dict()
+    assert torch.equal(before, torch.random.get_rng_state())
+    torch.manual_seed(6)
+    again = build_segmenter("unet", "timm/test_resnet", 3, seed=1).state_dict()
+    other = build_segmenter("unet", "timm/test_resnet", 3, seed=2).state_dict()
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    for name in (
+        "encoder.inner.layer4.0.conv1.weight",
+        "decoder.blocks.0.conv1.0.weight",
+        "segmentation_head.0.weight",
+    ):
+        assert not torch.equal(first[name], other[name])
+
+
+def test_it_is_segmentation_models_pytorchs_unet_tensor_by_tensor():
+    # In 64 bits, where two orders of summation agree and a wrong gradient does not hide in rounding.
+    ours = build_segmenter("unet", "resnet18", 5).double().eval()
+    theirs = smp.Unet("resnet18", encoder_weights=None, classes=5).double().eval()
+    theirs.load_state_dict({name.replace("encoder.inner.", "encoder."): v for name, v in ours.state_dict().items()})
+    x = images(2, 96, 64).double()
+    with torch.no_grad():
+        torch.testing.assert_close(ours(x), theirs(x), rtol=1e-9, atol=1e-10)
+    for network in (ours.train(), theirs.train()):
+        network.zero_grad()
+        network(x).square().mean().backward()
+    expected = dict(theirs.named_parameters())
+    for name, value in ours.named_parameters():
+        wanted = expected[name.replace("encoder.inner.", "encoder.")].grad
+        assert (value.grad - wanted).abs().max() <= 1e-9 * wanted.abs().max() + 1e-14, name
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    channels=st.integers(1, 9),
+    skip=st.integers(0, 5),
+    height=st.integers(5, 9),
+    width=st.integers(5, 9),
+    seed=st.integers(0, 99),
+)
+def test_the_fast_convolution_gives_the_same_numbers(channels, skip, height, width, seed):
+    make = torch.Generator().manual_seed(seed)
+    convolution = nn.Conv2d(channels + skip, 3, 3, padding=1, bias=False).double()
+    x = torch.randn(2, channels, height, width, generator=make, dtype=torch.float64, requires_grad=True)
+    other = torch.randn(2, skip, 2 * height, 2 * width, generator=make, dtype=torch.float64) if skip else None
+    enlarged = nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
+    expected = convolution(enlarged if other is None else torch.cat([enlarged, other], 1))
+    found = convolve_enlarged(convolution, x, other, 2)
+    torch.testing.assert_close(found, expected)
+    for a, b in zip(_gradients(found, x, convolution), _gradients(expected, x, convolution), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("side", [2, 8])
+@pytest.mark.parametrize("scale", [1, 2])
+def test_a_missing_skip_is_zeros(side, scale):
+    convolution = nn.Conv2d(7, 4, 3, padding=1, bias=False)
+    x = images(2, side, side)
+    zeros = torch.zeros(2, 4, scale * side, scale * side)
+    expected = convolve_enlarged(convolution, x, zeros, scale)
+    torch.testing.assert_close(convolve_enlarged(convolution, x, None, scale), expected)
+
+
+@pytest.mark.parametrize(("channels", "skip", "side"), [(256, 128, 6), (64, 64, 16), (32, 0, 32)])
+def test_in_bfloat16_the_fast_convolution_is_as_exact_as_the_plain_one(channels, skip, side, monkeypatch):
+    convolution = nn.Conv2d(channels + skip, 32, 3, padding=1, bias=False)
+    x = images(4, side, side).repeat(1, channels, 1, 1)[:, :channels].requires_grad_()
+    x = (x + torch.randn(x.shape, generator=torch.Generator().manual_seed(1))).detach().requires_grad_()
+    other = torch.randn(4, skip, 2 * side, 2 * side) if skip else None
+
+    def run(bf16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            found = convolve_enlarged(convolution, x, other, 2).float()
+        return [found, *_gradients(found, x, convolution)]
+
+    exact, fast, again = run(False), run(True), run(True)
+    monkeypatch.setattr(upsampling, "_faster", lambda x, scale: False)
+    plain = run(True)
+    for wanted, a, b, c in zip(exact, fast, again, plain, strict=True):
+        assert torch.equal(a, b)
+        assert (a - wanted).norm() < 1.5 * (c - wanted).norm() + 1e-6
+
+
+def test_an_unknown_model_and_no_classes_are_named():
+    with pytest.raises(ConfigError, match="Did you mean 'unet'"):
+        build_segmenter("unett", "resnet18", 3)
+    with pytest.raises(ConfigError, match="classes = 0"):
+        build_segmenter("unet", "resnet18", 0)
+
+
+_CACHE = []
+
+
+def _small():
+    if not _CACHE:
+        _CACHE.append(build_segmenter("unet", "timm/test_resnet", 2, policy=SkipPolicy()).eval())
+    return _CACHE[0]
+
+
+def _gradients(found, x, convolution):
+    return torch.autograd.grad(found.sin().sum(), [x, convolution.weight], retain_graph=True)

@@ -1,0 +1,185 @@
+"""Classification in its settings: what is frozen stays, what is cached is the same, the test part is used once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from sightline import recipes
+from sightline.engine import NoProgress
+from sightline.errors import DataError, RunError, WeightsError
+from sightline.models import build_backbone
+from sightline.runs import RunFolder
+from sightline.tasks.classify import FrozenBackbone, classify, evaluate, labelled_part, predict
+
+SMALL = {
+    "backbone": "timm/test_resnet",
+    "input_size": 24,
+    "epochs": 3,
+    "batch_size": 8,
+    "precision": "32-true",
+    "workers": 0,
+}
+
+
+def config(folder, **keys):
+    return recipes.classify_config({"data": {"source": str(folder)}}, SMALL, keys)
+
+
+def train(folder, out, **keys):
+    return classify(config(folder, **keys), out, progress=NoProgress())
+
+
+@pytest.fixture(scope="module")
+def trained(class_folder, tmp_path_factory):
+    return train(class_folder, tmp_path_factory.mktemp("runs") / "a", epochs=20, lr=3e-3)
+
+
+def test_it_learns_what_it_is_shown(trained):
+    losses = [line["loss"] for line in trained.metrics() if "loss" in line]
+    assert losses[-1] < 0.5 * losses[0]
+    assert trained.result()["val_accuracy"] > 0.5  # a third by chance
+
+
+def test_result_and_predictions_agree(trained):
+    result, table = trained.result(), trained.predictions()
+    correct = table["correct"].to_numpy(zero_copy_only=False)
+    assert result["accuracy"]["n"] == len(table)
+    assert result["accuracy"]["value"] == pytest.approx(correct.mean())
+    assert result["accuracy"]["low"] < result["accuracy"]["value"] <= result["accuracy"]["high"]
+    assert sum(entry["n"] for entry in result["per_class"].values()) == len(table)
+
+
+def test_parts_do_not_overlap(trained):
+    import json
+
+    parts = json.loads((trained.path / "split.json").read_text())
+    ids = [identity for part in parts.values() for identity in part]
+    assert len(ids) == len(set(ids)) == 60
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_a_frozen_backbone_stands_still_batch_norm_too(class_folder, tmp_path, cache):
+    before = build_backbone("timm/test_resnet", seed=0).state_dict()
+    run = train(class_folder, tmp_path / "run", freeze=True, feature_cache=cache)
+    after = load_file(run.weights)
+    for name, value in before.items():
+        assert torch.equal(after[f"backbone.{name}"], value), name
+
+
+def test_an_unfrozen_backbone_moves(trained):
+    before = build_backbone("timm/test_resnet", seed=0).state_dict()
+    after = load_file(trained.weights)
+    assert any(not torch.equal(after[f"backbone.{name}"], value) for name, value in before.items())
+
+
+def test_cached_features_give_the_slow_way_s_result_without_augmentation(class_folder, tmp_path):
+    keys = {"freeze": True, "augment": "none", "lr": 1e-2}
+    fast = train(class_folder, tmp_path / "fast", feature_cache=True, **keys)
+    slow = train(class_folder, tmp_path / "slow", feature_cache=False, **keys)
+    losses = [[line["loss"] for line in run.metrics() if "loss" in line] for run in (fast, slow)]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-3)
+    assert fast.predictions()["predicted"].to_pylist() == slow.predictions()["predicted"].to_pylist()
+
+
+def test_cached_features_are_within_noise_of_the_slow_way_with_augmentation(class_folder, tmp_path):
+    keys = {"freeze": True, "augment": "crop", "lr": 1e-2, "epochs": 12}
+    scores = {
+        cache: [
+            train(class_folder, tmp_path / f"{cache}-{seed}", feature_cache=cache, seed=seed, **keys).result()[
+                "val_accuracy"
+            ]
+            for seed in range(3)
+        ]
+        for cache in (True, False)
+    }
+    # Nine validation images a run: one image is a ninth. The means may differ by little more.
+    assert abs(np.mean(scores[True]) - np.mean(scores[False])) < 0.2
+
+
+def test_frozen_wrapper_ignores_train_mode():
+    frozen = FrozenBackbone(nn.BatchNorm1d(3)).train()
+    assert not frozen.inner.training
+    assert not any(p.requires_grad for p in frozen.parameters())
+
+
+def test_fewer_labels_are_nested_and_stratified():
+    labels = np.repeat([0, 1, 2], 40)
+    train_part = np.arange(120)
+    few, more = (labelled_part(train_part, labels, share, seed=1) for share in (0.1, 0.5))
+    assert set(few) <= set(more)
+    assert [int((labels[few] == label).sum()) for label in range(3)] == [4, 4, 4]
+
+
+def test_starting_from_a_run_takes_its_weights(trained, class_folder, tmp_path):
+    run = train(class_folder, tmp_path / "again", init=str(trained.path), freeze=True)
+    first, second = load_file(trained.weights), load_file(run.weights)
+    assert all(torch.equal(first[name], second[name]) for name in first if name.startswith("backbone."))
+
+
+def test_a_missing_start_is_named(class_folder, tmp_path):
+    with pytest.raises(WeightsError, match="no such run folder or file"):
+        train(class_folder, tmp_path / "run", init=str(tmp_path / "nowhere"))
+
+
+def test_images_without_labels_are_refused(class_folder, tmp_path):
+    with pytest.raises(DataError, match="carry no labels"):
+        classify(
+            recipes.classify_config({"data": {"source": str(class_folder / "class0")}}, SMALL),
+            tmp_path / "run",
+            progress=NoProgress(),
+        )
+
+
+def test_another_configuration_does_not_overwrite_a_run(trained, class_folder):
+    before = trained.result()
+    with pytest.raises(RunError, match="add --resume"):
+        classify(config(class_folder, epochs=20, lr=3e-3), trained.path, progress=NoProgress())
+    with pytest.raises(RunError, match=r"epochs: 20 there, 9 now"):
+        classify(config(class_folder, epochs=9, lr=3e-3), trained.path, resume=True, progress=NoProgress())
+    assert trained.result() == before
+
+
+def test_tuning_chooses_on_validation_and_never_judges_trials(class_folder, tmp_path):
+    run = train(class_folder, tmp_path / "run", tune=[1e-5, 3e-3])
+    trials = [RunFolder.open(path) for path in sorted((tmp_path / "run-tune").iterdir())]
+    best = max(trials, key=lambda trial: trial.result()["val_accuracy"])
+    assert run.result()["lr"] == best.config()["lr"]
+    assert all("accuracy" not in trial.result() for trial in trials)
+    assert not any((trial.path / "predictions.parquet").exists() for trial in trials)
+
+
+def test_predict_writes_the_csv_that_graders_read(trained, class_folder, tmp_path):
+    asked = tmp_path / "asked.csv"
+    asked.write_text("id,filename\n7,class1/003.png\n9,class2/001.png\n")
+    answers = predict(trained.path, asked, tmp_path / "out.csv", folder=class_folder)
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert lines[0] == "id,filename,label"
+    assert lines[1:] == [f"7,class1/003.png,{answers[0].label}", f"9,class2/001.png,{answers[1].label}"]
+
+
+def test_predict_agrees_with_the_run_s_own_predictions(trained, class_folder, tmp_path):
+    table = {row["id"]: row for row in trained.predictions().to_pylist()}
+    answers = predict(trained.path, class_folder, tmp_path / "out.csv")
+    ours = {answer.id: answer for answer in answers if answer.id in table}
+    assert {i: a.label for i, a in ours.items()} == {i: row["predicted"] for i, row in table.items()}
+
+
+def test_an_unreadable_image_writes_nothing(trained, tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "broken.png").write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"broken\.png"):
+        predict(trained.path, tmp_path / "images", tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_evaluate_refuses_other_classes(trained, tmp_path):
+    from conftest import write_classes
+    from sightline.config import DataConfig
+
+    other = write_classes(tmp_path / "other", classes=4, each=2)
+    with pytest.raises(DataError, match="class3"):
+        evaluate(trained.path, DataConfig(source=str(other)))

@@ -1,0 +1,45 @@
+"""Where views are made is a question of speed: on the training device they are those of the CPU, within rounding."""
+
+from __future__ import annotations
+
+import torch
+
+from sightline import recipes
+from sightline.data import open_source
+from sightline.engine import NoProgress, make_fabric
+from sightline.tasks.dino import make_task, pretrain
+
+SMALL = {
+    "backbone": "timm/test_resnet",
+    "epochs": 1,
+    "batch_size": 12,
+    "precision": "32-true",
+    "workers": 0,
+    "data": {"image_size": 24},
+    "views": {"global_size": 24, "local_size": 16, "local_crops": 2},
+    "dino": {"prototypes": 32, "hidden": 32, "bottleneck": 16},
+}
+
+
+def config_of(folder, views_on):
+    keys = {"views_on": views_on, "data": {"source": str(folder), "image_size": 24}}
+    return recipes.pretrain_config("dino-demo", SMALL, keys)
+
+
+def test_a_batch_is_the_same_on_either(class_folder):
+    batches = []
+    for views_on in ("cpu", "device"):
+        config = config_of(class_folder, views_on)
+        task = make_task(config, open_source(config.data), make_fabric(config), lambda epoch, backbone: {})
+        batches.append(next(iter(task.batches(0, 0))))
+    for cpu, device in zip(*batches, strict=True):
+        assert cpu.shape == device.shape
+        # Two grey levels of 255, as normalised; rarely more, where a resize is antialiased in another way.
+        close = (cpu - device).abs() <= 2.5 / 255 / 0.22
+        assert close.float().mean() > 0.97
+    assert not torch.equal(batches[0][0], batches[1][0]), "the two would then be one renderer"
+
+
+def test_a_run_goes_through_with_views_on_the_device(class_folder, tmp_path):
+    run = pretrain(config_of(class_folder, "device"), tmp_path / "run", progress=NoProgress())
+    assert run.result()["steps"] == 5

@@ -1,0 +1,218 @@
+"""`sightline prompt` and `sl.prompt`: files, records, prompts of a folder, and errors that help."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+import sightline as sl
+from sightline.cli.main import run
+from sightline.data.masks_out import decode_rle
+from sightline.errors import ConfigError, DataError
+from sightline.models.promptable import build_engine
+from sightline.models.promptable.everything import everything
+from sightline.segmentation_metrics import mean_iou
+from sightline.tasks.prompt import clicks, parse_point, read_prompts
+from sightline.tasks.prompt.semantic import counted, covered, next_click, regions_of, voted
+
+
+def scene(seed=0, size=(80, 120)):
+    """Return a picture of three noisy fields and its labels, a margin ignored."""
+    labels = np.zeros(size, np.uint8)
+    labels[:, 70:] = 1
+    cv2.circle(labels, (40, 40), 20, 2, -1)
+    labels[:3] = 255
+    colours = np.array([(60, 130, 60), (180, 160, 90), (60, 80, 180)])[np.where(labels == 255, 0, labels)]
+    noise = np.random.default_rng(seed).normal(0, 8, (*size, 3))
+    return np.clip(colours + noise, 0, 255).astype(np.uint8), labels
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photos" / "a.png"
+    path.parent.mkdir()
+    Image.fromarray(scene()[0]).save(path)
+    return path
+
+
+def test_the_command_writes_masks_and_says_who_answered(photo, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert run(["prompt", str(photo), "--out", str(out), "--point", "40,40,+", "--point", "100,40,-"]) == 0
+    assert "grabcut" in capsys.readouterr().out
+    record = json.loads((out / "a.json").read_text())
+    assert record["engine"] == "grabcut"
+    assert record["device"] == "cpu"
+    assert record["prompts"] == {"points": [[40.0, 40.0, 1], [100.0, 40.0, 0]]}
+    assert set(record["files"]) == {"a_mask_000.png", "a_palette.png", "a_coco.json", "a_overlay.png"}
+    mask = np.asarray(Image.open(out / "a_mask_000.png")) == 255
+    assert (mask[40, 40], mask[40, 100]) == (True, False)
+    annotation = json.loads((out / "a_coco.json").read_text())["annotations"][0]
+    np.testing.assert_array_equal(decode_rle(annotation["segmentation"]), mask)
+    assert record["scores"] == [annotation["score"]]
+
+
+def test_everything_as_json_and_fewer_masks_leave_no_stale_files(photo, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert run(["prompt", str(photo), "--out", str(out), "--everything", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)[0]
+    assert record["prompts"]["everything"].startswith("regions of even colour")
+    assert record["masks"] == len(list(out.glob("a_mask_*.png"))) > 1
+    assert run(["prompt", str(photo), "--out", str(out), "--box", "15,15,65,65", "--single"]) == 0
+    assert len(list(out.glob("a_mask_*.png"))) == 1
+
+
+def test_larger_smallest_masks_leave_fewer(photo, tmp_path, capsys):
+    counts = []
+    for area in ("20", "600"):
+        arguments = ["prompt", str(photo), "--out", str(tmp_path / area), "--everything", "--min-area", area, "--json"]
+        assert run(arguments) == 0
+        counts.append(json.loads(capsys.readouterr().out)[0]["masks"])
+    assert counts[0] > counts[1] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--point", "120,5,+"], "outside the image, which is 120 wide and 80 high"),
+        (["--point", "5;5"], "expected X,Y,+"),
+        (["--point", "5,5,?"], "expected X,Y,+"),
+        (["--point", "nan,5,+"], "expected X,Y,+"),
+        (["--box", "1,2,3"], "expected X0,Y0,X1,Y1"),
+        ([], "nothing to look for"),
+        (["--point", "5,5,+", "--everything"], "choose one"),
+        (["--everything", "--stability", "95"], "from 0 to 1"),
+        (["--point", "5,5,+", "--engine", "sam4"], "Did you mean 'sam"),
+        (["--point", "5,5,+", "--format", "mask"], "Did you mean 'masks'"),
+        (["--text", "house"], "--engine sam3"),
+        (["--point", "5,5,+", "--format", "geojson"], "no georeference"),
+        (["--prompts", "nowhere.json"], "no such file"),
+        (["--point", "5,5,+", "--prompts", "x.json"], "one or the other"),
+    ],
+)
+def test_wrong_use_exits_2_and_says_what_is_right(photo, tmp_path, capsys, arguments, message):
+    assert run(["prompt", str(photo), "--out", str(tmp_path / "out"), *arguments]) == 2
+    errors = capsys.readouterr().err
+    assert message in errors
+    assert "Traceback" not in errors
+
+
+def test_weights_that_cannot_be_had_exit_1(photo, tmp_path, capsys):
+    assert run(["prompt", str(photo), "--out", str(tmp_path / "o"), "--point", "5,5", "--engine", "sam2"]) == 1
+    assert "facebook/sam2.1-hiera-small, which could not be fetched" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["json", "csv"])
+def test_a_folder_with_a_prompts_file(photo, tmp_path, kind):
+    Image.fromarray(scene(1)[0]).save(photo.with_name("b.png"))
+    path = tmp_path / f"prompts.{kind}"
+    if kind == "json":
+        path.write_text(
+            json.dumps({"a.png": {"points": [[40, 40, 1], [100, 40, 0]]}, "b.png": {"box": [15, 15, 65, 65]}})
+        )
+    else:
+        path.write_text("image,x,y,label,x0,y0,x1,y1\na.png,40,40,1\na.png,100,40,-\nb.png,,,,15,15,65,65\n")
+    wanted = read_prompts(path)
+    assert wanted["a.png"].prompts.points == ((40.0, 40.0, 1), (100.0, 40.0, 0))
+    assert wanted["b.png"].prompts.box == (15.0, 15.0, 65.0, 65.0)
+    assert run(["prompt", str(photo.parent), "--out", str(tmp_path / "out"), "--prompts", str(path)]) == 0
+    assert {"a.json", "b.json"} <= {file.name for file in (tmp_path / "out").iterdir()}
+    photo.unlink()
+    assert run(["prompt", str(photo.parent), "--out", str(tmp_path / "out"), "--prompts", str(path)]) == 2
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"a.png": {"pionts": []}}',
+        '{"a.png": {"points": [[1, 2]]}}',
+        '{"a.png": {"box": [1]}}',
+        "[]",
+        "{",
+        '{"a.png": {}}',
+    ],
+)
+def test_wrong_prompts_files_are_refused(tmp_path, content):
+    (tmp_path / "p.json").write_text(content)
+    with pytest.raises((DataError, ConfigError), match=r"p\.json"):
+        read_prompts(tmp_path / "p.json")
+
+
+def test_parse_point():
+    assert parse_point("1.5, 2 ,-") == (1.5, 2.0, 0)
+    assert parse_point("1,2") == (1.0, 2.0, 1)
+
+
+def test_python_returns_masks_with_scores(photo):
+    masks = sl.prompt(photo, points=[(40, 40, 1)])
+    assert masks.shape[1:] == (80, 120)
+    assert masks.dtype == bool
+    assert masks.scores.shape == (len(masks),)
+    assert masks.record["engine"] == "grabcut"
+    assert masks[0].scores.size == 0
+    array = sl.prompt(scene()[0], points=[(40, 40, 1)])
+    np.testing.assert_array_equal(np.asarray(masks), np.asarray(array))
+    assert len(sl.prompt(photo, everything=True)) > 1
+    with pytest.raises(ConfigError, match="outside"):
+        sl.prompt(photo, points=[(400, 40, 1)])
+
+
+def test_counts_are_mean_iou_of_the_split():
+    rng = np.random.default_rng(0)
+    truth, predicted = rng.integers(0, 3, (2, 30, 30)).astype(np.uint8)
+    truth[0], predicted[5] = 255, 255
+    counts = counted(truth[:15], predicted[:15], 4) + counted(truth[15:], predicted[15:], 4)
+    known = truth != 255
+    expected = [
+        ((truth == c) & (predicted == c) & known).sum() / (((truth == c) | (predicted == c)) & known).sum()
+        for c in range(3)
+    ]
+    found = mean_iou(counts)
+    np.testing.assert_allclose(found.per_class[:3], expected)
+    assert np.isnan(found.per_class[3])
+    assert found.mean == pytest.approx(np.mean(expected))
+
+
+def test_voting_into_regions_names_and_mends_masks():
+    engine, before, after, best = build_engine(), 0, 0, 0
+    for seed in range(2):
+        image, labels = scene(seed)
+        regions = everything(engine, engine.set_image(image))
+        best += counted(labels, voted(regions, labels), 3)
+        guess = np.where(labels == 255, 0, labels).astype(np.uint8)
+        wrong = np.random.default_rng(seed).random(labels.shape) < 0.25
+        guess[wrong] = (guess[wrong] + 1) % 3
+        before += counted(labels, guess, 3)
+        after += counted(labels, voted(regions, guess, otherwise=guess), 3)
+        assert 0.9 < covered(regions, labels.shape).mean() <= 1
+    assert mean_iou(best).mean > 0.8
+    assert mean_iou(after).mean > mean_iou(before).mean + 0.1
+    assert (voted([], labels) == 255).all()
+
+
+def test_simulated_clicks_raise_iou_and_repeat_themselves():
+    engine, pairs = build_engine(), [scene(seed) for seed in range(2)]
+    found = clicks(engine, pairs, most=4)
+    assert len(found) == sum(1 for _, labels in pairs for _ in regions_of(labels, 0.01)) == 6
+    means = np.mean([region.ious for region in found], axis=0)
+    assert means[-1] >= means[0]
+    assert means[-1] > 0.85
+    assert [region.ious for region in clicks(engine, pairs, most=4)] == [region.ious for region in found]
+
+
+def test_the_next_click_lies_deepest_in_the_largest_error():
+    region = np.zeros((40, 60), bool)
+    region[10:31, 10:31] = True
+    known = np.ones_like(region)
+    assert next_click(region, np.zeros_like(region), known) == (20.0, 20.0, 1)
+    much = region.copy()
+    much[5:36, 34:55] = True
+    x, y, label = next_click(region, much, known)
+    assert label == 0
+    assert (x, y) == (44.0, 15.0)  # the first of the deepest in reading order
+    assert next_click(region, region, known) is None
+    known[:, 32:] = False
+    assert next_click(region, much, known) is None
