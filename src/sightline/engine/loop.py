@@ -43,7 +43,8 @@ class Position:
 
     def means(self) -> dict[str, float]:
         """Return the means since the last call, and begin anew."""
-        means = {name: float(total) / self.count for name, total in self.sums.items()}
+        # By name: safetensors keeps no order, and a resumed run writes the same bytes.
+        means = {name: float(total) / self.count for name, total in sorted(self.sums.items())}
         self.count, self.sums = 0, {}
         return means
 

@@ -179,7 +179,7 @@ def test_everything_by_points(engines, name):
         rows, columns = np.nonzero(mask)
         assert region.area == mask.sum() >= 10
         assert region.box == (columns.min(), rows.min(), columns.max(), rows.max())
-    assert everything(engine, state, Settings(grid=2, stability=1.1)) == []
+    assert everything(engine, state, Settings(grid=2, min_area=10**9)) == []
 
 
 def test_what_is_not_there_or_another_model_says_so(folders, tmp_path):
