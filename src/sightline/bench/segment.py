@@ -12,7 +12,7 @@ from sightline import recipes
 from sightline.bench.page import Page
 from sightline.bench.timer import EPOCHS, part_rows, time_steps
 from sightline.data import open_segment
-from sightline.engine import make_fabric, settle_precision
+from sightline.engine import make_fabric, resolve_workers, settle_precision
 from sightline.models.start import initial_backbone
 from sightline.tasks.segment import Job, segment_probe
 
@@ -43,18 +43,20 @@ def run(
     with tempfile.TemporaryDirectory() as nowhere:
         probe = segment_probe(asked, start.backbone)
         config, verdict = settle_precision(asked, Path(nowhere) / "run", probe, lambda _: None)
+    fabric = make_fabric(config)
     counted = time_steps(
         lambda folder, fabric: Job.open(config, folder, images, start, fabric).task(),
-        config, "segment", make_fabric(config), steps,
+        config, "segment", fabric, steps,
     )  # fmt: skip
+    threads = resolve_workers(config.workers, fabric.device.type)
     facts = {
         "setting": f"{model} on ResNet-18, crops of {config.crop} px, batch {batch}, {config.loss}",
         "precision": f"{verdict.chosen} ({verdict.reason})",
-        "device": f"{config.device}, {torch.get_num_threads()} threads of torch, {config.workers} of crops",
+        "device": f"{config.device}, {torch.get_num_threads()} threads of torch, {threads} of crops",
         "steps": f"{len(counted)}, medians",
     }
     about = (
         "One segmentation run on the demo's scenes, by the training loop that every run goes through. `data` is the "
-        "time that the loop waits for crops, which threads make beside it."
+        "time that the loop makes crops, or waits for them where threads make them."
     )
     return Page("Where a segmentation step's time goes", about, {"One step": part_rows(counted, batch)}, facts)

@@ -14,7 +14,7 @@ from sightline.bench.timer import EPOCHS, part_rows, time_steps
 from sightline.config import PretrainConfig
 from sightline.data import open_source
 from sightline.data.cache import cache_home
-from sightline.engine import make_fabric, settle_precision
+from sightline.engine import make_fabric, resolve_workers, settle_precision
 from sightline.tasks.dino import dino_probe, make_task
 
 BATCH = 64
@@ -33,7 +33,9 @@ def step_config(source: str, **keys: Any) -> PretrainConfig:
     return PretrainConfig.build(SETTING, {"data": {"source": source, "image_size": 64}}, keys, where="bench step")
 
 
-def run(steps: int = 20, batch: int = BATCH, precision: str = "auto", device: str = "auto", workers: int = 1) -> Page:
+def run(
+    steps: int = 20, batch: int = BATCH, precision: str = "auto", device: str = "auto", workers: int | None = None
+) -> Page:
     """Train for some steps on generated pictures, by the one training loop, and return where the time went.
 
     Args:
@@ -41,10 +43,12 @@ def run(steps: int = 20, batch: int = BATCH, precision: str = "auto", device: st
         batch: images a step.
         precision: auto, 32-true or bf16-mixed.
         device: auto, cpu, cuda or mps.
-        workers: threads that make views.
+        workers: threads that make views; None for what a run would take.
     """
     folder = picture_folder(cache_home() / "bench" / f"pictures-64-{PICTURES}", PICTURES, 64)
-    keys = {"batch_size": batch, "precision": precision, "device": device, "workers": workers, "epochs": EPOCHS}
+    keys = {"batch_size": batch, "precision": precision, "device": device, "epochs": EPOCHS}
+    if workers is not None:
+        keys["workers"] = workers
     asked = step_config(str(folder), **keys)
     with tempfile.TemporaryDirectory() as nowhere:
         config, verdict = settle_precision(asked, Path(nowhere) / "run", dino_probe(asked), lambda _: None)
@@ -55,15 +59,16 @@ def run(steps: int = 20, batch: int = BATCH, precision: str = "auto", device: st
         config, "pretrain", fabric, steps,
     )  # fmt: skip
     rows = part_rows(counted, batch)
+    threads = resolve_workers(config.workers, fabric.device.type)
     facts = {
         "setting": f"ResNet-18, 2×64 + 6×32 px, {SETTING['dino']['prototypes']} prototypes, batch {batch}",
         "precision": f"{verdict.chosen} ({verdict.reason})",
-        "device": f"{fabric.device.type}, {torch.get_num_threads()} threads of torch, {workers} of views",
+        "device": f"{fabric.device.type}, {torch.get_num_threads()} threads of torch, {threads} of views",
         "steps": f"{len(counted)}, medians",
     }
     about = (
         "One DINO run on generated 64-px pictures, by the training loop that every run goes through. `data` is the "
-        "time that the loop waits for views, which threads make beside it; `optimiser and teacher` holds clipping and "
-        "the moving average too."
+        "time that the loop makes views, or waits for them where threads make them; `optimiser and teacher` holds "
+        "clipping and the moving average too."
     )
     return Page("Where a DINO step's time goes", about, {"One step": rows}, facts)

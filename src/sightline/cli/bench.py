@@ -46,7 +46,7 @@ def step(
     batch: int = 64,
     precision: str = "auto",
     device: str = "auto",
-    workers: int = 1,
+    workers: int | None = None,
     write: Write = None,
     as_json: Json = False,
 ) -> None:
@@ -65,7 +65,7 @@ def step(
     device
         auto, cpu, cuda or mps.
     workers
-        Threads that make views.
+        Threads that make views beside the step; left out, as a run would choose: none on a CPU.
     """
     from sightline.bench.step import run
 

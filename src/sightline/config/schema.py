@@ -116,7 +116,9 @@ class RunConfig(Frozen):
     device: str = "auto"  # auto | cpu | cuda | mps
     devices: Positive = 1
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"  # auto measures both once and says which won
-    workers: NonNegative = 1  # threads that prepare batches ahead; 0 prepares them in the loop
+    # Threads that prepare batches ahead; 0 prepares them in the loop. auto: 1 beside a GPU; 0 where the CPU trains, as
+    # all its cores are busy then, and one thread more holds up each product that they share (docs/log.md).
+    workers: NonNegative | Literal["auto"] = "auto"
     threads: NonNegative = 0  # of torch on a CPU; 0 leaves torch's own choice
     checkpoint_minutes: float = 5.0  # at most this much work is lost to a crash
     log_every: Positive = 10  # steps

@@ -1,6 +1,6 @@
 """The training loop and what it stands on: device, checkpoints, progress, signals, optimisers."""
 
-from sightline.engine.device import make_fabric, resolve_device, resolve_precision
+from sightline.engine.device import make_fabric, resolve_device, resolve_precision, resolve_workers
 from sightline.engine.loop import Interrupted, fit
 from sightline.engine.optimizers import make_optimizer, scaled_lr
 from sightline.engine.precision import settle_precision
@@ -20,6 +20,7 @@ __all__ = [
     "recorded_run",
     "resolve_device",
     "resolve_precision",
+    "resolve_workers",
     "scaled_lr",
     "settle_precision",
 ]

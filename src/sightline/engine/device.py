@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from typing import Literal
 
 import torch
 from lightning_fabric import Fabric
@@ -49,6 +50,11 @@ def resolve_device(device: str) -> str:
     if not present[device]:
         raise ConfigError(f"device = {device!r}: torch sees no such device here; use device=cpu or auto")
     return device
+
+
+def resolve_workers(workers: int | Literal["auto"], device: str) -> int:
+    """Return how many threads prepare batches: as asked for; for "auto" none on a CPU that trains, one elsewhere."""
+    return workers if workers != "auto" else int(device != "cpu")
 
 
 def resolve_precision(precision: str, accelerator: str) -> str:

@@ -14,7 +14,15 @@ from torch import Tensor, nn
 from sightline import stats
 from sightline.config import ClassifyConfig
 from sightline.data import Images, Loader, Split, open_source, split
-from sightline.engine import Progress, fit, make_fabric, make_progress, recorded_run, settle_precision
+from sightline.engine import (
+    Progress,
+    fit,
+    make_fabric,
+    make_progress,
+    recorded_run,
+    resolve_workers,
+    settle_precision,
+)
 from sightline.errors import DataError
 from sightline.models import Backbone, LinearHead, save_model
 from sightline.models.features import extract_features
@@ -131,7 +139,11 @@ class _Job:
             batch,
             seed=config.seed,
             purpose="classify/order",
-            workers=0 if cached else config.workers,  # features in memory are indexed faster than handed over
+            workers=0
+            if cached
+            else resolve_workers(
+                config.workers, fabric.device.type
+            ),  # features in memory are indexed faster than handed over
             rank=fabric.global_rank,
             world=fabric.world_size,
         )

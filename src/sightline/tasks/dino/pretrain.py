@@ -13,7 +13,15 @@ from torch import Tensor
 from sightline import metrics
 from sightline.config import PretrainConfig
 from sightline.data import Images, Loader, open_source
-from sightline.engine import Progress, fit, make_fabric, make_progress, recorded_run, settle_precision
+from sightline.engine import (
+    Progress,
+    fit,
+    make_fabric,
+    make_progress,
+    recorded_run,
+    resolve_workers,
+    settle_precision,
+)
 from sightline.errors import ConfigError, DataError
 from sightline.models import Backbone, build_backbone, load_backbone, save_model
 from sightline.models.features import extract_features
@@ -102,7 +110,7 @@ def _loader(config: PretrainConfig, images: Images, fabric: Fabric) -> Loader:
         seed=config.seed,
         purpose="pretrain/order",
         drop_last=True,
-        workers=config.workers,
+        workers=resolve_workers(config.workers, fabric.device.type),
         rank=fabric.global_rank,
         world=fabric.world_size,
     )

@@ -16,7 +16,15 @@ from sightline import segmentation_metrics as measures
 from sightline.config import SegmentConfig
 from sightline.data import Loader, SegmentImages, open_segment
 from sightline.data.mask_pictures import palette_png
-from sightline.engine import Progress, fit, make_fabric, make_progress, recorded_run, settle_precision
+from sightline.engine import (
+    Progress,
+    fit,
+    make_fabric,
+    make_progress,
+    recorded_run,
+    resolve_workers,
+    settle_precision,
+)
 from sightline.models.segmentation import Segmenter, SkipPolicy, build_segmenter, describe, load_encoder, save_segmenter
 from sightline.models.start import Start, initial_backbone
 from sightline.runs import RunFolder
@@ -108,7 +116,7 @@ class Job:
             seed=config.seed,
             purpose="segment/order",
             drop_last=len(self.images.parts["train"]) >= config.batch_size,  # a rest of one or two makes a poor step
-            workers=config.workers,
+            workers=resolve_workers(config.workers, fabric.device.type),
             rank=fabric.global_rank,
             world=fabric.world_size,
         )
