@@ -73,13 +73,17 @@ def step(
 
 
 @app.command
-def transfer(*, seeds: int = 3, epochs: int = 25, write: Write = None, as_json: Json = False) -> None:
-    """Time a frozen setting with cached features against running the backbone every epoch, on the demo's pictures.
+def transfer(
+    data: str = "demo", *, seeds: int = 3, epochs: int = 25, write: Write = None, as_json: Json = False
+) -> None:
+    """Time a frozen setting with cached features against running the backbone every epoch.
 
     Example: sightline bench transfer
 
     Parameters
     ----------
+    data
+        Labelled pictures: the demo's, class folders or a CSV.
     seeds
         Runs of each kind.
     epochs
@@ -87,7 +91,7 @@ def transfer(*, seeds: int = 3, epochs: int = 25, write: Write = None, as_json: 
     """
     from sightline.bench.transfer import run
 
-    _tell(run(seeds, epochs), write, as_json=as_json)
+    _tell(run(seeds, epochs, data), write, as_json=as_json)
 
 
 @app.command

@@ -193,4 +193,4 @@ class EmbedConfig(Frozen):
     perplexity: float = 30.0
     seed: int = 0
     device: str = "auto"
-    batch_size: Positive = 256
+    batch_size: Positive = 96  # near the fastest on a CPU at 64 px and at 224 (docs/log.md)

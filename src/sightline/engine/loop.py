@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from sightline.config import RunConfig
 from sightline.engine import checkpoint
+from sightline.engine.device import seed_torch
 from sightline.engine.progress import NoProgress, Progress
 from sightline.engine.signals import StopRequest
 from sightline.engine.task import Task
@@ -82,7 +83,7 @@ def fit(
                 while position.step < (epoch + 1) * per_epoch:
                     # -- one optimiser step
                     step = position.step
-                    torch.manual_seed(derived_seed(config.seed, "torch", sample=step))
+                    seed_torch(derived_seed(config.seed, "torch", sample=step), fabric.device)
                     scheduled = dict(task.schedule(step))
                     values = _optimise(task, batches, step, fabric)
                     position.step += 1

@@ -19,6 +19,7 @@ from sightline.data import IMAGE_SUFFIXES, UnreadableImage, decode, open_source,
 from sightline.engine import make_fabric
 from sightline.errors import DataError, RunError
 from sightline.models import LinearHead, build_backbone
+from sightline.models.features import BATCH
 from sightline.models.weights import read_description
 from sightline.runs import RunFolder
 from sightline.runs.atomic import atomic_path
@@ -72,11 +73,8 @@ class Classifier:
 
 
 def in_batches(count: int, make: Callable[[int, int], np.ndarray]) -> np.ndarray:
-    """Return the rows of make(begin, end) over range(count), 256 at a time: memory stays bounded."""
+    """Return the rows of make(begin, end) over range(count), some at a time: memory stays bounded."""
     return np.concatenate([make(begin, min(begin + BATCH, count)) for begin in range(0, count, BATCH)])
-
-
-BATCH = 256
 
 
 def predict(

@@ -17,6 +17,7 @@ from sightline.config import ClassifyConfig
 from sightline.data import Loader
 from sightline.engine import Task
 from sightline.engine.task import Values
+from sightline.models.features import BATCH
 
 Batch = tuple[Tensor, Tensor]  # inputs on the device, class indices int64 (B,)
 MakeInputs = Callable[[np.ndarray], Tensor]
@@ -108,7 +109,7 @@ class ClassifyTask(Task):
         return functional.cross_entropy(logits, labels), {"train/accuracy": accuracy}
 
     @torch.no_grad()
-    def probabilities(self, indices: np.ndarray, batch_size: int = 256) -> np.ndarray:
+    def probabilities(self, indices: np.ndarray, batch_size: int = BATCH) -> np.ndarray:
         """Return class probabilities of samples, float32 (N, classes), in eval mode."""
         self.model.eval()
         parts = []
