@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from sightline.models import small_maps
 from sightline.models.small_maps import SmallMapConv2d, use_small_maps
 
 
@@ -11,7 +12,9 @@ from sightline.models.small_maps import SmallMapConv2d, use_small_maps
 @pytest.mark.parametrize("width", [1, 2, 4])
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (1, 1), (1, 2)])
 @pytest.mark.parametrize("bias", [False, True])
-def test_values_and_gradients_are_those_of_the_convolution(height, width, kernel, stride, bias):
+@pytest.mark.parametrize("amx", [False, True])
+def test_values_and_gradients_are_those_of_the_convolution(height, width, kernel, stride, bias, amx, monkeypatch):
+    monkeypatch.setattr(small_maps, "_amx", lambda: amx)
     torch.manual_seed(0)
     convolution = nn.Conv2d(3, 5, kernel, stride, padding=kernel // 2, bias=bias).double()
     fast = SmallMapConv2d.of(convolution)
@@ -26,6 +29,13 @@ def test_values_and_gradients_are_those_of_the_convolution(height, width, kernel
         strict=True,
     ):
         torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_a_map_of_one_pixel_has_the_strides_of_its_gradient(kernel):
+    x = torch.randn(2, 3, 1, 1).contiguous(memory_format=torch.channels_last)
+    convolution = SmallMapConv2d(3, 5, kernel, padding=kernel // 2, bias=False)
+    assert convolution(x).stride() == torch.empty(2, 5, 1, 1).stride()
 
 
 def test_names_stay_and_what_does_not_fit_is_left_alone():

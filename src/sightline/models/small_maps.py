@@ -1,4 +1,4 @@
-"""Convolutions on maps of a few pixels, as matrix products: on a CPU several times as fast, and right.
+"""Convolutions on maps of a few pixels: on a CPU several times as fast, and right.
 
 The last stages of a ResNet see maps of 1×1 to 4×4 pixels when crops have 16 to 64. There oneDNN's convolutions run at
 a tenth to a half of the speed of its matrix products (docs/log.md), and its bf16 weight gradients were seen to hold
@@ -8,11 +8,14 @@ a map of zeros around it, and took a fifth of a DINO step with that.
 
 - On maps of up to 2×2, every output sees every input: one product with the kernel's windows laid side by side does 16
   products of channels where the nine taps of im2col would do 36.
-- On larger ones, im2col: the nine taps of each output side by side.
+- On larger ones of stride 2, im2col: the nine taps of each output side by side.
+- On larger ones of stride 1, oneDNN skips the taps that see only padding, a third of them at 4×4, and is the faster one
+  but with AMX: there im2col, elsewhere its convolution, with the weights' gradient by im2col.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Self
 
 import torch
@@ -24,7 +27,7 @@ DENSE = 2  # pixels a side up to which every output sees every input
 
 
 class SmallMapConv2d(nn.Conv2d):
-    """A 3×3 (padding 1) or 1×1 convolution that becomes a matrix product on CPU maps of up to 4×4 pixels.
+    """A 3×3 (padding 1) or 1×1 convolution that takes the ways above on CPU maps of up to 4×4 pixels.
 
     Parameters and their names are those of the convolution it stands for.
     """
@@ -57,10 +60,30 @@ class SmallMapConv2d(nn.Conv2d):
             vertical, horizontal = self.stride
             # Contiguous, else the product is done row by row of the map, with a copy of the weights for each.
             pixels = input[:, :, ::vertical, ::horizontal].permute(0, 2, 3, 1).contiguous()
-            return functional.linear(pixels, weight.flatten(1), bias).permute(0, 3, 1, 2)
-        product = _Dense if side <= DENSE else _Columns
-        maps = product.apply(input.permute(0, 2, 3, 1), weight.permute(0, 2, 3, 1), self.stride)
-        return (maps if bias is None else maps + bias).permute(0, 3, 1, 2)  # pyright: ignore[reportOptionalOperand]
+            return _channels_first(functional.linear(pixels, weight.flatten(1), bias))
+        maps = _way(side, self.stride).apply(input.permute(0, 2, 3, 1), weight.permute(0, 2, 3, 1), self.stride)
+        return _channels_first(maps if bias is None else maps + bias)  # pyright: ignore[reportOptionalOperand]
+
+
+def _channels_first(maps: Tensor) -> Tensor:
+    """Return (B, H, W, C) as (B, C, H, W), channels still side by side in memory.
+
+    A map of one pixel gets the strides that torch takes for contiguous: those of its gradient, and a batch norm whose
+    input and gradient differ in them is ten times as slow.
+    """
+    return maps.permute(0, 3, 1, 2) if maps.shape[1:3] != (1, 1) else maps.flatten(1)[:, :, None, None]
+
+
+def _way(side: int, stride: tuple[int, ...]) -> type[torch.autograd.Function]:
+    """Return how to convolve maps of `side` pixels."""
+    if side <= DENSE:
+        return _Dense
+    return _Columns if max(stride) > 1 or _amx() else _Convolution
+
+
+@cache
+def _amx() -> bool:
+    return torch.cpu._is_amx_tile_supported()  # pyright: ignore[reportPrivateUsage]
 
 
 class _Dense(torch.autograd.Function):
@@ -113,9 +136,38 @@ class _Columns(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             to_maps = _gathered(gradient, weight) if ctx.stride == (1, 1) else _scattered(gradient, weight, ctx)
         if ctx.needs_input_grad[1]:
-            product = _transposed_product(gradient.flatten(0, 2), columns.flatten(0, 2))
-            to_weight = product.view(weight.shape)
+            to_weight = _weight_gradient(gradient, columns, weight)
         return to_maps, to_weight, None
+
+
+class _Convolution(torch.autograd.Function):
+    """3×3 convolution of maps (B, H, W, C) by weights (O, 3, 3, C), padding 1, by oneDNN; im2col for the weights."""
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, weight: Tensor, stride: tuple[int, int]) -> Tensor:
+        ctx.save_for_backward(maps, weight)
+        ctx.stride = stride
+        convolved = torch.conv2d(maps.permute(0, 3, 1, 2), weight.permute(0, 3, 1, 2), None, stride, (1, 1))
+        return convolved.permute(0, 2, 3, 1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        maps, weight = ctx.saved_tensors
+        gradient = gradients[0].contiguous()
+        to_maps = to_weight = None
+        if ctx.needs_input_grad[0]:
+            of_maps, _, _ = torch.ops.aten.convolution_backward(
+                gradient.permute(0, 3, 1, 2), maps.permute(0, 3, 1, 2), weight.permute(0, 3, 1, 2), None,
+                ctx.stride, (1, 1), (1, 1), False, (0, 0), 1, (True, False, False),
+            )  # fmt: skip
+            to_maps = of_maps.permute(0, 2, 3, 1)
+        if ctx.needs_input_grad[1]:
+            to_weight = _weight_gradient(gradient, _columns(maps, ctx.stride), weight)
+        return to_maps, to_weight, None
+
+
+def _weight_gradient(gradient: Tensor, columns: Tensor, weight: Tensor) -> Tensor:
+    return _transposed_product(gradient.flatten(0, 2), columns.flatten(0, 2)).view(weight.shape)
 
 
 def _columns(maps: Tensor, stride: tuple[int, int]) -> Tensor:
