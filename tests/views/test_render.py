@@ -62,6 +62,19 @@ def test_large_sources_stay_within_a_level_of_bicubic(source: int):
     assert np.abs(one(image, 96) - bicubic(image, 96)).max() < 1.5
 
 
+@pytest.mark.parametrize("source", [(300, 40), (40, 300), (230, 210)])
+def test_images_of_any_strides_give_the_same_view(source: tuple[int, int]):
+    """A large box is read row by row of bytes: turned and cut images, whose rows do not lie so, are copied."""
+    image = noise(*source)
+    box = {"TOP": 5, "LEFT": 3, "HEIGHT": source[0] - 9, "WIDTH": source[1] - 8, "SIGMA": 0.8, "FLIP": 1.0}
+    expected = one(image, 64, **box)
+    turned = np.ascontiguousarray(image.transpose(1, 0, 2)).transpose(1, 0, 2)
+    cut = np.pad(image, ((0, 0), (7, 2), (0, 0)))[:, 7:-2]
+    for other in (turned, cut):
+        assert not other.flags.c_contiguous
+        np.testing.assert_array_equal(one(other, 64, **box), expected)
+
+
 def test_flip_mirrors():
     image = noise(50, 60)
     np.testing.assert_array_equal(one(image, 64, FLIP=1, SIGMA=0.7), one(image, 64, SIGMA=0.7)[:, ::-1])

@@ -4,6 +4,10 @@ Crop, flip, bicubic resize (antialiased, Keys' a = -0.5, as Pillow) and Gaussian
 axis has one banded matrix, the product of all of them, so blur and flip cost next to nothing. Colours are changed on
 whichever is smaller, the cropped source or the view. All arithmetic is float32 and rounds once, at the end.
 
+- A box with no more pixels than the view (`_render_small`) is coloured, then resized across and down.
+- A larger one (`_render_large`) is first resized down, straight from its bytes: the one pass over the source. Then it
+  is resized across, blurred down (on the view, where a tap is a row of it) and coloured.
+
 Buffers are flat so that every inner loop runs over contiguous memory; that is what the compiler turns into SIMD.
 The functions are typed once, for read-only images of any strides, and hold no GIL.
 """
@@ -251,34 +255,62 @@ def _transpose(wide, height, size, tall, step, jump):
                     tall[to + y * row] = wide[at + y]
 
 
-@numba.njit(nogil=True, fastmath=_FAST)
-def _across(columns, row, size, wide):
-    """Resize along x: columns[x][c][y] of the box become wide[x][c][y] of the view."""
-    height, width = int(row[p.HEIGHT]), int(row[p.WIDTH])
-    sigma, flip = row[p.SIGMA], row[p.FLIP] > 0
-    taps, plain = _taps(width, size, sigma), np.empty((size, _taps(width, size, 0.0)))
+@numba.njit(nogil=True)
+def _banded(source, size, sigma, flip):
+    """Return starts (size) and weights (size, taps) of one axis, as `_axis` describes them."""
+    taps, plain = _taps(source, size, sigma), np.empty((size, _taps(source, size, 0.0)))
     starts, weights = np.empty(size, np.int64), np.empty((size, taps), np.float32)
-    _axis(width, size, sigma, flip, starts, weights, plain, np.empty(size, np.int64))
+    _axis(source, size, sigma, flip, starts, weights, plain, np.empty(size, np.int64))
+    return starts, weights
+
+
+@numba.njit(nogil=True, fastmath=_FAST)
+def _down_from_bytes(rows, stride, row, size, columns):
+    """Resize along y: rows of bytes of the box become columns[x][c][y] of as many rows as the view has."""
+    height, width = int(row[p.HEIGHT]), int(row[p.WIDTH])
+    starts, weights = _banded(height, size, 0.0, False)
+    first, line, length = int(row[p.TOP]) * stride + 3 * int(row[p.LEFT]), 3 * width, _padded(size)
+    strip = np.empty(_STRIP * line, np.float32)
+    for begin in range(0, size, _STRIP):
+        many = min(_STRIP, size - begin)
+        for y in range(many):
+            at = first + starts[begin + y] * stride
+            _combine(strip[y * line : (y + 1) * line], rows, at, stride, weights[begin + y])
+        for x in range(width):
+            for c in range(3):
+                to, source = x * length + c * size + begin, 3 * x + c
+                for y in range(many):
+                    columns[to + y] = strip[y * line + source]
+    for x in range(width):
+        columns[x * length + 3 * size : (x + 1) * length] = _ZERO
+
+
+@numba.njit(nogil=True, fastmath=_FAST)
+def _across(columns, height, row, size, wide):
+    """Resize along x: columns[x][c][y] of the box become wide[x][c][y] of the view."""
+    starts, weights = _banded(int(row[p.WIDTH]), size, row[p.SIGMA], row[p.FLIP] > 0)
     length = _padded(height)
     for x in range(size):
         _combine(wide[x * length : (x + 1) * length], columns, starts[x] * length, length, weights[x])
 
 
 @numba.njit(nogil=True, fastmath=_FAST)
-def _down(tall, row, size, planes, out, early):
-    """Resize along y and store; when the view is the smaller one, its colours change here."""
-    height, sigma = int(row[p.HEIGHT]), row[p.SIGMA]
-    length, solarize = 3 * size, row[p.SOLARIZE] > 0
-    taps, plain = _taps(height, size, sigma), np.empty((size, _taps(height, size, 0.0)))
-    starts, weights = np.empty(size, np.int64), np.empty((size, taps), np.float32)
-    _axis(height, size, sigma, False, starts, weights, plain, np.empty(size, np.int64))
+def _down(tall, row, size, out):
+    """Resize along y and store."""
+    starts, weights = _banded(int(row[p.HEIGHT]), size, row[p.SIGMA], False)
+    length = 3 * size
     line = np.empty(length, np.float32)
-    if early:
-        for y in range(size):
-            _combine(line, tall, starts[y] * length, length, weights[y])
-            _store(line, out[y * length : (y + 1) * length], solarize)
-        return
-    area = size * size
+    for y in range(size):
+        _combine(line, tall, starts[y] * length, length, weights[y])
+        _store(line, out[y * length : (y + 1) * length], row[p.SOLARIZE] > 0)
+
+
+@numba.njit(nogil=True, fastmath=_FAST)
+def _blur_colour_store(tall, row, size, planes, out):
+    """Blur along y, change the colours and store; tall[y][c][x] has the view's size already."""
+    starts, weights = _banded(size, size, row[p.SIGMA], False)
+    length, area = 3 * size, size * size
+    line = np.empty(length, np.float32)
     for y in range(size):
         _combine(line, tall, starts[y] * length, length, weights[y])
         for c in range(3):
@@ -292,23 +324,31 @@ def _down(tall, row, size, planes, out, early):
             line[3 * x] = red[y * size + x]
             line[3 * x + 1] = green[y * size + x]
             line[3 * x + 2] = blue[y * size + x]
-        _store(line, out[y * length : (y + 1) * length], solarize)
+        _store(line, out[y * length : (y + 1) * length], row[p.SOLARIZE] > 0)
 
 
-_IMAGE = types.Array(types.uint8, 3, "A", readonly=True)
 _FLOATS = types.float32[::1]
-_SIGNATURE = types.void(_IMAGE, types.float64[::1], types.int64, _FLOATS, _FLOATS, _FLOATS, _FLOATS, types.uint8[::1])
+_BUFFERS = (_FLOATS, _FLOATS, _FLOATS, _FLOATS, types.uint8[::1])
+_BYTES = types.Array(types.uint8, 1, "C", readonly=True)
+_SMALL = types.void(types.Array(types.uint8, 3, "A", readonly=True), types.float64[::1], types.int64, *_BUFFERS)
+_LARGE = types.void(_BYTES, types.int64, types.float64[::1], types.int64, *_BUFFERS)
 
 
-def _render(image, row, size, planes, columns, wide, tall, out):
-    """Render one view; see `renderer`."""
+def _render_small(image, row, size, planes, columns, wide, tall, out):
+    """Render one view of a box with no more pixels than it; see `render.compiled`."""
     height, width = int(row[p.HEIGHT]), int(row[p.WIDTH])
     area = height * width
-    early = area <= size * size
     _load(image, row, planes)
-    if early:
-        _colour(planes[:area], planes[area : 2 * area], planes[2 * area : 3 * area], row)
+    _colour(planes[:area], planes[area : 2 * area], planes[2 * area : 3 * area], row)
     _gather(planes, height, width, columns)
-    _across(columns, row, size, wide)
-    _transpose(wide, height, size, tall, 3 if early else 1, 1 if early else size)
-    _down(tall, row, size, planes, out, early)
+    _across(columns, height, row, size, wide)
+    _transpose(wide, height, size, tall, 3, 1)
+    _down(tall, row, size, out)
+
+
+def _render_large(rows, stride, row, size, planes, columns, wide, tall, out):
+    """Render one view of a box with more pixels than it, in an image whose rows are `stride` bytes apart."""
+    _down_from_bytes(rows, stride, row, size, columns)
+    _across(columns, size, row, size, wide)
+    _transpose(wide, size, size, tall, 1, size)
+    _blur_colour_store(tall, row, size, planes, out)

@@ -20,16 +20,19 @@ PADDING = 32  # kernels round columns and rows up by less than this
 
 
 @cache
-def _compiled() -> Callable[..., None]:
+def _compiled() -> tuple[Callable[..., None], Callable[..., None]]:
     import numba
 
     from sightline.views import kernels
 
-    return numba.njit(kernels._SIGNATURE, nogil=True, cache=True, fastmath=kernels._FAST)(kernels._render)
+    options = {"nogil": True, "cache": True, "fastmath": kernels._FAST}
+    small = numba.njit(kernels._SMALL, **options)(kernels._render_small)
+    large = numba.njit(kernels._LARGE, **options)(kernels._render_large)
+    return small, large
 
 
-def renderer() -> Callable[..., None]:
-    """Return the compiled kernel; the first call on a machine compiles it for some seconds, later ones load it."""
+def compiled() -> tuple[Callable[..., None], Callable[..., None]]:
+    """Return the kernels of small and of large boxes; the first call on a machine compiles them for some seconds."""
     with _LOCK:
         return _compiled()
 
@@ -73,13 +76,24 @@ def render(images: Sequence[np.ndarray], table: np.ndarray, out: np.ndarray) -> 
         table: float64 (B, V, COLUMNS).
         out: uint8 (V, B, S, S, 3), C-contiguous; every byte is written.
     """
-    kernel, scratch, size = renderer(), Scratch(), out.shape[2]
+    (small, large), scratch, size = compiled(), Scratch(), out.shape[2]
     for index, image in enumerate(images):
         for view in range(out.shape[0]):
-            row = table[index, view]
-            box, row = reduced(image, row, size)
-            buffers = scratch.fit(int(row[p.HEIGHT]), int(row[p.WIDTH]), size)
-            kernel(box, row, size, *buffers, out[view, index].reshape(-1))
+            box, row = reduced(image, table[index, view], size)
+            height, width, target = int(row[p.HEIGHT]), int(row[p.WIDTH]), out[view, index].reshape(-1)
+            if height * width <= size * size:
+                small(box, row, size, *scratch.fit(height, width, size), target)
+            else:
+                rows, row = in_rows(box, row)
+                large(rows.reshape(-1), rows.strides[0], row, size, *scratch.fit(size, width, size), target)
+
+
+def in_rows(image: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return an image whose bytes lie one row after another, and the row of parameters that fits it."""
+    if image.flags.c_contiguous:
+        return image, row
+    top, left, height, width = (int(row[column]) for column in (p.TOP, p.LEFT, p.HEIGHT, p.WIDTH))
+    return np.ascontiguousarray(image[top : top + height, left : left + width]), _whole(row, height, width)
 
 
 def reduced(image: np.ndarray, row: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -97,6 +111,11 @@ def reduced(image: np.ndarray, row: np.ndarray, size: int) -> tuple[np.ndarray, 
     top, left = int(row[p.TOP]), int(row[p.LEFT])
     box = image[top : top + height, left : left + width]
     box = cv2.resize(box, (width // across, height // down), interpolation=cv2.INTER_AREA)
+    return box, _whole(row, *box.shape[:2])
+
+
+def _whole(row: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return a row of parameters that takes all of an image."""
     row = row.copy()
-    row[[p.TOP, p.LEFT, p.HEIGHT, p.WIDTH]] = 0, 0, box.shape[0], box.shape[1]
-    return box, row
+    row[[p.TOP, p.LEFT, p.HEIGHT, p.WIDTH]] = 0, 0, height, width
+    return row
