@@ -109,18 +109,15 @@ def main() -> None:
                 tables[heading].append({heading: value, **medians(teams, request, *timing)})
         request = {**base, "images": str(source(folder, BASE["side"]))}
         tables["Workers"] = [{"Workers": 1, **medians(teams, request, *timing)}]
-        pairs = {"sightline": [ViewsPeer(peer_python("sightline"), "views_sightline.py", (0, 1))]}
-        for name, (script, _) in VIEWS.items():
-            pairs[name] = [peers[name], ViewsPeer(peer_python(name), script, (1,))]
+        pairs = {name: [peers[name], ViewsPeer(peer_python(name), script, (1,))] for name, (script, _) in VIEWS.items()}
         # Two workers are two cores' worth: by processor time they would say nothing.
         request["clock"] = "wall"
         # Sightline's two workers share one process; the others' are two processes of one worker each, and go first:
         # they take a while to start, on a core that the two would need.
-        ours = {"sightline": pairs.pop("sightline")}
         theirs = medians(pairs, request, *timing)
+        ours = {"sightline": [ViewsPeer(peer_python("sightline"), "views_sightline.py", (0, 1))]}
         tables["Workers"].append({"Workers": 2, **medians(ours, {**request, "workers": 2}, *timing), **theirs})
-        pairs |= ours
-    for peer in {*peers.values(), *(peer for team in pairs.values() for peer in team)}:
+    for peer in [*peers.values(), *(team[-1] for team in (pairs | ours).values())]:
         peer.end()
     tables["Decoding a JPEG for storage at 256 px, once"] = decoding(arguments.rounds)
     facts = {"clock": f"{arguments.clock}, wall for two workers"}

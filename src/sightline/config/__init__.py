@@ -9,6 +9,7 @@ from sightline.config.base import (
 )
 from sightline.config.prompt import PromptJudgeConfig
 from sightline.config.schema import (
+    FEATURE_BATCH,
     SETTINGS,
     ClassifyConfig,
     DataConfig,
@@ -34,6 +35,7 @@ from sightline.config.study import (
 )
 
 __all__ = [
+    "FEATURE_BATCH",
     "SETTINGS",
     "ClassifyConfig",
     "DataConfig",

@@ -182,6 +182,10 @@ class ClassifyConfig(RunConfig):
     tune: tuple[float, ...] = ()  # learning rates tried on validation; () takes lr as it is
 
 
+# Images at a time where nothing is trained: near the fastest on a CPU at 64 px and at 224 (docs/log.md).
+FEATURE_BATCH = 96
+
+
 class EmbedConfig(Frozen):
     """Features of a run on a data set, and their picture."""
 
@@ -193,4 +197,4 @@ class EmbedConfig(Frozen):
     perplexity: float = 30.0
     seed: int = 0
     device: str = "auto"
-    batch_size: Positive = 96  # near the fastest on a CPU at 64 px and at 224 (docs/log.md)
+    batch_size: Positive = FEATURE_BATCH

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sightline.config import FEATURE_BATCH
+
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-BATCH = 96  # images: near the fastest on a CPU at 64 px and at 224 (docs/log.md), and memory stays small
 
 MakeBatch = Callable[[np.ndarray], Tensor]
 
@@ -23,7 +23,7 @@ def extract_features(
     make: MakeBatch,
     indices: np.ndarray,
     fabric: Fabric,
-    batch_size: int = BATCH,
+    batch_size: int = FEATURE_BATCH,
     progress: Callable[[int], object] | None = None,
 ) -> np.ndarray:
     """Return pooled features of the samples `indices`, in their order, float32 (N, dim).

@@ -141,12 +141,11 @@ class _Columns(torch.autograd.Function):
 
 
 class _Convolution(torch.autograd.Function):
-    """3×3 convolution of maps (B, H, W, C) by weights (O, 3, 3, C), padding 1, by oneDNN; im2col for the weights."""
+    """As `_Columns` at stride 1, by oneDNN's convolution but for the weights' gradient."""
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor, weight: Tensor, stride: tuple[int, int]) -> Tensor:
         ctx.save_for_backward(maps, weight)
-        ctx.stride = stride
         convolved = torch.conv2d(maps.permute(0, 3, 1, 2), weight.permute(0, 3, 1, 2), None, stride, (1, 1))
         return convolved.permute(0, 2, 3, 1)
 
@@ -158,11 +157,11 @@ class _Convolution(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             of_maps, _, _ = torch.ops.aten.convolution_backward(
                 gradient.permute(0, 3, 1, 2), maps.permute(0, 3, 1, 2), weight.permute(0, 3, 1, 2), None,
-                ctx.stride, (1, 1), (1, 1), False, (0, 0), 1, (True, False, False),
+                (1, 1), (1, 1), (1, 1), False, (0, 0), 1, (True, False, False),
             )  # fmt: skip
             to_maps = of_maps.permute(0, 2, 3, 1)
         if ctx.needs_input_grad[1]:
-            to_weight = _weight_gradient(gradient, _columns(maps, ctx.stride), weight)
+            to_weight = _weight_gradient(gradient, _columns(maps, (1, 1)), weight)
         return to_maps, to_weight, None
 
 

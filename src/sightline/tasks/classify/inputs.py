@@ -68,26 +68,27 @@ class FeatureInputs:
         fabric: Fabric,
     ) -> None:
         frozen = FrozenBackbone(backbone)
-        self._train, self._rest = train, np.sort(rest)
+        self._seed, self._train, self._rest = config.seed, train, np.sort(rest)
         self._views = config.cached_views if config.augment != "none" else 1
 
         def table(make: Plain, samples: np.ndarray) -> Tensor:
             return torch.from_numpy(extract_features(frozen, make, samples, fabric)).to(fabric.device)
 
-        @lru_cache(maxsize=2)  # every batch of an epoch asks for the same
-        def picks(epoch: int) -> np.ndarray:
-            return generator(config.seed, "classify/view", epoch).integers(0, self._views, len(train))
-
-        self._picks = picks
         views = [table(lambda ids, v=view: images.augmented(ids, v), train) for view in range(self._views)]
         self._augmented = torch.stack(views)
         self._plain = table(images.plain, self._rest)
 
     def augmented(self, samples: np.ndarray, epoch: int) -> Tensor:
         """Return features of training samples under a view drawn for this epoch."""
+        picks = _picked_views(self._seed, epoch, self._views, len(self._train))
         rows = np.searchsorted(self._train, samples)
-        return self._augmented[torch.from_numpy(self._picks(epoch)[rows]), torch.from_numpy(rows)]
+        return self._augmented[torch.from_numpy(picks[rows]), torch.from_numpy(rows)]
 
     def plain(self, samples: np.ndarray) -> Tensor:
         """Return features of validation or test samples."""
         return self._plain[torch.from_numpy(np.searchsorted(self._rest, samples))]
+
+
+@lru_cache(maxsize=2)  # every batch of an epoch asks for the same
+def _picked_views(seed: int, epoch: int, views: int, count: int) -> np.ndarray:
+    return generator(seed, "classify/view", epoch).integers(0, views, count)

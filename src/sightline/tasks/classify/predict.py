@@ -14,12 +14,11 @@ import torch
 from safetensors.torch import load_file
 
 from sightline import stats
-from sightline.config import DataConfig, RunConfig
+from sightline.config import FEATURE_BATCH, DataConfig, RunConfig
 from sightline.data import IMAGE_SUFFIXES, UnreadableImage, decode, open_source, shrink
 from sightline.engine import make_fabric
 from sightline.errors import DataError, RunError
 from sightline.models import LinearHead, build_backbone
-from sightline.models.features import BATCH
 from sightline.models.weights import read_description
 from sightline.runs import RunFolder
 from sightline.runs.atomic import atomic_path
@@ -74,7 +73,7 @@ class Classifier:
 
 def in_batches(count: int, make: Callable[[int, int], np.ndarray]) -> np.ndarray:
     """Return the rows of make(begin, end) over range(count), some at a time: memory stays bounded."""
-    return np.concatenate([make(begin, min(begin + BATCH, count)) for begin in range(0, count, BATCH)])
+    return np.concatenate([make(begin, min(begin + FEATURE_BATCH, count)) for begin in range(0, count, FEATURE_BATCH)])
 
 
 def predict(

@@ -13,11 +13,10 @@ from torch.nn import functional
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from sightline.config import ClassifyConfig
+from sightline.config import FEATURE_BATCH, ClassifyConfig
 from sightline.data import Loader
 from sightline.engine import Task
 from sightline.engine.task import Values
-from sightline.models.features import BATCH
 
 Batch = tuple[Tensor, Tensor]  # inputs on the device, class indices int64 (B,)
 MakeInputs = Callable[[np.ndarray], Tensor]
@@ -109,7 +108,7 @@ class ClassifyTask(Task):
         return functional.cross_entropy(logits, labels), {"train/accuracy": accuracy}
 
     @torch.no_grad()
-    def probabilities(self, indices: np.ndarray, batch_size: int = BATCH) -> np.ndarray:
+    def probabilities(self, indices: np.ndarray, batch_size: int = FEATURE_BATCH) -> np.ndarray:
         """Return class probabilities of samples, float32 (N, classes), in eval mode."""
         self.model.eval()
         parts = []
