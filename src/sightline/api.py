@@ -96,7 +96,7 @@ class StudyRun:
 
 
 def pretrain(data: Data, out: Source, *, recipe: str = "dino-small", resume: bool = False, **keys: Any) -> Run:
-    """Pretrain with DINO; `keys` are those of `sightline.config.PretrainConfig`, for example epochs=100.
+    """Pretrain a backbone without labels; `keys` are those of `PretrainConfig`, for example epochs=100.
 
     Args:
         data: a folder, list file, known name, or a mapping with the keys of DataConfig.
@@ -108,7 +108,7 @@ def pretrain(data: Data, out: Source, *, recipe: str = "dino-small", resume: boo
     Raises:
         UserError: wrong configuration or data; the message says what and the way out.
     """
-    from sightline.tasks.dino import pretrain as work
+    from sightline.tasks.pretrain import pretrain as work
 
     config = resolve(
         PretrainConfig,

@@ -13,7 +13,7 @@ from sightline.config import PretrainConfig, RunConfig, resolve
 from sightline.engine import NoProgress, precision
 from sightline.engine.precision import ExampleStep, example_batch, settle_precision
 from sightline.runs import RunFolder
-from sightline.tasks.dino import pretrain
+from sightline.tasks.pretrain import pretrain
 
 
 class Slow:

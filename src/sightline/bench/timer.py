@@ -18,7 +18,7 @@ from sightline.config import RunConfig
 from sightline.engine import NoProgress, Task, fit
 from sightline.runs import RunFolder
 
-PARTS = ("data", "forward", "backward", "optimiser and teacher", "rest of the loop")
+PARTS = ("data", "forward", "backward", "optimizer and after", "rest of the loop")
 WARM_UP = 3  # steps: first allocations, compiled kernels, queues
 EPOCHS = 1000  # never reached: the timer ends the run
 

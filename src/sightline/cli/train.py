@@ -17,6 +17,7 @@ def pretrain(
     *,
     out: Out,
     recipe: str = "dino-small",
+    method: str | None = None,
     backbone: str | None = None,
     init: str | None = None,
     epochs: int | None = None,
@@ -28,7 +29,7 @@ def pretrain(
     resume: Resume = False,
     as_json: Json = False,
 ) -> None:
-    """Pretrain a backbone with DINO on images without labels.
+    """Pretrain a backbone on images without labels.
 
     Example: sightline pretrain photos/ --out runs/dino --recipe dino-small --epochs 20
 
@@ -38,6 +39,8 @@ def pretrain(
         A folder, a list file, or a name known to `sightline data fetch`; `demo/unlabelled` needs no network.
     recipe
         A named set of values (dino-small, dino-demo, dino-resnet50-miniimagenet) or a YAML file.
+    method
+        Method of self-supervised learning; its settings are `--set method.KEY=value`. By default the recipe's.
     backbone
         Any timm or torchvision name.
     init
@@ -49,9 +52,9 @@ def pretrain(
     seed
         Of every random draw.
     """
-    from sightline.tasks.dino import pretrain as work
+    from sightline.tasks.pretrain import pretrain as work
 
-    layer = given(backbone=backbone, init=init, epochs=epochs, batch_size=batch_size, seed=seed)
+    layer = given(method=method, backbone=backbone, init=init, epochs=epochs, batch_size=batch_size, seed=seed)
     config = resolve(
         PretrainConfig,
         recipe=recipes.layer(recipe),

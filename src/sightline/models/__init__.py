@@ -2,19 +2,19 @@
 
 from sightline.models.backbones import Backbone, build_backbone
 from sightline.models.foreign import MatchReport, read_foreign
-from sightline.models.heads import DinoHead, LinearHead
+from sightline.models.heads import LinearHead, projector
 from sightline.models.reference import load_reference
 from sightline.models.weights import Loaded, load_backbone, read_description, save_model
 
 __all__ = [
     "Backbone",
-    "DinoHead",
     "LinearHead",
     "Loaded",
     "MatchReport",
     "build_backbone",
     "load_backbone",
     "load_reference",
+    "projector",
     "read_description",
     "read_foreign",
     "save_model",

@@ -21,6 +21,7 @@ from sightline.models.promptable.everything import Settings, everything
 from sightline.models.segmentation import SkipPolicy, build_segmenter
 from sightline.runs import RunFolder
 from sightline.study.plan import Config, Node
+from sightline.tasks.pretrain import method_class
 from sightline.tasks.prompt.semantic import regions_of
 
 BATCH = 16
@@ -74,8 +75,9 @@ class Stopwatch:
 
     def _pretrain(self, config: PretrainConfig, count: int) -> float:
         views = config.views
-        # The teacher sees two global views forward, the student all views forward and backward.
-        globals_ = 2 * self._backbone(config, views.global_size) * (2 + BACKWARD)
+        # Views that only pass a network forward, and all views forward and backward.
+        forward_only = method_class(config.method).forward_only
+        globals_ = self._backbone(config, views.global_size) * (forward_only + 2 * (1 + BACKWARD))
         locals_ = views.local_crops * self._backbone(config, views.local_size) * (1 + BACKWARD)
         return config.epochs * count * (globals_ + locals_)
 

@@ -38,7 +38,7 @@ def run_node(node: Node, folder: Path) -> Outcome:
 def _task(node: Node) -> Callable[..., object]:
     # Imported here, where torch is needed: planning and reporting do without.
     from sightline.tasks.classify import classify
-    from sightline.tasks.dino import pretrain
+    from sightline.tasks.pretrain import pretrain
     from sightline.tasks.prompt import evaluate_engine
     from sightline.tasks.segment import segment
 

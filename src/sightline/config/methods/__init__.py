@@ -22,15 +22,15 @@ class Method:
 
     Attributes:
         config: the class of its configuration.
-        task: where its task is implemented, as "module:name", imported when a run begins.
+        implementation: the class that implements it, as "module:name", imported when a run begins.
     """
 
     config: type[MethodConfig]
-    task: str
+    implementation: str
 
 
 METHODS: dict[str, Method] = {
-    "dino": Method(DinoConfig, "sightline.tasks.dino.task:DinoTask"),
+    "dino": Method(DinoConfig, "sightline.tasks.pretrain.methods.dino:Dino"),
 }
 DEFAULT = "dino"
 

@@ -1,0 +1,8 @@
+"""Self-supervised pretraining, by any method of `sightline.config.METHODS`."""
+
+from sightline.tasks.pretrain.example_step import example_step
+from sightline.tasks.pretrain.methods import PretrainMethod, method_class
+from sightline.tasks.pretrain.pretrain import make_task, pretrain
+from sightline.tasks.pretrain.task import PretrainTask
+
+__all__ = ["PretrainMethod", "PretrainTask", "example_step", "make_task", "method_class", "pretrain"]
