@@ -56,7 +56,7 @@ def test_an_existing_run_is_not_overwritten(tmp_path: Path):
 
 def test_resume_names_what_differs(tmp_path: Path):
     create(tmp_path / "run")
-    other = CONFIG.model_copy(update={"lr": 0.5})
+    other = CONFIG.model_copy(update={"optim": CONFIG.optim.model_copy(update={"lr": 0.5})})
     with pytest.raises(RunError, match=r"lr: 0.0001 there, 0.5 now; the data"):
         create(tmp_path / "run", other, fingerprint="g", resume=True)
 
@@ -100,5 +100,5 @@ def test_an_unfinished_run_has_no_result(tmp_path: Path):
 
 
 def test_runs_load_no_torch():
-    code = "import sys, sightline.runs.folder, sightline.stats; sys.exit('torch' in sys.modules)"
+    code = "import sys, sightline.runs.folder, sightline.metrics.statistics; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from sightline import recipes
-from sightline.data import open_source
+from sightline.config import PretrainConfig, resolve
+from sightline.data import load_images
 from sightline.engine import NoProgress, make_fabric
 from sightline.tasks.dino import make_task, pretrain
 
@@ -17,20 +18,20 @@ SMALL = {
     "workers": 0,
     "data": {"image_size": 24},
     "views": {"global_size": 24, "local_size": 16, "local_crops": 2},
-    "dino": {"prototypes": 32, "hidden": 32, "bottleneck": 16},
+    "method": {"prototypes": 32, "hidden": 32, "bottleneck": 16},
 }
 
 
 def config_of(folder, views_on):
     keys = {"views_on": views_on, "data": {"source": str(folder), "image_size": 24}}
-    return recipes.pretrain_config("dino-demo", SMALL, keys)
+    return resolve(PretrainConfig, recipe=recipes.layer("dino-demo"), file=SMALL, flags=keys)
 
 
 def test_a_batch_is_the_same_on_either(class_folder):
     batches = []
     for views_on in ("cpu", "device"):
         config = config_of(class_folder, views_on)
-        task = make_task(config, open_source(config.data), make_fabric(config), lambda epoch, backbone: {})
+        task = make_task(config, load_images(config.data), make_fabric(config), lambda epoch, backbone: {})
         batches.append(next(iter(task.batches(0, 0))))
     for cpu, device in zip(*batches, strict=True):
         assert cpu.shape == device.shape

@@ -10,15 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sightline import recipes
 from sightline.cli.main import run as command_line
-from sightline.config import SegmentDataConfig
-from sightline.data import DEEPGLOBE, IGNORED, UnreadableImage, decode, open_segment
-from sightline.data.geotiff import open_raster, write_raster
+from sightline.config import SegmentConfig, SegmentDataConfig
+from sightline.data import DEEPGLOBE, IGNORED, UnreadableImage, decode, load_parts
+from sightline.data.images.geotiff import open_raster, write_raster
 from sightline.engine import NoProgress
 from sightline.errors import DataError, NotAvailable
 from sightline.tasks.segment import Options, predict_masks, segment
-from sightline.tasks.segment.judge import Predictor
+from sightline.tasks.segment.predictor import Predictor
 
 rasterio = pytest.importorskip("rasterio")
 TRANSFORM = rasterio.Affine(0.5, 0, 440_000, 0, -0.5, 5_700_000)
@@ -51,7 +50,7 @@ def trained(tmp_path_factory) -> Path:
         patch.setenv("SIGHTLINE_DATA", str(base / "data"))
         keys = {"backbone": "timm/resnet10t", "epochs": 1, "batch_size": 8, "crop": 32, "threads": 1, "workers": 0}
         keys |= {"data": {"source": "demo/landcover", "image_size": 32}, "interventions": False}
-        return segment(recipes.segment_config(keys), base / "run", progress=NoProgress()).path
+        return segment(SegmentConfig.build(keys), base / "run", progress=NoProgress()).path
 
 
 @pytest.fixture
@@ -169,7 +168,7 @@ def test_images_and_masks_may_be_geotiffs(tmp_path: Path):
         pixels, classes = scene(48, 48, i)
         write_tif(tmp_path / "set" / f"{i}_sat.tif", pixels)
         write_tif(tmp_path / "set" / f"{i}_mask.tif", DEEPGLOBE.decode(classes))
-    images = open_segment(SegmentDataConfig(source=str(tmp_path / "set")))
+    images = load_parts(SegmentDataConfig(source=str(tmp_path / "set")))
     assert images.palette == DEEPGLOBE
     for i in range(8):
         assert (images.image(i) == scene(48, 48, i)[0]).all()

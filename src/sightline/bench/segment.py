@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
-from sightline import recipes
 from sightline.bench.page import Page
 from sightline.bench.timer import EPOCHS, part_rows, time_steps
-from sightline.data import open_segment
+from sightline.config import SegmentConfig
+from sightline.data import load_parts
 from sightline.engine import make_fabric, resolve_workers, settle_precision
 from sightline.models.start import initial_backbone
-from sightline.tasks.segment import Job, segment_probe
+from sightline.tasks.segment import Job, example_step
 
 BATCH = 8
 SETTING: dict[str, Any] = {
@@ -38,10 +38,10 @@ def run(
         device: auto, cpu, cuda or mps.
     """
     keys = {"batch_size": batch, "model": model, "precision": precision, "device": device}
-    asked = recipes.segment_config(SETTING, keys)
-    images, start = open_segment(asked.data), initial_backbone(asked)
+    asked = SegmentConfig.build(SETTING, keys, where="bench segment")
+    images, start = load_parts(asked.data), initial_backbone(asked)
     with tempfile.TemporaryDirectory() as nowhere:
-        probe = segment_probe(asked, start.backbone)
+        probe = example_step(asked, start.backbone)
         config, verdict = settle_precision(asked, Path(nowhere) / "run", probe, lambda _: None)
     fabric = make_fabric(config)
     counted = time_steps(

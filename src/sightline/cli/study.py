@@ -36,10 +36,11 @@ def study(
     file
         A study file (YAML), or `demo`: generated data, no network, a few minutes.
     """
+    from sightline.config import from_environment
     from sightline.study import expand, read_study
 
     folder = (out or Path(f"{Path(file).stem}-study")).absolute()
-    config = read_study(file)
+    config = read_study(file, from_environment())
     if dry_run:
         from sightline.study.estimate import estimate
 
@@ -77,8 +78,14 @@ def report(
 
 
 def _row(arm: ArmResult) -> dict[str, object]:
-    row = {"arm": arm.arm, "setting": arm.name, "status": arm.status}
+    row: dict[str, object] = {"arm": arm.arm, "setting": arm.name, "status": arm.status}
     if (score := arm.score) is None:
         return row | {"reason": arm.reason}
-    values = {"mean": score.mean, "low": score.low, "high": score.high, "n": score.n, "seeds": len(score.seeds)}
-    return row | {"metric": arm.metric, **values}
+    return row | {
+        "metric": arm.metric,
+        "mean": score.mean,
+        "low": score.low,
+        "high": score.high,
+        "n": score.n,
+        "seeds": len(score.seeds),
+    }

@@ -9,7 +9,7 @@ from typing import Protocol
 from sightline.config import StudyConfig
 from sightline.report.document import Answer, Section
 from sightline.runs import RunFolder, StudyFolder
-from sightline.runs.kinds import KINDS, resolve
+from sightline.runs.kinds import KINDS, import_dotted
 from sightline.runs.study_result import ArmResult, StudyResult
 
 Rows = list[tuple[str, str]]
@@ -102,7 +102,7 @@ class Face(Protocol):
 
 def face_of(kind: str) -> Face:
     """Return the face of a kind of run."""
-    return resolve(KINDS[kind].face)
+    return import_dotted(KINDS[kind].face)
 
 
 def faces() -> dict[str, Face]:

@@ -15,9 +15,9 @@ import yaml
 
 from sightline.config import Frozen, read_yaml
 from sightline.errors import RunError
+from sightline.files.atomic import atomic_path, sweep, write_json, write_text
 from sightline.runs import artifacts
 from sightline.runs.artifacts import CONFIG, INFO, PREDICTIONS, RESULT
-from sightline.runs.atomic import atomic_path, sweep, write_json, write_text
 from sightline.runs.info import RunInfo
 from sightline.runs.provenance import hardware, versions
 

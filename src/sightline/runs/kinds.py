@@ -101,7 +101,7 @@ KINDS: dict[str, Kind] = {
     "prompt": Kind(
         config=PromptJudgeConfig,
         result=PromptResult,
-        run="sightline.tasks.prompt:judge",
+        run="sightline.tasks.prompt:evaluate_engine",
         face="sightline.report.faces.prompt:FACE",
         estimate="sightline.study.estimate:prompt_seconds",
         images="sightline.study.estimate:count_tiles",
@@ -127,6 +127,6 @@ def kind_named(name: str) -> Kind:
     return KINDS[name]
 
 
-def resolve(path: str) -> Any:
+def import_dotted(path: str) -> Any:
     """Import what a dotted path names, "package.module:name"."""
     return resolve_name(path)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from sightline import stats
 from sightline.config import PretrainConfig, StudyConfig
+from sightline.metrics import statistics
 from sightline.runs import RunFolder, StudyFolder
 from sightline.runs.info import Provenance
-from sightline.runs.kinds import KINDS, resolve
+from sightline.runs.kinds import KINDS, import_dotted
 from sightline.runs.metrics import METRICS
 from sightline.runs.results import ClassifyResult, JudgedResult, PretrainResult
 from sightline.runs.study_result import (
@@ -49,7 +49,9 @@ def collect(
     by_arm = {arm.name: [runs.get(arm.run_name(seed)) for seed in seeds_of(study, arm)] for arm in arms}
     done = {name: [run for run in of if run is not None] for name, of in by_arm.items() if all(of)}
     evidence: dict[str, Evidence] = {
-        arm.name: resolve(METRICS[KINDS[arm.task].metric].evidence)(done[arm.name]) for arm in arms if arm.name in done
+        arm.name: import_dotted(METRICS[KINDS[arm.task].metric].evidence)(done[arm.name])
+        for arm in arms
+        if arm.name in done
     }
     return StudyResult(
         name=study.name,
@@ -66,6 +68,10 @@ def collect(
         data=_data(study, runs, done),
         provenance=_provenance(runs),
     )
+
+
+def _evidence(arm: Arm, runs: Sequence[RunFolder]) -> Evidence:
+    return import_dotted(METRICS[KINDS[arm.task].metric].evidence)(runs)
 
 
 def _entry(arm: Arm, study: StudyConfig, outcome: Outcome, **more: object) -> ArmResult:
@@ -102,11 +108,11 @@ def _comparisons(arms: Sequence[Arm], evidence: Mapping[str, Evidence]) -> tuple
     """Compare arms on the same samples; p by paired bootstrap over samples, Holm-corrected over the study."""
     pairs = [(a, b) for a, b in pairs_of(arms) if a in evidence and b in evidence]
     differences = [evidence[a].minus(evidence[b]) for a, b in pairs]
-    corrected = stats.holm([p for _, _, _, p in differences])
+    corrected = statistics.holm([p for _, _, _, p in differences])
     return tuple(
         Comparison(
             a=a, b=b, difference=difference, low=low, high=high, p_raw=p_raw, p=p,
-            verdict=stats.verdict(difference, p),
+            verdict=statistics.verdict(difference, p),
         )
         for (a, b), (difference, low, high, p_raw), p in zip(pairs, differences, corrected, strict=True)
     )  # fmt: skip

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from sightline.config import ClassifyConfig, PretrainConfig, PromptJudgeConfig, RunConfig, SegmentConfig
-from sightline.data import decode, open_data, open_pairs, split_pairs
-from sightline.data.segment_images import read_mask
+from sightline.data import decode, list_images, list_pairs, split_pairs
+from sightline.data.masks.load import read_mask
 from sightline.engine import make_fabric
 from sightline.engine.progress import clock_text
 from sightline.errors import NotAvailable
@@ -21,7 +21,7 @@ from sightline.models.promptable import Prompts, build_engine
 from sightline.models.promptable.everything import Settings, everything
 from sightline.models.segmentation import SkipPolicy, build_segmenter
 from sightline.runs import RunFolder, StudyFolder
-from sightline.runs.kinds import resolve
+from sightline.runs.kinds import import_dotted
 from sightline.study.plan import Node
 from sightline.tasks.prompt.semantic import regions_of
 
@@ -38,8 +38,8 @@ def estimate(nodes: list[Node], folder: Path) -> list[dict[str, Any]]:
     for node in nodes:
         run = RunFolder(StudyFolder(folder).run_path(node.name))
         done = run.exists and run.is_done
-        count = resolve(node.what.images)(node.config)
-        seconds = 0.0 if done else resolve(node.what.estimate)(node.config, count, stopwatch)
+        count = import_dotted(node.what.images)(node.config)
+        seconds = 0.0 if done else import_dotted(node.what.estimate)(node.config, count, stopwatch)
         total += seconds
         rows.append(
             {"run": node.name, "needs": ", ".join(node.needs), "images": count}
@@ -52,17 +52,17 @@ def estimate(nodes: list[Node], folder: Path) -> list[dict[str, Any]]:
 # -- how many images a run reads, by its kind
 def count_images(config: PretrainConfig | ClassifyConfig) -> int:
     """Return the readable images of a source."""
-    return len(open_data(config.data).samples)
+    return len(list_images(config.data).samples)
 
 
 def count_pairs(config: SegmentConfig) -> int:
     """Return the images with masks."""
-    return len(open_pairs(config.data).pairs)
+    return len(list_pairs(config.data).pairs)
 
 
 def count_tiles(config: PromptJudgeConfig) -> int:
     """Return the tiles of the test part that an engine is judged on."""
-    tiles = len(split_pairs(open_pairs(config.data), config.data)["test"])
+    tiles = len(split_pairs(list_pairs(config.data), config.data)["test"])
     return min(tiles, config.tiles or tiles)
 
 
@@ -90,7 +90,7 @@ def classify_seconds(config: ClassifyConfig, count: int, stopwatch: Stopwatch) -
 def segment_seconds(config: SegmentConfig, count: int, stopwatch: Stopwatch) -> float:
     """Return the time of all epochs over `count` tiles."""
     policy = SkipPolicy(config.drop_skip, config.drop_mode, config.match_parameters)
-    classes = len(open_pairs(config.data).palette.classes)
+    classes = len(list_pairs(config.data).palette.classes)
 
     def build() -> nn.Module:
         return build_segmenter(config.model, config.backbone, classes, stem=config.stem, policy=policy)
@@ -108,7 +108,7 @@ def prompt_seconds(config: PromptJudgeConfig, count: int, stopwatch: Stopwatch) 
         engine = build_engine(config.engine, config.model)
     except NotAvailable:
         return 0.0  # it will not run
-    found = open_pairs(config.data)
+    found = list_pairs(config.data)
     pair = found.pairs[0]
     labels, _ = found.palette.encode(read_mask(pair.mask, found.palette))
     begin = time.perf_counter()

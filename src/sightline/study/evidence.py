@@ -11,8 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sightline import segmentation_metrics as overlap
-from sightline import stats
+from sightline.metrics import segmentation, statistics
 from sightline.runs import RunFolder
 from sightline.runs.artifacts import COUNTS
 from sightline.runs.results import ClassifyResult
@@ -76,7 +75,7 @@ class Accuracy:
 
     def summary(self) -> Summary:
         """Return mean, interval over samples and seeds, samples, seeds and classes."""
-        low, high = stats.bootstrap_interval(self.correct, seed=0)
+        low, high = statistics.bootstrap_interval(self.correct, seed=0)
         return Summary(
             mean=float(self.correct.mean()),
             low=low,
@@ -88,7 +87,7 @@ class Accuracy:
 
     def minus(self, other: Accuracy) -> Difference:
         """Return the difference of accuracies, by paired bootstrap over samples and seeds."""
-        return stats.paired_bootstrap(self.correct, other.correct, seed=0)
+        return statistics.paired_bootstrap(self.correct, other.correct, seed=0)
 
 
 @dataclass(frozen=True)
@@ -112,8 +111,8 @@ class MeanIou:
 
     def summary(self) -> Summary:
         """Return mean, interval over tiles (scenes where known) and seeds, tiles, seeds and classes."""
-        low, high = overlap.bootstrap_interval(self.counts, seed=0, groups=self.scenes)
-        by_seed = [overlap.mean_iou(counts.sum(axis=0)) for counts in self.counts]
+        low, high = segmentation.bootstrap_interval(self.counts, seed=0, groups=self.scenes)
+        by_seed = [segmentation.mean_iou(counts.sum(axis=0)) for counts in self.counts]
         by_class = [
             {name: float(iou) for name, iou in zip(self.classes, of.per_class, strict=True) if not np.isnan(iou)}
             for of in by_seed
@@ -130,7 +129,7 @@ class MeanIou:
 
     def minus(self, other: MeanIou) -> Difference:
         """Return the difference of mean IoUs, by paired bootstrap over tiles (scenes where known) and seeds."""
-        return overlap.paired_difference(self.counts, other.counts, seed=0, groups=self.scenes)
+        return segmentation.paired_difference(self.counts, other.counts, seed=0, groups=self.scenes)
 
 
 def _means(by_class: Sequence[dict[str, float]]) -> dict[str, float]:

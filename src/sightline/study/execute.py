@@ -13,7 +13,7 @@ from typing import Literal
 
 from sightline.errors import NotAvailable, SightlineError
 from sightline.runs import RunFolder, StudyFolder
-from sightline.runs.kinds import resolve
+from sightline.runs.kinds import import_dotted
 from sightline.study.plan import Node
 
 
@@ -29,7 +29,7 @@ def run_node(node: Node, folder: Path) -> Outcome:
     """Run one node in this process, going on from its checkpoint; errors of its own become its outcome."""
     try:
         # Imported here, where torch is needed: planning and reporting do without.
-        resolve(node.what.run)(node.config, StudyFolder(folder).run_path(node.name), resume=True)
+        import_dotted(node.what.run)(node.config, StudyFolder(folder).run_path(node.name), resume=True)
     except NotAvailable as error:
         return Outcome("not run", str(error))
     except SightlineError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -15,12 +16,14 @@ from sightline.config import (
     RunConfig,
     SegmentConfig,
     StudyConfig,
+    merge,
     read_yaml,
+    resolve,
 )
 from sightline.config.study import StudyPretrain
 from sightline.errors import ConfigError
 from sightline.runs import StudyFolder
-from sightline.runs.kinds import KINDS, Kind, resolve
+from sightline.runs.kinds import KINDS, Kind, import_dotted
 from sightline.study.arms import Arm, arms_of, parse_arm, seeds_of
 
 PRETRAIN, REFERENCE = "pretrain", "reference"
@@ -50,15 +53,21 @@ class Node:
         return KINDS[self.kind]
 
 
-def read_study(source: str) -> StudyConfig:
+def read_study(source: str, environment: Mapping[str, Any] | None = None) -> StudyConfig:
     """Read a study file, or the packaged `demo`.
+
+    Args:
+        source: the file, or "demo".
+        environment: keys of the study that SIGHTLINE_SET changes; its arms are not asked.
 
     Raises:
         ConfigError: no such file, an unknown key, or a value that breaks its rule.
     """
     if source == "demo":
-        return StudyConfig.build(read_yaml(Path(str(files("sightline.study") / "demo.yaml"))), where="study demo")
-    return StudyConfig.build(read_yaml(Path(source)), where=source)
+        file, where = read_yaml(Path(str(files("sightline.study") / "demo.yaml"))), "study demo"
+    else:
+        file, where = read_yaml(Path(source)), source
+    return resolve(StudyConfig, file=file, environment=environment, where=where)
 
 
 def expand(study: StudyConfig, out: Path, only: tuple[str, ...] = ()) -> list[Node]:
@@ -79,7 +88,7 @@ def expand(study: StudyConfig, out: Path, only: tuple[str, ...] = ()) -> list[No
     nodes = [_pretrain_node(study), _reference_node(study)]
     seeds = dict.fromkeys(seed for arm in arms for seed in seeds_of(study, arm))
     nodes += [
-        resolve(KINDS[arm.task].node)(study, arm, seed, StudyFolder(out))
+        import_dotted(KINDS[arm.task].node)(study, arm, seed, StudyFolder(out))
         for seed in seeds
         for arm in arms
         if seed in seeds_of(study, arm)
@@ -137,7 +146,7 @@ def prompt_node(study: StudyConfig, arm: Arm, seed: int, out: StudyFolder) -> No
     snapped = other.run_name(seeds_of(study, other)[0]) if other is not None else ""
     settings = study.prompt.model_dump() | {"seed": seed, "snap": str(out.run_path(snapped)) if snapped else ""}
     data = {"data": study.segment.data.model_dump(exclude_unset=True)}
-    config = PromptJudgeConfig.build(data, settings, where="study, prompt")
+    config = resolve(PromptJudgeConfig, file=data, flags=settings, where="study, prompt")
     return Node(arm.run_name(seed), arm.task, config, (snapped,) if snapped else (), arm.name)
 
 
@@ -162,17 +171,20 @@ def _architecture(study: StudyConfig) -> dict[str, Any]:
 
 
 def _pretrain(block: StudyPretrain) -> PretrainConfig:
-    layers: dict[str, Any] = {"data": block.data.model_dump(exclude_unset=True), **block.set}
-    return recipes.pretrain_config(block.recipe, layers)
+    file: dict[str, Any] = {"data": block.data.model_dump(exclude_unset=True), **block.set}
+    where = f"study, pretrain ({block.recipe})"
+    return resolve(PretrainConfig, recipe=recipes.layer(block.recipe), file=file, where=where)
 
 
 def _classify(study: StudyConfig, settings: dict[str, Any]) -> ClassifyConfig:
     assert study.classify is not None, "arms_of has checked it"
     data = {"data": study.classify.data.model_dump(exclude_unset=True)}
-    return recipes.classify_config(data, _architecture(study), study.classify.set, settings)
+    file = merge(data, study.classify.set)
+    return resolve(ClassifyConfig, recipe=_architecture(study), file=file, flags=settings, where="study, classify")
 
 
 def _segment(study: StudyConfig, settings: dict[str, Any]) -> SegmentConfig:
     assert study.segment is not None, "arms_of has checked it"
     data = {"data": study.segment.data.model_dump(exclude_unset=True)}
-    return recipes.segment_config(data, _architecture(study), study.segment.set, settings)
+    file = merge(data, study.segment.set)
+    return resolve(SegmentConfig, recipe=_architecture(study), file=file, flags=settings, where="study, segment")

@@ -6,11 +6,11 @@ import numpy as np
 from PIL import Image
 
 from sightline.config import DataConfig
-from sightline.data import decode, open_data
+from sightline.data import decode, list_images
+from sightline.files.atomic import atomic_path, write_json
 from sightline.randomness import generator
 from sightline.runs import RunFolder, StudyFolder
 from sightline.runs.artifacts import PREDICTIONS, SAMPLES, SAMPLES_SHEET
-from sightline.runs.atomic import atomic_path, write_json
 from sightline.runs.samples import ContactSheet, Prediction
 
 SHOWN = 24  # four rows of six: a glance
@@ -29,7 +29,7 @@ def write_samples(run: RunFolder, folder: StudyFolder, data: DataConfig) -> None
     wrong = [int(i) for i in order if not table[i]["correct"]][: SHOWN // 2]
     right = [int(i) for i in order if table[i]["correct"]][: SHOWN - len(wrong)]
     chosen = sorted(right) + sorted(wrong)
-    paths = {sample.id: sample.path for sample in open_data(data).samples}
+    paths = {sample.id: sample.path for sample in list_images(data).samples}
     samples = tuple(Prediction.from_dict(table[index], PREDICTIONS) for index in chosen)
     layout = ContactSheet(side=SIDE, columns=COLUMNS, samples=samples)
     sheet = Image.new("RGB", (COLUMNS * SIDE, -(-len(chosen) // COLUMNS) * SIDE), "white")

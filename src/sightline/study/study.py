@@ -10,8 +10,8 @@ import yaml
 
 from sightline.config import StudyConfig
 from sightline.errors import RunError
+from sightline.files.atomic import write_text
 from sightline.runs import RunFolder, StudyFolder, artifacts, read_json
-from sightline.runs.atomic import write_text
 from sightline.runs.study_result import Embedding
 from sightline.study.arms import arms_of
 from sightline.study.collect import collect

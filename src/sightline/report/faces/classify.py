@@ -30,13 +30,14 @@ class ClassifyFace:
     def rows(self, run: RunFolder) -> Rows:
         """Return the settings that all arms of a study share."""
         config = ClassifyConfig.build(run.config(), where=str(run.path))
+        optim = config.optim
         return [
             ("Backbone", f"{config.backbone}, stem {config.stem}"),
             ("Input", f"{config.input_size} px, augmentation {config.augment}"),
-            ("Optimiser", f"{config.optimizer}, learning rate {plain(config.lr)}, weight decay "
-                          f"{plain(config.weight_decay)}"),
-            ("Schedule", f"× {plain(config.plateau_factor)} when the validation loss has not fallen for "
-                         f"{config.plateau_patience} epochs"),
+            ("Optimiser", f"{optim.name}, learning rate {plain(optim.lr)}, weight decay "
+                          f"{plain(optim.weight_decay)}"),
+            ("Schedule", f"× {plain(optim.plateau_factor)} when the validation loss has not fallen for "
+                         f"{optim.plateau_patience} epochs" if optim.schedule == "plateau" else optim.schedule),
             ("Epochs, batch", f"{config.epochs} epochs of batches of {config.batch_size}; the epoch best on "
                               "validation is judged"),
             ("Labels used", f"{100 * config.labels:g} % of the training split"),

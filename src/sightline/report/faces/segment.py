@@ -35,13 +35,14 @@ class SegmentFace:
         """Return the settings that all arms of a study share."""
         config = SegmentConfig.build(run.config(), where=str(run.path))
         turned = " and turns" if config.augment.turns else ""
+        optim = config.optim
         average = f", weights averaged with momentum {plain(config.ema)}" if config.ema else ""
         return [
             ("Encoder", f"{config.backbone}, stem {config.stem}"),
             ("Crops", f"{config.crop} px, scale {plain(config.augment.scale)}, flips{turned}, colour jitter"),
             ("Loss", f"{config.loss}, class weights {config.class_weights}"),
-            ("Optimiser", f"{config.optimizer}, learning rate {plain(config.lr)}, weight decay "
-                          f"{plain(config.weight_decay)}, schedule {config.schedule}{average}"),
+            ("Optimiser", f"{optim.name}, learning rate {plain(optim.lr)}, weight decay "
+                          f"{plain(optim.weight_decay)}, schedule {optim.schedule}{average}"),
             ("Epochs, batch", f"{config.epochs} epochs of batches of {config.batch_size}; the epoch best on "
                               "validation by mean IoU is judged"),
         ]  # fmt: skip

@@ -8,12 +8,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.optim import SGD, Adam, AdamW, Optimizer
 
-from sightline import schedules
 from sightline.config import SegmentConfig
 from sightline.data import Loader
-from sightline.engine import Task
+from sightline.engine import OptimSchedule, Task, make_optimizer
 from sightline.engine.task import Values
 from sightline.models.segmentation import Segmenter
 
@@ -34,8 +32,8 @@ class SegmentBatch(NamedTuple):
     kept: Tensor | None
 
 
-class Judged(NamedTuple):
-    """What an evaluation found: the number that chooses the epoch, and values to log."""
+class Validation(NamedTuple):
+    """What validation says of a network: the number that chooses the epoch, and values to log."""
 
     mean_iou: float
     values: dict[str, float]
@@ -49,8 +47,8 @@ class SegmentTask(Task):
         config: the run's configuration.
         loader: yields `SegmentBatch`.
         loss: (logits (B, K, H, W), masks (B, H, W)) → scalar.
-        judge: (network in eval mode) → what validation says of it.
-        on_epoch: (epoch, network in eval mode), called after each judgement, for example to keep masks.
+        validate: (network in eval mode) → what validation says of it.
+        on_epoch: (epoch, network in eval mode), called after each validation, for example to keep masks.
     """
 
     def __init__(
@@ -59,22 +57,25 @@ class SegmentTask(Task):
         config: SegmentConfig,
         loader: Loader,
         loss: Loss,
-        judge: Callable[[Segmenter], Judged],
+        validate: Callable[[Segmenter], Validation],
         on_epoch: Callable[[int, Segmenter], None],
     ) -> None:
         self.trained: nn.Module = model
         self.model, self.config, self._loader, self._loss = model, config, loader, loss
-        self._judge, self._on_epoch = judge, on_epoch
-        self.optimizer = _optimizer(model, config)
-        self._peaks = [group["lr"] for group in self.optimizer.param_groups]
-        self.steps_per_epoch, self.clip = loader.steps, config.clip
+        self._validate, self._on_epoch = validate, on_epoch
+        optim = config.optim
+        self.optimizer = make_optimizer(model, optim, lr_scales=[(model.encoder, optim.encoder_lr)])
+        self.steps_per_epoch, self.clip, self.clip_per_tensor = loader.steps, optim.clip, optim.clip_per_tensor
+        self._schedule = OptimSchedule(
+            self.optimizer, optim, epochs=config.epochs, steps_per_epoch=loader.steps, batch=config.batch_size
+        )
         self.averaged = copy.deepcopy(model).requires_grad_(False) if config.ema else None
         self.best_mean_iou, self.best_epoch = -1.0, -1
-        self.best = {name: value.detach().clone() for name, value in self.judged.state_dict().items()}
+        self.best = {name: value.detach().clone() for name, value in self.evaluated.state_dict().items()}
 
     @property
-    def judged(self) -> Segmenter:
-        """The network that is judged and taken away: the averaged one where there is one."""
+    def evaluated(self) -> Segmenter:
+        """The network that is evaluated and taken away: the averaged one where there is one."""
         return self.model if self.averaged is None else self.averaged
 
     def batches(self, epoch: int, start: int) -> Iterator[SegmentBatch]:
@@ -82,16 +83,8 @@ class SegmentTask(Task):
         return self._loader.batches(epoch, start)
 
     def schedule(self, step: int) -> Values:
-        """Set the learning rates: warm-up, then cosine or polynomial decay to zero."""
-        config, total = self.config, self.config.epochs * self.steps_per_epoch
-        warmup = round(config.warmup_epochs * self.steps_per_epoch)
-        if config.schedule == "cosine":
-            factor = schedules.cosine_with_warmup(step, total, 1.0, 0.0, warmup)
-        else:
-            factor = schedules.poly_with_warmup(step, total, config.poly_power, warmup)
-        for group, peak in zip(self.optimizer.param_groups, self._peaks, strict=True):
-            group["lr"] = peak * factor
-        yield "lr", config.lr * factor
+        """Set the learning rates and yield that of the parts with random weights."""
+        yield "lr", self._schedule.set(step)
 
     def loss(self, batch: SegmentBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss and pixel accuracy of a batch, ignored pixels left out."""
@@ -115,8 +108,8 @@ class SegmentTask(Task):
 
     def evaluate(self, epoch: int) -> Values:
         """Yield what validation says, and keep the weights where they are the best so far."""
-        network = self.judged.eval()
-        found = self._judge(network)
+        network = self.evaluated.eval()
+        found = self._validate(network)
         yield from {f"val/{name}": value for name, value in found.values.items()}.items()
         if found.mean_iou > self.best_mean_iou:
             self.best_mean_iou, self.best_epoch = found.mean_iou, epoch
@@ -125,9 +118,9 @@ class SegmentTask(Task):
         self._on_epoch(epoch, network)
 
     def use_best(self) -> Segmenter:
-        """Put the best epoch's weights into the judged network and return it, in eval mode."""
-        self.judged.load_state_dict(self.best)
-        return self.judged.eval()
+        """Put the best epoch's weights into the evaluated network and return it, in eval mode."""
+        self.evaluated.load_state_dict(self.best)
+        return self.evaluated.eval()
 
     def modules(self) -> dict[str, nn.Module]:
         """Return the network, and the averaged one."""
@@ -145,16 +138,3 @@ class SegmentTask(Task):
     def load_state(self, state: dict[str, float]) -> None:
         """Take back what `state` returned."""
         self.best_mean_iou, self.best_epoch = state["best_mean_iou"], int(state["best_epoch"])
-
-
-def _optimizer(model: Segmenter, config: SegmentConfig) -> Optimizer:
-    """Return the optimiser: encoder and the rest apart, biases and norms without weight decay."""
-    encoder = {id(parameter) for parameter in model.encoder.parameters()}
-    groups = []
-    for inside, rate in ((True, config.lr * config.encoder_lr), (False, config.lr)):
-        own = [p for p in model.parameters() if p.requires_grad and (id(p) in encoder) == inside]
-        groups.append({"params": [p for p in own if p.ndim > 1], "lr": rate, "weight_decay": config.weight_decay})
-        groups.append({"params": [p for p in own if p.ndim <= 1], "lr": rate, "weight_decay": 0.0})
-    if config.optimizer == "sgd":
-        return SGD(groups, lr=config.lr, momentum=0.9, nesterov=True, foreach=True)
-    return (Adam if config.optimizer == "adam" else AdamW)(groups, lr=config.lr, fused=True)
