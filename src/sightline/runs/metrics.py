@@ -66,11 +66,11 @@ class Metric:
         """The unit as it follows a difference: " percentage points", " of mean IoU"."""
         return f" {self.unit}" if self.in_percent else f" of {self.unit}"
 
-    def favors(self, verdict: str) -> Literal["yes", "no", "undecided"]:
-        """Return whether a verdict "higher" or "lower" speaks for the first arm of a pair, with this metric."""
+    def judge(self, verdict: str) -> Literal["better", "worse", "undecided"]:
+        """Return what a verdict "higher" or "lower" says of the first arm of a pair, with this metric."""
         if verdict not in ("higher", "lower"):
             return "undecided"
-        return "yes" if verdict == self.better else "no"
+        return "better" if verdict == self.better else "worse"
 
 
 METRICS: dict[str, Metric] = {

@@ -45,6 +45,30 @@ class Init(Record):
     matched: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class JudgedResult(Record):
+    """What every run tells that is judged on a test part, and that an arm of a study can be made of.
+
+    Attributes:
+        images_seen: with repetition, of all epochs.
+        bad_images: unreadable ones, left out.
+        split: samples of each part.
+    """
+
+    images_seen: int
+    bad_images: int
+    split: Mapping[str, int]
+
+    @property
+    def class_count(self) -> int:
+        """How many classes the data have."""
+        raise NotImplementedError
+
+    def details(self) -> Record:
+        """Return what the arm of a study tells of its first run, beside its score."""
+        raise NotImplementedError
+
+
 # -- pretraining
 @dataclass(frozen=True, kw_only=True)
 class HealthPlot(Record):
@@ -138,18 +162,15 @@ class ClassifyDetails(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassifyResult(Record):
+class ClassifyResult(JudgedResult):
     """result.json of a classify run.
 
     Attributes:
         val_accuracy: of the best epoch.
         best_epoch: counted from 1.
         trained_on: images of the training part used.
-        images_seen: with repetition, of all epochs.
         lr: learning rate, as given or as chosen.
         init: what the backbone started from.
-        bad_images: unreadable ones, left out.
-        split: images of each part.
         accuracy: on the test part; None for a trial that does not touch it.
         per_class: by class that the test part has.
     """
@@ -157,16 +178,13 @@ class ClassifyResult(Record):
     val_accuracy: float
     best_epoch: int
     trained_on: int
-    images_seen: int
     lr: float
     init: Init
-    bad_images: int
-    split: Mapping[str, int]
     accuracy: Interval | None = None
     per_class: Mapping[str, ClassAccuracy] | None = None
 
     @property
-    def classes(self) -> int:
+    def class_count(self) -> int:
         """How many classes the test part has."""
         return len(self.per_class or ())
 
@@ -204,7 +222,7 @@ class SegmentDetails(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SegmentResult(Record):
+class SegmentResult(JudgedResult):
     """result.json of a segment run.
 
     Attributes:
@@ -218,12 +236,9 @@ class SegmentResult(Record):
         val_mean_iou: of the best epoch.
         best_epoch: counted from 1.
         trained_on: tiles of the training part.
-        images_seen: crops, of all epochs.
         parameters: numbers in the network.
         init: what the encoder started from.
-        bad_images: unreadable ones, left out.
         interventions: file name; None where none were asked for or none can be.
-        split: tiles of each part.
         progress: pictures of the images watched, relative to the run.
     """
 
@@ -237,13 +252,15 @@ class SegmentResult(Record):
     val_mean_iou: float
     best_epoch: int
     trained_on: int
-    images_seen: int
     parameters: int
     init: Init
-    bad_images: int
     interventions: str | None
-    split: Mapping[str, int]
     progress: tuple[str, ...]
+
+    @property
+    def class_count(self) -> int:
+        """How many classes the palette has."""
+        return len(self.classes)
 
     def details(self) -> SegmentDetails:
         """Return what the arm of a study tells of it."""
@@ -334,7 +351,7 @@ class PromptDetails(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PromptResult(PromptDetails):
+class PromptResult(PromptDetails, JudgedResult):
     """result.json of a prompt run.
 
     Attributes:
@@ -344,10 +361,7 @@ class PromptResult(PromptDetails):
         absent: classes in neither prediction nor truth.
         pixel_accuracy: share of labelled pixels that are right.
         confusion: pixels, rows truth, columns prediction, the last column pixels in no region.
-        images_seen: tiles.
         pictures: file name, relative to the run → the tile's id.
-        bad_images: unreadable ones, left out.
-        split: tiles of each part.
     """
 
     mean_iou: Interval
@@ -356,10 +370,12 @@ class PromptResult(PromptDetails):
     absent: tuple[str, ...]
     pixel_accuracy: float
     confusion: tuple[tuple[int, ...], ...]
-    images_seen: int
     pictures: Mapping[str, str]
-    bad_images: int
-    split: Mapping[str, int]
+
+    @property
+    def class_count(self) -> int:
+        """How many classes the palette has."""
+        return len(self.classes)
 
     def details(self) -> PromptDetails:
         """Return what the arm of a study tells of it."""

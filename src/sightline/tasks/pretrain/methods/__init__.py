@@ -6,7 +6,7 @@ package's table, `METHODS`.
 
 from __future__ import annotations
 
-from importlib import import_module
+from pkgutil import resolve_name
 
 from sightline.config import METHODS, MethodConfig
 from sightline.tasks.pretrain.methods.base import Crops, EpochMeans, PretrainMethod, ProjectedViews
@@ -16,5 +16,4 @@ __all__ = ["Crops", "EpochMeans", "PretrainMethod", "ProjectedViews", "method_cl
 
 def method_class(config: MethodConfig) -> type[PretrainMethod]:
     """Return the implementation of a configured method."""
-    module, _, name = METHODS[config.name].implementation.partition(":")
-    return getattr(import_module(module), name)
+    return resolve_name(METHODS[config.name].implementation)
