@@ -33,7 +33,6 @@ def test_help_shows_each_field_s_description_and_default(capsys, verb, cls, keys
         assert " ".join(str(field.description).split()) in text, key
         default = f"{field.default:g}" if isinstance(field.default, float) else field.default
         assert f"default: {default}" in text, key
-        )
 
 
 def test_help_shows_what_the_recipe_sets(capsys):
