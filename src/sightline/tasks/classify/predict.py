@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from sightline import stats
 from sightline.config import FEATURE_BATCH, DataConfig, RunConfig
-from sightline.data import IMAGE_SUFFIXES, UnreadableImage, decode, open_source, shrink
+from sightline.data import UnreadableImage, decode, images_in, load_images, shrink
 from sightline.engine import make_fabric
 from sightline.errors import DataError, RunError
+from sightline.files.atomic import atomic_path
+from sightline.metrics import statistics
 from sightline.models import LinearHead, build_backbone
 from sightline.models.weights import read_description
 from sightline.runs import RunFolder
-from sightline.runs.atomic import atomic_path
 from sightline.tasks.classify.task import Model
 from sightline.views import Resize
 from sightline.views.device import normalise
@@ -118,10 +118,10 @@ def evaluate(run_path: Path, data: DataConfig, *, device: str = "auto") -> dict[
         DataError: the data has other classes than the run.
     """
     classifier = Classifier(RunFolder.open(run_path), device)
-    images = open_source(data.model_copy(update={"image_size": data.image_size or classifier.image_size}))
-    image_set = images.image_set
-    unknown = sorted(set(image_set.classes) - set(classifier.classes))
-    if unknown or not image_set.classes:
+    images = load_images(data.model_copy(update={"image_size": data.image_size or classifier.image_size}))
+    listing = images.listing
+    unknown = sorted(set(listing.classes) - set(classifier.classes))
+    if unknown or not listing.classes:
         raise DataError(
             f"{data.source}: classes {', '.join(unknown) or '(none)'} are not among the run's: "
             f"{', '.join(classifier.classes)}"
@@ -129,19 +129,17 @@ def evaluate(run_path: Path, data: DataConfig, *, device: str = "auto") -> dict[
     probabilities = in_batches(
         len(images), lambda begin, end: classifier.probabilities(images.gather(np.arange(begin, end)))
     )
-    truth = np.array([classifier.classes.index(name) for name in image_set.classes])[image_set.labels]
+    truth = np.array([classifier.classes.index(name) for name in listing.classes])[listing.labels]
     correct = probabilities.argmax(axis=1) == truth
-    low, high = stats.wilson(int(correct.sum()), len(correct))
+    low, high = statistics.wilson(int(correct.sum()), len(correct))
     return {"accuracy": float(correct.mean()), "low": low, "high": high, "n": len(correct)}
 
 
 def _listed(images: Path, folder: Path | None) -> list[tuple[str, str, Path]]:
     """Return (id, filename, path) of every image asked for."""
     if images.is_dir():
-        found = sorted(p for p in images.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
-        if not found:
-            raise DataError(f"{images}: no images in this folder; known are {', '.join(sorted(IMAGE_SUFFIXES))}")
-        return [(p.relative_to(images).as_posix(), p.relative_to(images).as_posix(), p) for p in found]
+        names = [(path.relative_to(images).as_posix(), path) for path in images_in(images)]
+        return [(name, name, path) for name, path in names]
     if not images.is_file():
         raise DataError(f"{images}: no such file or folder; give a CSV with columns id,filename or a folder of images")
     with images.open(newline="", encoding="utf-8-sig") as file:
