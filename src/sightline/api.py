@@ -20,7 +20,7 @@ from sightline.config import (
     from_environment,
     resolve,
 )
-from sightline.runs import RunFolder
+from sightline.runs import RunFolder, StudyFolder
 
 Source = str | Path
 Data = Source | Mapping[str, Any] | DataConfig
@@ -58,41 +58,6 @@ class Run:
 
     def __fspath__(self) -> str:
         return str(self.path)
-
-
-@dataclass(frozen=True)
-class ArmResult:
-    """One arm of a study.
-
-    Attributes:
-        status: done, failed or not run.
-        reason: why it is not done.
-        entry: its whole entry in result.json.
-    """
-
-    status: str
-    reason: str
-    entry: dict[str, Any]
-
-    @property
-    def accuracy(self) -> float:
-        """Mean test accuracy over seeds, 0–1; KeyError when the arm is not done."""
-        return self.entry["mean"]
-
-
-@dataclass(frozen=True)
-class StudyRun:
-    """A study that has run: `study.result["C"].accuracy`.
-
-    Attributes:
-        path: its folder.
-        result: its arms by name.
-        report: the report's files.
-    """
-
-    path: Path
-    result: dict[str, ArmResult]
-    report: tuple[Path, ...]
 
 
 def pretrain(data: Data, out: Source, *, recipe: str = "dino-small", resume: bool = False, **keys: Any) -> Run:
@@ -172,8 +137,8 @@ def embed(run: Source | Run, data: Data, out: Source, **keys: Any) -> dict[str, 
     return work(config, Path(out))
 
 
-def study(source: Source | StudyConfig, out: Source, *, only: tuple[str, ...] = (), jobs: int = 1) -> StudyRun:
-    """Run a study file, or "demo", and write its report.
+def study(source: Source | StudyConfig, out: Source, *, only: tuple[str, ...] = (), jobs: int = 1) -> StudyFolder:
+    """Run a study file, or "demo", and write its report: `study.result["C"].value` is the mean of an arm.
 
     Args:
         source: a YAML file, "demo", or a configuration.
@@ -188,9 +153,9 @@ def study(source: Source | StudyConfig, out: Source, *, only: tuple[str, ...] = 
     from sightline.study import read_study, run_study
 
     config = source if isinstance(source, StudyConfig) else read_study(str(source), from_environment())
-    finished = run_study(config, Path(out), only=only, jobs=jobs)
-    arms = {entry["arm"]: ArmResult(entry["status"], entry["reason"], entry) for entry in finished.result["arms"]}
-    return StudyRun(finished.path, arms, tuple(write(finished.path)))
+    folder = run_study(config, Path(out), only=only, jobs=jobs)
+    write(folder.path)
+    return folder
 
 
 class Masks(np.ndarray):
