@@ -7,15 +7,15 @@ import itertools
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 
-from sightline.config import RunConfig
-from sightline.engine import NoProgress, Task, fit
+from sightline.engine import Context, NoProgress, Task, fit
+from sightline.engine.run import C, D
 from sightline.runs import RunFolder
 
 PARTS = ("data", "forward", "backward", "optimizer and after", "rest of the loop")
@@ -37,7 +37,7 @@ class _Timer:
         schedule, batches, loss = task.schedule, task.batches, task.loss
         after_backward, after_step = task.after_backward, task.after_step
 
-        def timed_batches(epoch: int, start: int) -> Iterator[Any]:
+        def timed_batches(epoch: int, start: int) -> Generator[Any]:
             inner = batches(epoch, start)
             while True:
                 begin = self._now()
@@ -82,23 +82,23 @@ class _Timer:
 
 
 def time_steps(
-    make_task: Callable[[RunFolder, Fabric], Task], config: RunConfig, kind: str, fabric: Fabric, steps: int
+    build_task: Callable[[Context[C, D]], Task], config: C, inputs: D, fabric: Fabric, steps: int
 ) -> list[list[float]]:
     """Train for some steps by the one training loop and return seconds of each of PARTS, a row a step.
 
     Args:
-        make_task: what to train, for a run folder and a fabric.
+        build_task: what to train, as the kind of run itself builds it.
         config: of the run; its precision settled.
-        kind: of the run.
+        inputs: of the run.
         fabric: device and precision.
         steps: that count; some more come first.
     """
     with tempfile.TemporaryDirectory() as out:
-        run = RunFolder.create(Path(out) / "run", config, kind=kind, fingerprint="")
-        task = make_task(run, fabric)
+        run = RunFolder.create(Path(out) / "run", config, kind=config.kind, fingerprint="")
+        task = build_task(Context(config, inputs, run, fabric, NoProgress()))
         timer = _Timer(task, steps, fabric.device)
         with contextlib.suppress(_Enough):
-            fit(task, run, config, epochs=EPOCHS, fabric=fabric, progress=NoProgress())
+            fit(task, run, config, fabric=fabric)
         return timer.steps[WARM_UP:]
 
 

@@ -30,7 +30,7 @@ class Interrupted(KeyboardInterrupt):
 
 @dataclass
 class Position:
-    """Where a run stands: optimiser steps made, and the mean of logged values since the last log line."""
+    """Where a run stands: optimizer steps made, and the mean of logged values since the last log line."""
 
     step: int = 0
     count: int = 0
@@ -51,10 +51,8 @@ class Position:
         return means
 
 
-def fit(
-    task: Task, run: RunFolder, config: RunConfig, *, epochs: int, fabric: Fabric, progress: Progress | None = None
-) -> float:
-    """Train `task` for `epochs` epochs into `run`, from its checkpoint where there is one.
+def fit(task: Task, run: RunFolder, config: RunConfig, *, fabric: Fabric, progress: Progress | None = None) -> float:
+    """Train `task` into `run`, from its checkpoint where there is one.
 
     Returns:
         Seconds spent here.
@@ -65,8 +63,8 @@ def fit(
     """
     chief = fabric.is_global_zero
     report = (progress or NoProgress()) if chief else NoProgress()
-    began = saved = time.monotonic()
-    per_epoch = task.steps_per_epoch
+    began = time.monotonic()
+    epochs, per_epoch = task.epochs, task.steps_per_epoch
     total = epochs * per_epoch
 
     # -- start: the checkpoint, else what the task was built with (init or scratch)
@@ -78,11 +76,12 @@ def fit(
 
     try:
         with StopRequest() as stop:
+            checkpoints = _Checkpoints(task, run, fabric, stop, config.checkpoint_minutes)
             for epoch in range(position.step // per_epoch, epochs):
                 batches = task.batches(epoch, (position.step - epoch * per_epoch) * task.accumulate)
                 task.trained.train()
                 while position.step < (epoch + 1) * per_epoch:
-                    # -- one optimiser step
+                    # -- one optimizer step
                     step = position.step
                     seed_torch(derived_seed(config.seed, "torch", sample=step), fabric.device)
                     scheduled = dict(task.schedule(step))
@@ -100,16 +99,9 @@ def fit(
                             run.append_metrics(step=position.step, epoch=epoch, values=logged)
 
                     # -- checkpoint; on the last step of an epoch only after evaluation, whose state it holds
-                    due = time.monotonic() - saved > config.checkpoint_minutes * 60
-                    inside = position.step < (epoch + 1) * per_epoch
-                    if inside and _any(fabric, due or stop.asked):
-                        watch.check()
-                        _save(task, run, position, fabric)
-                        saved = time.monotonic()
-                        _end_if_asked(fabric, stop, run)
-                close = getattr(batches, "close", None)
-                if close:
-                    close()
+                    if position.step < (epoch + 1) * per_epoch:
+                        checkpoints.save_if_due(position, watch)
+                batches.close()
 
                 # -- evaluate
                 watch.check()
@@ -119,18 +111,15 @@ def fit(
                     report.say(f"  epoch {epoch + 1}: " + "  ".join(f"{k} {v:.4g}" for k, v in evaluated.items()))
                 for remark in task.remarks(epoch, evaluated):
                     report.say(f"  ! epoch {epoch + 1}: {remark}")
-                if _any(fabric, stop.asked or time.monotonic() - saved > config.checkpoint_minutes * 60):
-                    _save(task, run, position, fabric)
-                    saved = time.monotonic()
-                    _end_if_asked(fabric, stop, run)
-            _save(task, run, position, fabric)
+                checkpoints.save_if_due(position, watch)
+            checkpoints.save(position)
     finally:
         report.stop()
     return time.monotonic() - began
 
 
 def _optimise(task: Task, batches: Iterator[Any], step: int, fabric: Fabric) -> dict[str, Tensor]:
-    """Run one optimiser step over `task.accumulate` batches; return the mean of what was logged."""
+    """Run one optimizer step over `task.accumulate` batches; return the mean of what was logged."""
     task.optimizer.zero_grad(set_to_none=True)
     sums: dict[str, Tensor] = {}
     for index in range(task.accumulate):
@@ -191,16 +180,41 @@ class _NonFiniteWatch:
             )
 
 
-def _save(task: Task, run: RunFolder, position: Position, fabric: Fabric) -> None:
-    if fabric.is_global_zero:
-        tensors = {f"task/{name}": value for name, value in task.tensors().items()}
-        for name, module in task.modules().items():
-            tensors |= {f"modules/{name}/{key}": value for key, value in module.state_dict().items()}
-        tensors |= {f"optimizer/{key}": value for key, value in checkpoint.optimizer_tensors(task.optimizer).items()}
-        tensors |= {f"sums/{name}": value for name, value in position.sums.items()}
-        state = {"step": position.step, "count": position.count, "task": task.state()}
-        checkpoint.save(run.checkpoint, tensors, state, position.step)
-    fabric.barrier()
+class _Checkpoints:
+    """Writes checkpoints: when the last is `minutes` old, and before the run stops because it was asked to."""
+
+    def __init__(self, task: Task, run: RunFolder, fabric: Fabric, stop: StopRequest, minutes: float) -> None:
+        self._task, self._run, self._fabric, self._stop = task, run, fabric, stop
+        self._seconds, self._saved = minutes * 60, time.monotonic()
+
+    def save_if_due(self, position: Position, watch: _NonFiniteWatch) -> None:
+        """Write one where it is due; never one of a loss that is not finite.
+
+        Raises:
+            Interrupted: the run was asked to stop.
+        """
+        old = time.monotonic() - self._saved >= self._seconds
+        if not _any(self._fabric, old or self._stop.asked):
+            return
+        watch.check()
+        self.save(position)
+        if _any(self._fabric, self._stop.asked):
+            raise Interrupted(f"stopped; the same command with --resume goes on from {self._run.checkpoint}")
+
+    def save(self, position: Position) -> None:
+        """Write the state of the task and of the loop."""
+        task = self._task
+        if self._fabric.is_global_zero:
+            tensors = {f"task/{name}": value for name, value in task.tensors().items()}
+            for name, module in task.modules().items():
+                tensors |= {f"modules/{name}/{key}": value for key, value in module.state_dict().items()}
+            optimizer = checkpoint.optimizer_tensors(task.optimizer)
+            tensors |= {f"optimizer/{key}": value for key, value in optimizer.items()}
+            tensors |= {f"sums/{name}": value for name, value in position.sums.items()}
+            state = {"step": position.step, "count": position.count, "task": task.state()}
+            checkpoint.save(self._run.checkpoint, tensors, state, position.step)
+        self._fabric.barrier()
+        self._saved = time.monotonic()
 
 
 def _resume(task: Task, run: RunFolder, fabric: Fabric) -> Position:
@@ -232,8 +246,3 @@ def _any(fabric: Fabric, flag: bool) -> bool:
         return flag
     flags = fabric.all_reduce(torch.tensor(float(flag), device=fabric.device), reduce_op="sum")
     return float(flags) > 0  # pyright: ignore[reportArgumentType]
-
-
-def _end_if_asked(fabric: Fabric, stop: StopRequest, run: RunFolder) -> None:
-    if _any(fabric, stop.asked):
-        raise Interrupted(f"stopped; the same command with --resume goes on from {run.checkpoint}")

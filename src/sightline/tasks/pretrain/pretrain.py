@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from lightning_fabric import Fabric
 
 from sightline.config import PretrainConfig
 from sightline.data import Images, load_images
-from sightline.engine import Progress, fit, make_fabric, make_progress, recorded_run, settle_precision
+from sightline.engine import Context, Progress, train
 from sightline.errors import ConfigError, DataError
 from sightline.models import Backbone, build_backbone, load_backbone, save_model
 from sightline.runs import RunFolder
-from sightline.runs.results import MethodReport, PretrainResult
+from sightline.runs.results import PretrainResult
 from sightline.tasks.pretrain.crops import crop_loader
 from sightline.tasks.pretrain.example_step import example_step
 from sightline.tasks.pretrain.methods import method_class
@@ -37,27 +39,45 @@ def pretrain(config: PretrainConfig, out: Path, *, resume: bool = False, progres
         RunError: `out` holds another run.
         NonFinite: the loss diverged.
     """
-    report = progress or make_progress()
-    config, precision = settle_precision(config, out, example_step(config), report.say)
-    fabric = make_fabric(config)
-    images = load_images(config.data, progress=report.say)
+    return train(
+        config,
+        out,
+        inputs=_open_inputs,
+        example=lambda config, inputs: example_step(config),
+        build_task=build_task,
+        finish=_finish,
+        notes={"method": method_class(config.method).report(config).to_dict()},
+        resume=resume,
+        progress=progress,
+    )
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Images without labels."""
+
+    images: Images
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of the images."""
+        return self.images.listing.fingerprint
+
+
+def _open_inputs(config: PretrainConfig, say: Callable[[str], object]) -> Inputs:
+    images = load_images(config.data, progress=say)
     _check_size(config, len(images))
-    fingerprint = images.listing.fingerprint
-    method = method_class(config.method).report(config)
-    notes = {"precision": precision.to_dict(), "method": method.to_dict()}
-    with recorded_run(fabric, out, config, kind="pretrain", fingerprint=fingerprint, resume=resume, notes=notes) as run:
-        if run.is_done:
-            return run
-        task = make_task(config, images, fabric, Monitor(config, images, fabric))
-        seconds = fit(task, run, config, epochs=config.epochs, fabric=fabric, progress=report)
-        if fabric.is_global_zero:
-            _finish(run, task, images, method, seconds)
-        fabric.barrier()
-    return run
+    return Inputs(images)
+
+
+def build_task(context: Context[PretrainConfig, Inputs]) -> PretrainTask:
+    """Return the task as `pretrain` runs it, with its monitor."""
+    config, images, fabric = context.config, context.inputs.images, context.fabric
+    return make_task(config, images, fabric, Monitor(config, images, fabric))
 
 
 def make_task(config: PretrainConfig, images: Images, fabric: Fabric, evaluation: Evaluation) -> PretrainTask:
-    """Return the task of `config` on `images`, as `pretrain` runs it."""
+    """Return the task of `config` on `images`, with another evaluation than the monitor's."""
     return PretrainTask(_initial_backbone(config), config, crop_loader(config, images, fabric), fabric, evaluation)
 
 
@@ -78,9 +98,10 @@ def _initial_backbone(config: PretrainConfig) -> Backbone:
     return load_backbone(config.init, name=config.backbone, stem=config.stem).backbone
 
 
-def _finish(run: RunFolder, task: PretrainTask, images: Images, method: MethodReport, seconds: float) -> None:
+def _finish(context: Context[PretrainConfig, Inputs], task: PretrainTask, seconds: float) -> None:
     """Write weights and result; `warnings` names every collapse or plateau by epoch."""
-    config, backbone = task.config, task.method.backbone
+    run, config, images = context.run, context.config, context.inputs.images
+    method, backbone = task.method.report(config), task.method.backbone
     views = config.views
     save_model(
         run,

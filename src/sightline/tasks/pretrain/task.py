@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 
 import torch
 from lightning_fabric import Fabric
@@ -36,7 +36,7 @@ class PretrainTask(Task):
         self.config, self._loader, self._evaluation = config, loader, evaluation
         optim = config.optim
         self.accumulate, self.clip, self.clip_per_tensor = config.accumulate, optim.clip, optim.clip_per_tensor
-        self.steps_per_epoch = loader.steps // config.accumulate
+        self.epochs, self.steps_per_epoch = config.epochs, loader.steps // config.accumulate
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
             self.method = method_class(config.method)(backbone, config, fabric, self.steps_per_epoch)
@@ -52,7 +52,7 @@ class PretrainTask(Task):
         )
 
     # -- batches
-    def batches(self, epoch: int, start: int) -> Iterator[Crops]:
+    def batches(self, epoch: int, start: int) -> Generator[Crops]:
         """Yield crops; trailing batches that fill no optimizer step are left to the next epoch's shuffle."""
         return self._loader.batches(epoch, start)
 
