@@ -13,6 +13,7 @@ from pydantic import PlainSerializer, PlainValidator
 from sightline.config.base import validated_block
 from sightline.config.methods.base import MethodConfig
 from sightline.config.methods.dino import DinoConfig
+from sightline.config.methods.lejepa import LejepaConfig
 from sightline.config.methods.simclr import SimclrConfig
 from sightline.errors import nearest
 
@@ -32,6 +33,7 @@ class Method:
 
 METHODS: dict[str, Method] = {
     "dino": Method(DinoConfig, "sightline.tasks.pretrain.methods.dino:Dino"),
+    "lejepa": Method(LejepaConfig, "sightline.tasks.pretrain.methods.lejepa:Lejepa"),
     "simclr": Method(SimclrConfig, "sightline.tasks.pretrain.methods.simclr:Simclr"),
 }
 DEFAULT = "dino"
