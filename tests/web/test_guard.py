@@ -337,7 +337,7 @@ def test_a_failure_while_a_picture_is_opened_leaves_nothing(site: Site, monkeypa
         {"points": [[999, 120, 1]]},
         {"points": [[80, 120, 1]] * 201},
         {"box": [50, 50, 10, 10]},
-        {"box": [0, 0, 9999, 10]},
+        {"box": [900, 0, 9999, 10]},
         {"text": "x" * 301},
         {"point": [[80, 120, 1]]},
         [],

@@ -1,4 +1,4 @@
-"""What the judging of a promptable engine against labelled masks can be told."""
+"""Configuration of an engine's evaluation on labelled masks."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class PromptJudgeConfig(RunConfig):
 
     kind: Literal["prompt"] = "prompt"
     data: SegmentDataConfig
-    engine: str = "grabcut"  # the one that works with nothing downloaded
+    engine: str = "graphcut"  # the one that works with nothing downloaded
     model: str | None = None  # a hub id or a folder; None takes the engine's own
     tiles: NonNegative = 50  # of the test part, by name; 0 takes all. Ten clicks on each region take their time
     clicks: Positive = 10
     min_share: Share = 0.01  # of the image: nobody clicks a region smaller than that
-    grid: Positive = 32  # of everything mode: points along each side
+    points_per_side: Positive = 32  # of everything mode's grid, as segment-anything calls it
     snap: str = ""  # a finished segment run of the same data, whose masks are voted into the engine's regions

@@ -52,7 +52,7 @@ class StudyAblate(Frozen):
 class StudyPrompt(Frozen):
     """Arm `sam`: what a promptable engine knows of the segmentation data without having been trained on it."""
 
-    engine: str = "grabcut"
+    engine: str = "graphcut"
     model: str | None = None
     tiles: NonNegative = 50
     clicks: Positive = 10

@@ -79,7 +79,7 @@ def free_masks(arm: Entry) -> list[Block]:
     """Return how the arm `sam` was judged: engine, prompts, thresholds, and what it found."""
     clicks, engine, settings = arm["clicks"], arm["engine"], arm["settings"]
     rows = [
-        ("Engine", engine["name"] + (f", {engine['model']}" if engine.get("model") else ", no weights")),
+        ("Engine", f"{engine['name']} ({engine['description']}), {engine['model'] or 'no weights'}"),
         ("Everything mode", arm["method"]),
         ("Settings", ", ".join(f"{name} {value:g}" for name, value in settings.items())),
         ("Masks an image", f"{arm['oracle']['masks_per_image']:.1f}"),
