@@ -206,6 +206,18 @@ def test_exports_must_fit_the_picture(site: Site):
     assert export([{"label": 0, "counts": good}], classes=[{"name": "x", "colour": "red"}])[0] == 400
 
 
+def test_geojson_of_a_picture_without_georeference_says_what_else_there_is(site: Site):
+    body = {
+        "format": "geojson",
+        "classes": [{"name": "disc", "colour": "#ff0000"}],
+        "objects": [{"label": 0, "counts": run_lengths(discs()[..., 0] > 200)}],
+    }
+    answer = browser(app_of(site)).post("/api/pictures/f0/export", json=body, headers=ORIGIN)
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith("discs0.png: has no georeference")
+    assert str(site.pictures[0].parent) not in answer.text
+
+
 def test_the_engine_is_built_when_it_is_first_needed(site: Site):
     made = []
 

@@ -193,14 +193,16 @@ class SegmentDesk:
                 return masks.palette_png(shape, classes, kept), "image/png", "_mask.png"
             if wanted.format == "coco":
                 return _json(masks.coco(picture.name, shape, classes, kept)), "application/json", "_coco.json"
-            runs = sum(len(item.counts) for item in wanted.objects)
-            if runs > MAX_OUTLINE_RUNS:
-                raise Problem(
-                    413,
-                    f"The masks are too ragged for GeoJSON: {runs:,} run lengths, and the limit is "
-                    f"{MAX_OUTLINE_RUNS:,}. COCO holds them as they are.",
-                )
-            return _json(masks.geojson(picture.name, classes, kept)), "application/geo+json", ".geojson"
+            _check_outlines(wanted)
+            if wanted.format == "polygons":
+                content = masks.polygons(picture.name, shape, classes, kept)
+                return _json(content), "application/json", "_polygons.json"
+            try:
+                content = masks.geojson(picture.path, classes, kept)
+            except DataError as error:
+                # The error names the file, which is none of a browser's business.
+                raise Problem(422, str(error).replace(str(picture.path), picture.name)) from None
+            return _json(content), "application/geo+json", ".geojson"
 
     # -- parts
     def _picture(self, request: Request) -> Picture:
@@ -251,6 +253,16 @@ def _prompts(ask: Ask, engine: PromptEngine, picture: Picture, session: Session)
         x0, y0, x1, y1 = (value - HALF for value in ask.box)
         box = (x0, y0, x1, y1)
     return Prompts(points, box, ask.text, refine)
+
+
+def _check_outlines(wanted: Export) -> None:
+    runs = sum(len(item.counts) for item in wanted.objects)
+    if runs > MAX_OUTLINE_RUNS:
+        raise Problem(
+            413,
+            f"The masks are too ragged for polygons: {runs:,} run lengths, and the limit is "
+            f"{MAX_OUTLINE_RUNS:,}. COCO holds them as they are.",
+        )
 
 
 def _kept(wanted: Export, shape: tuple[int, int]) -> Iterator[masks.Kept]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL.Image import Image
 
-from sightline.data import IMAGE_SUFFIXES, decode, masks_out
+from sightline.data import IMAGE_SUFFIXES, decode, masks_out, outlines
 from sightline.errors import ConfigError, DataError, nearest
 from sightline.prompts import (
     DEFAULT_ENGINE,
@@ -187,6 +187,9 @@ def _write(base: Path, source: Path, image: np.ndarray, result: PromptResult, fo
         files.append(base.with_name(base.name + ending))
         return files[-1]
 
+    def scored() -> Iterable[tuple[np.ndarray, dict[str, Any]]]:
+        return ((mask, {"score": score}) for mask, score in zip(masks, record["scores"], strict=True))
+
     if "masks" in formats:
         for stale in base.parent.glob(f"{_escaped(base.name)}_mask_[0-9]*.png"):
             stale.unlink()  # of an earlier answer with more masks
@@ -196,9 +199,10 @@ def _write(base: Path, source: Path, image: np.ndarray, result: PromptResult, fo
         masks_out.write_palette(path("_palette.png"), masks, result.size)
         record["palette_masks"] = min(len(masks), masks_out.MOST_INDICES)
     if "coco" in formats:
-        write_json(path("_coco.json"), masks_out.coco(masks, record["scores"], source.name, result.size))
+        write_json(path("_coco.json"), masks_out.coco(source.name, result.size, [{"name": "mask"}], scored()))
     if "geojson" in formats:
-        masks_out.write_geojson(path(".geojson"), source, masks, record["scores"])
+        numbered = ((mask, {"mask": i, **score}) for i, (mask, score) in enumerate(scored()))
+        write_json(path(".geojson"), outlines.geojson(source, numbered))
     if "overlay" in formats:
         # One hypothesis on the picture: the others would cover it.
         shown = masks if "everything" in record["prompts"] or "boxes" in record else masks[:1]

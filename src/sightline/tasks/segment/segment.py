@@ -15,7 +15,7 @@ from lightning_fabric import Fabric
 from sightline import segmentation_metrics as measures
 from sightline.config import SegmentConfig
 from sightline.data import Loader, SegmentImages, open_segment
-from sightline.data.mask_pictures import palette_png
+from sightline.data.masks_out import palette_png
 from sightline.engine import (
     Progress,
     fit,
