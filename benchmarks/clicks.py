@@ -27,9 +27,9 @@ import numpy as np
 from PIL import Image
 
 from sightline.data import decode
+from sightline.files.atomic import write_json
 from sightline.prompts import DEFAULT_ENGINE, ImageState, PromptEngine, Prompts, build_engine, pixel
 from sightline.randomness import generator
-from sightline.runs.atomic import write_json
 from sightline.tasks.prompt import clicks
 
 # OpenCV's own sample (samples/python/grabcut.py) makes one iteration a key press; its tutorial makes five.

@@ -12,9 +12,9 @@ from PIL import Image
 import sightline as sl
 from sightline.cli.main import run
 from sightline.errors import ConfigError, DataError
+from sightline.metrics.segmentation import mean_iou
 from sightline.prompts import build_engine
 from sightline.run_lengths import decode_rle
-from sightline.segmentation_metrics import mean_iou
 from sightline.tasks.prompt import clicks, parse_point, read_prompts
 from sightline.tasks.prompt.semantic import counted, covered, next_click, regions_of, voted
 

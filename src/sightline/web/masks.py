@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import ImageColor
 
-from sightline.data import masks_out, outlines
+from sightline.data.masks import formats, outlines
 
 Classes = Sequence[tuple[str, str]]
 
@@ -45,7 +45,7 @@ def palette_png(shape: tuple[int, int], classes: Classes, objects: Iterable[Kept
     for item in objects:
         index[item.mask] = item.label + 1
     colors = [(0, 0, 0), *(ImageColor.getrgb(shade)[:3] for _, shade in classes)]
-    return masks_out.palette_png(index, colors, ["", *(name for name, _ in classes)], optimize=False)
+    return formats.palette_png(index, colors, ["", *(name for name, _ in classes)], optimize=False)
 
 
 def coco(name: str, shape: tuple[int, int], classes: Classes, objects: Iterable[Kept]) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def coco(name: str, shape: tuple[int, int], classes: Classes, objects: Iterable[
     numbered = ((item.mask, {"category_id": item.label + 1}) for item in objects)
     return {
         "info": {"description": "Masks made with Sightline"},
-        **masks_out.coco(name, shape, categories, numbered),
+        **formats.coco(name, shape, categories, numbered),
     }
 
 

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sightline.devices import resolve_device
 from sightline.errors import ConfigError
 from sightline.models.promptable.embeddings import Embedding, EmbeddingCache
-from sightline.models.promptable.load import Family, Parts, load_parts, pick_device
+from sightline.models.promptable.load import Family, Parts, load_parts
 from sightline.models.promptable.points import regions_by_points
 from sightline.prompts import ENGINES, EverythingSettings, ImageState, Progress, PromptEngine, Prompts, Region
 
@@ -58,7 +59,7 @@ class Sam(PromptEngine):
     @classmethod
     def load(cls, model_id: str, device: str) -> Self:
         """Return the engine with weights in transformers' format; arguments and errors as of PromptEngine.load."""
-        device = pick_device(device)
+        device = resolve_device(device)
         return cls(load_parts(cls.family, model_id, device, cls.name), model_id, device)
 
     def _look(self, image: np.ndarray) -> SamState:

@@ -10,9 +10,10 @@ from typing import Self
 import numpy as np
 import torch
 
+from sightline.devices import resolve_device
 from sightline.errors import ConfigError
 from sightline.models.promptable.embeddings import Embedding, EmbeddingCache
-from sightline.models.promptable.load import Family, Parts, load_parts, pick_device
+from sightline.models.promptable.load import Family, Parts, load_parts
 from sightline.models.promptable.sam import Sam2, SamState
 from sightline.prompts import ENGINES, ImageState, PromptEngine, Prompts
 
@@ -46,7 +47,7 @@ class Sam3(PromptEngine):
     @classmethod
     def load(cls, model_id: str, device: str) -> Self:
         """Return the engine with weights in transformers' format; arguments and errors as of PromptEngine.load."""
-        device = pick_device(device)
+        device = resolve_device(device)
         return cls(load_parts(cls.family, model_id, device, cls.name), model_id, device)
 
     def _look(self, image: np.ndarray) -> Sam3State:
@@ -128,7 +129,7 @@ class GroundedSam(PromptEngine):
 
         Errors as of PromptEngine.load.
         """
-        device = pick_device(device)
+        device = resolve_device(device)
         detector, _, segmenter = model_id.partition("+")
         masks = Sam2.load(segmenter or ENGINES["sam2"].weights, device)
         parts = load_parts(cls.family, detector, device, cls.name)

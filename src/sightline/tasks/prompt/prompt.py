@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 from PIL.Image import Image
 
-from sightline.data import IMAGE_SUFFIXES, decode, masks_out, outlines
+from sightline.data import IMAGE_SUFFIXES, decode
+from sightline.data.masks import formats as mask_files
+from sightline.data.masks import outlines
 from sightline.errors import ConfigError, DataError, nearest
+from sightline.files.atomic import write_json
 from sightline.prompts import (
     DEFAULT_ENGINE,
     EverythingSettings,
@@ -23,7 +26,6 @@ from sightline.prompts import (
     Prompts,
     build_engine,
 )
-from sightline.runs.atomic import write_json
 from sightline.tasks.prompt.arrays import rgb_array
 from sightline.tasks.prompt.requests import Request
 
@@ -194,19 +196,19 @@ def _write(base: Path, source: Path, image: np.ndarray, result: PromptResult, fo
         for stale in base.parent.glob(f"{_escaped(base.name)}_mask_[0-9]*.png"):
             stale.unlink()  # of an earlier answer with more masks
         for i, mask in enumerate(masks):
-            masks_out.write_mask(path(f"_mask_{i:03d}.png"), mask)
+            mask_files.write_mask(path(f"_mask_{i:03d}.png"), mask)
     if "palette" in formats:
-        masks_out.write_palette(path("_palette.png"), masks, result.size)
-        record["palette_masks"] = min(len(masks), masks_out.MOST_INDICES)
+        mask_files.write_palette(path("_palette.png"), masks, result.size)
+        record["palette_masks"] = min(len(masks), mask_files.MOST_INDICES)
     if "coco" in formats:
-        write_json(path("_coco.json"), masks_out.coco(source.name, result.size, [{"name": "mask"}], scored()))
+        write_json(path("_coco.json"), mask_files.coco(source.name, result.size, [{"name": "mask"}], scored()))
     if "geojson" in formats:
         numbered = ((mask, {"mask": i, **score}) for i, (mask, score) in enumerate(scored()))
         write_json(path(".geojson"), outlines.geojson(source, numbered))
     if "overlay" in formats:
         # One hypothesis on the picture: the others would cover it.
         shown = masks if "everything" in record["prompts"] or "boxes" in record else masks[:1]
-        masks_out.write_overlay(path("_overlay.png"), image, shown)
+        mask_files.write_overlay(path("_overlay.png"), image, shown)
     write_json(path(".json"), {**record, "files": [file.name for file in files[:-1]]})
     return replace(result, record=record, files=tuple(files))
 

@@ -2,7 +2,7 @@
 
 Three questions: what could its masks of everything give at best (`voted` with the true labels: an oracle names each
 mask), how many clicks does a region take (`clicks`), and does voting a segmenter's labels into its masks help (`voted`
-with those). Label maps are uint8 (H, W), 255 ignored; counts go to `sightline.segmentation_metrics`.
+with those). Label maps are uint8 (H, W), 255 ignored; counts go to `sightline.metrics.segmentation`.
 """
 
 from __future__ import annotations
