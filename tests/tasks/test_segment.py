@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from sightline import recipes
+from sightline.config import PretrainConfig, SegmentConfig, resolve
 from sightline.data import DEEPGLOBE, load_parts
 from sightline.engine import Interrupted, NoProgress
 from sightline.errors import ConfigError
@@ -34,7 +35,7 @@ SMALL = {
 
 
 def run(out, **keys):
-    return segment(recipes.segment_config(SMALL, keys), out, resume=True, progress=NoProgress())
+    return segment(SegmentConfig.build(SMALL, keys), out, resume=True, progress=NoProgress())
 
 
 @pytest.fixture(scope="module")
@@ -151,9 +152,10 @@ def test_a_run_stopped_and_resumed_is_the_same_run(tmp_path, monkeypatch):
 def test_an_own_pretraining_run_starts_the_encoder(tmp_path, class_folder):
     from sightline.tasks.dino import pretrain
 
-    dino = recipes.pretrain_config(
-        "dino-demo",
-        {"data": {"source": str(class_folder)}, "backbone": "timm/resnet10t", "epochs": 1, "batch_size": 16},
+    dino = resolve(
+        PretrainConfig,
+        recipe=recipes.layer("dino-demo"),
+        flags={"data": {"source": str(class_folder)}, "backbone": "timm/resnet10t", "epochs": 1, "batch_size": 16},
     )
     own = pretrain(dino, tmp_path / "dino", progress=NoProgress())
     result = run(tmp_path / "run", epochs=1, init=str(own.path)).result()
@@ -166,10 +168,10 @@ def test_mistakes_are_named_before_anything_runs(tmp_path):
     with pytest.raises(ConfigError, match="no such image in the data"):
         run(tmp_path / "b", watch=["validation/9999_sat.jpg"])
     with pytest.raises(ConfigError, match="nothing would be dropped"):
-        recipes.segment_config(SMALL, {"eval_skips": "drop"})
+        SegmentConfig.build(SMALL, {"eval_skips": "drop"})
 
 
 def test_the_demo_s_scenes_open(tmp_path):
-    images = load_parts(recipes.segment_config(SMALL).data)
+    images = load_parts(SegmentConfig.build(SMALL).data)
     assert images.palette == DEEPGLOBE
     assert images.image(0).shape[:2] == images.mask(0).shape
