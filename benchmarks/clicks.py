@@ -10,7 +10,7 @@ the mean IoU over regions after each click, with a 95 % bootstrap interval over 
 images (a tile enlarged): the first click includes looking at the image. graphcut takes about half a minute.
 
 Beside the engines stands opencv-grabcut: cv2.grabCut itself under the same clicks, as the baseline that graphcut
-has its idea from. It is none of `sightline prompt`: an answer of it takes a second or more.
+has its idea from. It is no engine of `sightline prompt`.
 """
 
 from __future__ import annotations
