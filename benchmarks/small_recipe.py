@@ -21,6 +21,7 @@ from sightline.config import DataConfig, RunConfig
 from sightline.data import open_source
 from sightline.engine import make_fabric
 from sightline.models import build_backbone, load_backbone
+from sightline.models.cpu import place
 from sightline.models.features import extract_features
 from sightline.views import Resize
 from sightline.views.device import normalise
@@ -48,6 +49,7 @@ def write_lists(source: Path, out: Path) -> dict[str, Path]:
 
 def judge(backbone, bank, queries, size: int) -> dict[str, float]:
     fabric = make_fabric(RunConfig())
+    backbone = place(backbone, fabric.device)
     views = Resize(size)
     config = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225), "device": fabric.device}
 

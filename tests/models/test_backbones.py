@@ -121,20 +121,3 @@ def test_torchvision_and_timm_name_a_resnets_tensors_alike():
     assert list(build_backbone("timm/resnet50").inner.state_dict()) == list(
         build_backbone("torchvision/resnet50").inner.state_dict()
     )
-
-
-@pytest.mark.parametrize("name", ["torchvision/resnet18", "timm/resnet10t", "timm/resnet18"])
-def test_pooling_before_the_relu_changes_no_value_and_no_gradient(name):
-    backbone = build_backbone(name)
-    plain = build_backbone(name)
-    activation = "relu" if name.startswith("torchvision") else "act1"
-    assert isinstance(plain.inner.maxpool, nn.Sequential)
-    pool, relu = plain.inner.maxpool
-    setattr(plain.inner, activation, relu)
-    plain.inner.maxpool = pool
-    assert list(plain.state_dict()) == list(backbone.state_dict())
-    images = torch.randn(2, 3, 32, 32)
-    for network in (backbone, plain):
-        network(images).square().sum().backward()
-    for ours, theirs in zip(backbone.parameters(), plain.parameters(), strict=True):
-        assert torch.equal(ours.grad, theirs.grad)

@@ -11,7 +11,6 @@ import torchvision
 from torch import Tensor, nn
 
 from sightline.errors import ConfigError, nearest
-from sightline.models.small_maps import use_small_maps
 
 Stem = Literal["published", "3x3"]
 LIBRARIES = ("timm", "torchvision")
@@ -88,8 +87,6 @@ def build_backbone(name: str, stem: Stem = "published", seed: int = 0) -> Backbo
         inner = _timm(bare) if library == "timm" else _torchvision(bare)
         if stem == "3x3":
             use_small_stem(inner, name)
-    use_small_maps(inner)
-    _pool_before_relu(inner)
     return Backbone(inner, name, stem, _width(inner))
 
 
@@ -170,14 +167,3 @@ def use_small_stem(inner: nn.Module, name: str) -> None:
     replacement = nn.Conv2d(convolution.in_channels, convolution.out_channels, 3, stride=2, padding=1, bias=False)
     nn.init.kaiming_normal_(replacement.weight, mode="fan_out", nonlinearity="relu")
     inner.conv1, inner.maxpool = replacement, nn.Identity()
-
-
-def _pool_before_relu(inner: Any) -> None:
-    """Let a ResNet's stem take the maximum before the ReLU: the two commute, and a quarter of the pixels are left."""
-    if not isinstance(inner, torchvision.models.ResNet | timm.models.ResNet):
-        return
-    name = "relu" if isinstance(inner, torchvision.models.ResNet) else "act1"
-    relu, pool = getattr(inner, name), inner.maxpool
-    if isinstance(relu, nn.ReLU) and isinstance(pool, nn.MaxPool2d):
-        setattr(inner, name, nn.Identity())
-        setattr(inner, "maxpool", nn.Sequential(pool, relu))  # noqa: B010  (timm declares another type)

@@ -16,7 +16,6 @@ from sightline.models.segmentation.library import ARCHITECTURES, build_library_s
 from sightline.models.segmentation.segmenter import Segmenter
 from sightline.models.segmentation.skips import SkipPolicy
 from sightline.models.segmentation.unet import Unet
-from sightline.models.small_maps import use_small_maps
 from sightline.randomness import derived_seed
 
 
@@ -69,9 +68,8 @@ def build_segmenter(
             torch.manual_seed(derived_seed(seed, f"weights of {model}"))
             segmenter = build_library_segmenter(model, encoder, classes, stem)
             _start_like_a_backbone(segmenter, seed)
-    use_any_batch_norm(use_small_maps(segmenter))
-    # Convolutions channels last then reorder no weights; `outputs` lays the images out so.
-    return segmenter.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    use_any_batch_norm(segmenter)
+    return segmenter
 
 
 def _unet(encoder: str, classes: int, stem: Stem, policy: SkipPolicy, seed: int) -> Unet:

@@ -25,6 +25,7 @@ from sightline.engine import (
 )
 from sightline.errors import DataError
 from sightline.models import Backbone, LinearHead, save_model
+from sightline.models.cpu import place
 from sightline.models.features import extract_features
 from sightline.models.start import Start, initial_backbone
 from sightline.randomness import generator
@@ -110,7 +111,7 @@ class _Job:
         image_set = images.image_set
         parts = split(image_set, config.data.split)
         train = labelled_part(parts.train, image_set.labels, config.labels, config.data.split.seed)
-        backbone = start.backbone.to(fabric.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        backbone = place(start.backbone, fabric.device)
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
             head = LinearHead(backbone.dim, len(image_set.classes)).to(fabric.device)

@@ -19,6 +19,7 @@ from sightline.data import IMAGE_SUFFIXES, UnreadableImage, decode, open_source,
 from sightline.engine import make_fabric
 from sightline.errors import DataError, RunError
 from sightline.models import LinearHead, build_backbone
+from sightline.models.cpu import place
 from sightline.models.weights import read_description
 from sightline.runs import RunFolder
 from sightline.runs.atomic import atomic_path
@@ -56,7 +57,7 @@ class Classifier:
         model = Model(backbone, LinearHead(backbone.dim, len(self.classes)))
         model.load_state_dict(load_file(run.weights))
         self._fabric = make_fabric(RunConfig(device=device))
-        self._model = model.eval().to(self._fabric.device)
+        self._model = place(model.eval(), self._fabric.device)
         preprocessing = description["preprocessing"]
         self._resize = Resize(preprocessing["input_size"])
         self._normalise = partial(

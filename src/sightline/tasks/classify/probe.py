@@ -10,6 +10,7 @@ from torch.nn import functional
 from sightline.config import ClassifyConfig
 from sightline.engine.precision import Probe, Step, probe_batch
 from sightline.models import Backbone, LinearHead
+from sightline.models.cpu import place
 from sightline.tasks.classify.task import FrozenBackbone, Model
 
 CLASSES = 10  # the linear head's share of the time is nothing
@@ -23,7 +24,7 @@ def classify_probe(config: ClassifyConfig, backbone: Backbone) -> Probe:
     def build(device: torch.device) -> Step:
         own = copy.deepcopy(backbone)
         model = Model(FrozenBackbone(own) if config.freeze else own.train(), LinearHead(own.dim, CLASSES))
-        model = model.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        model = place(model, device)
         images = torch.randn(batch, side, side, 3, device=device).permute(0, 3, 1, 2)
         labels = torch.arange(batch, device=device) % CLASSES
 

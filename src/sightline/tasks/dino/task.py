@@ -18,6 +18,7 @@ from sightline.data import Loader
 from sightline.engine import Task, make_optimizer, scaled_lr
 from sightline.engine.task import Values
 from sightline.models import Backbone, DinoHead
+from sightline.models.cpu import place
 from sightline.tasks.dino.health import PrototypeUse, diagnose
 from sightline.tasks.dino.loss import dino_loss, koleo, move_center, sinkhorn_probabilities, teacher_probabilities
 
@@ -75,7 +76,7 @@ class DinoTask(Task):
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
             student = make_network(backbone, dino)
-        student = student.to(fabric.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        student = place(student, fabric.device)
         self.teacher = copy.deepcopy(student).requires_grad_(False)
         self.trained = self._student = student
         self.optimizer = make_optimizer(student, optim)

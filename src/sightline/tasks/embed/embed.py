@@ -13,6 +13,7 @@ from sightline.config import EmbedConfig, RunConfig
 from sightline.data import open_source, split
 from sightline.engine import Progress, make_fabric, make_progress
 from sightline.models import load_backbone
+from sightline.models.cpu import place
 from sightline.models.features import extract_features
 from sightline.runs.atomic import write_json, write_text
 from sightline.tasks.embed.tsne import Map, map_quality, tsne, write_table
@@ -43,7 +44,7 @@ def embed(config: EmbedConfig, out: Path, *, progress: Progress | None = None) -
         chosen = getattr(split(image_set, config.data.split), config.split)
     resize = Resize(preprocessing["input_size"])
     to_device = partial(normalise, mean=preprocessing["mean"], std=preprocessing["std"], device=fabric.device)
-    backbone = loaded.backbone.to(fabric.device)
+    backbone = place(loaded.backbone, fabric.device)
     report.start("embed", len(chosen), 0, str(out))
     features = extract_features(
         backbone,

@@ -12,6 +12,7 @@ from sightline.config import RunConfig, SegmentConfig, SegmentDataConfig
 from sightline.data import IGNORED, Palette, SegmentImages, open_masks, open_segment
 from sightline.engine import make_fabric
 from sightline.errors import DataError
+from sightline.models.cpu import place
 from sightline.models.segmentation import load_segmenter
 from sightline.runs import RunFolder
 from sightline.runs.atomic import write_json
@@ -52,7 +53,7 @@ def evaluate(
     truth = _matching(images, palette)
     fabric = make_fabric(RunConfig(device=device))
     mean, std = description["preprocessing"]["mean"], description["preprocessing"]["std"]
-    network = loaded.segmenter.to(fabric.device)
+    network = place(loaded.segmenter, fabric.device)
     predictor = Predictor(network, partial(normalise, mean=mean, std=std, device=fabric.device), fabric)
     kept = partial(kept_at_evaluation, network, config)
     counts = count_tiles(predictor, images, indices, kept=kept, truth=truth, classes=len(palette.classes))

@@ -16,6 +16,7 @@ from sightline.data.mask_pictures import save_png
 from sightline.data.tiles import blend, plan
 from sightline.engine import make_fabric
 from sightline.errors import ConfigError, DataError
+from sightline.models.cpu import place
 from sightline.models.segmentation import load_segmenter
 from sightline.tasks.segment.judge import Predictor
 from sightline.views.device import normalise
@@ -69,7 +70,7 @@ class MaskMaker:
         fabric = make_fabric(RunConfig(device=device))
         preprocessing = loaded.description["preprocessing"]
         convert = partial(normalise, mean=preprocessing["mean"], std=preprocessing["std"], device=fabric.device)
-        predictor = Predictor(loaded.segmenter.to(fabric.device), convert, fabric)
+        predictor = Predictor(place(loaded.segmenter, fabric.device), convert, fabric)
         self._classify = predictor.turned_probabilities if self.options.turns else predictor.probabilities
 
     def bands(self, pixels: np.ndarray | Raster) -> Iterator[tuple[int, np.ndarray]]:

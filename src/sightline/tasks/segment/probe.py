@@ -7,6 +7,7 @@ import torch
 from sightline.config import SegmentConfig
 from sightline.engine.precision import Probe, Step, probe_batch
 from sightline.models import Backbone
+from sightline.models.cpu import place
 from sightline.models.segmentation import SkipPolicy, build_segmenter
 
 CLASSES = 7  # as in land cover; the last layer is a thousandth of the work whatever their number
@@ -19,7 +20,7 @@ def segment_probe(config: SegmentConfig, backbone: Backbone) -> Probe:
 
     def build(device: torch.device) -> Step:
         model = build_segmenter(config.model, backbone.name, CLASSES, stem=backbone.stem, policy=policy)
-        model = model.to(device).train()
+        model = place(model, device).train()
         images = torch.randn(batch, 3, size, size, device=device)
 
         def step() -> torch.Tensor:

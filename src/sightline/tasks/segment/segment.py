@@ -25,6 +25,7 @@ from sightline.engine import (
     resolve_workers,
     settle_precision,
 )
+from sightline.models.cpu import place
 from sightline.models.segmentation import Segmenter, SkipPolicy, build_segmenter, describe, load_encoder, save_segmenter
 from sightline.models.start import Start, initial_backbone
 from sightline.runs import RunFolder
@@ -104,7 +105,7 @@ class Job:
         policy.dropped(network.skips)  # refuses a skip that the network does not have
         if config.init != "none":
             load_encoder(network, backbone.state_dict(), start.source)
-        return cls(config, run, images, start, policy, network.to(fabric.device), fabric)
+        return cls(config, run, images, start, policy, place(network, fabric.device), fabric)
 
     def task(self) -> SegmentTask:
         """Build the task."""
