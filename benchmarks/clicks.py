@@ -21,9 +21,9 @@ import numpy as np
 from PIL import Image
 
 from sightline.data import decode
+from sightline.files.atomic import write_json
 from sightline.models.promptable import Prompts, build_engine
 from sightline.randomness import generator
-from sightline.runs.atomic import write_json
 from sightline.tasks.prompt import clicks
 
 PALETTE = np.array([(0, 1, 1), (1, 1, 0), (1, 0, 1), (0, 1, 0), (0, 0, 1), (1, 1, 1)], bool)

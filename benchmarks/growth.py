@@ -23,7 +23,7 @@ from PIL import Image
 
 from sightline.bench.page import Page, add_output, finish
 from sightline.bench.pictures import QUALITY, pictures
-from sightline.data.images import decode, shrink
+from sightline.data.images.decode import decode, shrink
 
 SIDES = (64, 84, 256, 512, 1000, 2000)
 LOCAL_CROPS = (0, 2, 6, 10)

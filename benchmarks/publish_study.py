@@ -12,9 +12,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from sightline.files.atomic import write_bytes, write_text
 from sightline.report import write
 from sightline.runs import read_json
-from sightline.runs.atomic import write_bytes, write_text
 
 
 def copy_masks(index: Path, out: Path) -> list[Path]:

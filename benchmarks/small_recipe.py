@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 import sightline as sl
-from sightline import metrics
 from sightline.config import DataConfig, RunConfig
-from sightline.data import open_source
+from sightline.data import load_images
 from sightline.engine import make_fabric
+from sightline.metrics.features import knn_accuracy, linear_probe
 from sightline.models import build_backbone, load_backbone
 from sightline.models.cpu import place
 from sightline.models.features import extract_features
@@ -57,13 +57,13 @@ def judge(backbone, bank, queries, size: int) -> dict[str, float]:
         make = lambda ids: normalise(views(images.gather(ids)), **config)  # noqa: E731
         return extract_features(backbone, make, np.arange(len(images)), fabric)
 
-    return scores(features(bank), bank.image_set.labels, features(queries), queries.image_set.labels)
+    return scores(features(bank), bank.listing.labels, features(queries), queries.listing.labels)
 
 
 def scores(bank: np.ndarray, bank_labels: np.ndarray, queries: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     return {
-        "linear_probe": metrics.linear_probe(bank, bank_labels, queries, labels),
-        "knn": metrics.knn_accuracy(bank, bank_labels, queries, labels, k=20),
+        "linear_probe": linear_probe(bank, bank_labels, queries, labels),
+        "knn": knn_accuracy(bank, bank_labels, queries, labels, k=20),
     }
 
 
@@ -78,7 +78,7 @@ def main() -> None:
 
     run = sl.pretrain(paths["pretrain"], arguments.out / "run", resume=True, **from_assignments(arguments.set))
     bank, queries = (
-        open_source(DataConfig(source=str(paths[part]), layout="csv", image_size=64)) for part in ("bank", "queries")
+        load_images(DataConfig(source=str(paths[part]), layout="csv", image_size=64)) for part in ("bank", "queries")
     )
     loaded = load_backbone(run.path)
     size = loaded.description["preprocessing"]["input_size"]
@@ -88,11 +88,11 @@ def main() -> None:
         "pretrained": judge(loaded.backbone, bank, queries, size),
         "random weights": judge(build_backbone(loaded.backbone.name, loaded.backbone.stem), bank, queries, size),
         "raw pixels": {
-            "knn": metrics.knn_accuracy(
+            "knn": knn_accuracy(
                 pixels[0].astype(np.float32),
-                bank.image_set.labels,
+                bank.listing.labels,
                 pixels[1].astype(np.float32),
-                queries.image_set.labels,
+                queries.listing.labels,
                 k=20,
             )
         },

@@ -37,3 +37,8 @@ def derived_seed(seed: int, purpose: str, epoch: int = 0, sample: int = 0) -> in
 def permutation(n: int, seed: int, purpose: str, epoch: int = 0) -> np.ndarray:
     """Return a permutation of range(n), int64, a function of (seed, purpose, epoch) only."""
     return generator(seed, purpose, epoch).permutation(n)
+
+
+def sample_keys(seed: int, epoch: int, samples: np.ndarray) -> np.ndarray:
+    """Return the key (seed, epoch, sample) of each of N samples, int64 (N, 3): what the views draw from."""
+    return np.stack([np.full_like(samples, seed), np.full_like(samples, epoch), samples], axis=1)

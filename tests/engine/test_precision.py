@@ -11,7 +11,7 @@ import torch
 from sightline import recipes
 from sightline.config import RunConfig
 from sightline.engine import NoProgress, precision
-from sightline.engine.precision import Probe, probe_batch, settle_precision
+from sightline.engine.precision import ExampleStep, example_batch, settle_precision
 from sightline.runs import RunFolder
 from sightline.tasks.dino import pretrain
 
@@ -22,8 +22,8 @@ class Slow:
     def __init__(self, single: float, half: float) -> None:
         self.single, self.half, self.built, self.backwards = single, half, 0, 0
 
-    def probe(self, **facts) -> Probe:
-        return Probe(facts, self.build)
+    def probe(self, **facts) -> ExampleStep:
+        return ExampleStep(facts, self.build)
 
     def build(self, device: torch.device):
         self.built += 1
@@ -104,14 +104,14 @@ def test_torch_s_generator_is_left_alone(tmp_path):
     def build(device):
         return lambda: torch.rand(1).sum()
 
-    settle_precision(RunConfig(device="cpu"), tmp_path, Probe({}, build), lambda _: None)
+    settle_precision(RunConfig(device="cpu"), tmp_path, ExampleStep({}, build), lambda _: None)
     assert torch.equal(torch.rand(1), expected)
 
 
 def test_a_batch_is_measured_whole_where_that_is_quick():
-    assert probe_batch(2 * 64**2 + 6 * 32**2, 64) == 64
-    assert probe_batch(2 * 224**2 + 6 * 96**2, 128) == 6
-    assert probe_batch(10_000_000, 128) == 2
+    assert example_batch(2 * 64**2 + 6 * 32**2, 64) == 64
+    assert example_batch(2 * 224**2 + 6 * 96**2, 128) == 6
+    assert example_batch(10_000_000, 128) == 2
 
 
 def test_a_real_run_says_which_and_goes_on_with_it(class_folder, tmp_path):

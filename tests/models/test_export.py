@@ -13,6 +13,7 @@ import torch
 
 from sightline.cli.main import run as command_line
 from sightline.errors import ConfigError, SightlineError
+from sightline.files.atomic import write_json
 from sightline.models import build_backbone
 from sightline.models.export import Network, export_network_onnx, export_timm, export_transformers, load_network
 from sightline.models.heads import LinearHead
@@ -20,7 +21,6 @@ from sightline.models.parity import compare, pictures
 from sightline.models.segmentation import SkipPolicy, build_segmenter, export_library, export_onnx, save_segmenter
 from sightline.models.weights import save_model
 from sightline.runs import RunFolder
-from sightline.runs.atomic import write_json
 
 PREPROCESSING = {"input_size": 64, "mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3]}
 CLASSES = ["ant", "bee", "cat"]

@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import yaml
 from PIL import Image
 
-from sightline import stats
 from sightline.config import ClassifyConfig, DataConfig, PretrainConfig, StudyClassify, StudyConfig
+from sightline.files.atomic import write_json, write_text
+from sightline.metrics import statistics
 from sightline.runs import RunFolder
-from sightline.runs.atomic import write_json, write_text
 
 CLASSES = ("cat", "dog", "elephant", "guitar", "horse", "house <&>", "person | you")
 NAMES = {
@@ -72,7 +72,7 @@ def write_classify(path: Path, seed: int, level: float, freeze: bool) -> RunFold
         "probability": rng.uniform(0.3, 1, TEST).astype(np.float32),
         "correct": correct,
     })  # fmt: skip
-    low, high = stats.wilson(int(correct.sum()), TEST)
+    low, high = statistics.wilson(int(correct.sum()), TEST)
     run.finish(
         {
             "val_accuracy": level, "best_epoch": EPOCHS, "images_seen": 650 * EPOCHS, "bad_images": 0,
@@ -100,7 +100,7 @@ def write_study(folder: Path, *, missing: tuple[str, ...] = ("B", "D"), warnings
             continue
         own = [write_classify(folder / "runs" / f"{arm}-{s}", s, LEVELS.get(arm, 0.7), arm in "DE") for s in SEEDS]
         correct[arm] = np.stack([run.predictions()["correct"].to_numpy(zero_copy_only=False) for run in own])
-        low, high = stats.bootstrap_interval(correct[arm])
+        low, high = statistics.bootstrap_interval(correct[arm])
         arms.append(entry | {
             "status": "done", "reason": "", "mean": float(correct[arm].mean()), "low": low, "high": high, "n": TEST,
             "seeds": [run.result()["accuracy"]["value"] for run in own],
@@ -108,7 +108,7 @@ def write_study(folder: Path, *, missing: tuple[str, ...] = ("B", "D"), warnings
         })  # fmt: skip
         runs |= {run.path.name: run for run in own}
     pairs = [(a, b) for a, b in (("B", "C"), ("C", "A"), ("B", "D"), ("C", "E")) if a in correct and b in correct]
-    compared = [{"a": a, "b": b, **stats.compare(correct[a], correct[b])} for a, b in pairs]
+    compared = [{"a": a, "b": b, **statistics.compare(correct[a], correct[b])} for a, b in pairs]
     info = runs["pretrain"].info()
     write_json(folder / "result.json", {
         "name": study.name, "notes": study.notes, "arms": arms, "comparisons": compared,

@@ -100,5 +100,5 @@ def test_an_unfinished_run_has_no_result(tmp_path: Path):
 
 
 def test_runs_load_no_torch():
-    code = "import sys, sightline.runs.folder, sightline.stats; sys.exit('torch' in sys.modules)"
+    code = "import sys, sightline.runs.folder, sightline.metrics.statistics; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from conftest import write_classes
-from sightline import segmentation_metrics
 from sightline.errors import ConfigError
+from sightline.metrics import segmentation
 from sightline.report import write
 from sightline.runs import RunFolder, read_json
 from sightline.study import expand, read_study, run_study
@@ -85,7 +85,7 @@ def test_differences_are_paired_by_tile(finished):
         np.stack([np.load(finished.path / "runs" / f"{arm}-{seed}" / "counts.npz")["counts"] for seed in (0, 1)])
         for arm in ("unet", "unet-drop-1")
     ]
-    difference, low, high, p = segmentation_metrics.paired_difference(*counts, seed=0)
+    difference, low, high, p = segmentation.paired_difference(*counts, seed=0)
     entry = found["unet", "unet-drop-1"]
     assert (entry["difference"], entry["low"], entry["high"], entry["p_raw"]) == (difference, low, high, p)
 
@@ -107,7 +107,7 @@ def test_free_masks_say_how_they_were_made_and_snap_the_network_s(finished):
     first = RunFolder.open(finished.path / "runs" / "unet-0")
     kept = np.load(first.path / "counts.npz")
     chosen = [name in sorted(kept["ids"])[:3] for name in kept["ids"]]
-    assert snap["before"] == pytest.approx(segmentation_metrics.mean_iou(kept["counts"][chosen].sum(axis=0)).mean)
+    assert snap["before"] == pytest.approx(segmentation.mean_iou(kept["counts"][chosen].sum(axis=0)).mean)
 
 
 def test_the_report_shows_networks_masks_and_numbers(finished):

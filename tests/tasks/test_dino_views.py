@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from sightline import recipes
-from sightline.data import open_source
+from sightline.data import load_images
 from sightline.engine import NoProgress, make_fabric
 from sightline.tasks.dino import make_task, pretrain
 
@@ -30,7 +30,7 @@ def test_a_batch_is_the_same_on_either(class_folder):
     batches = []
     for views_on in ("cpu", "device"):
         config = config_of(class_folder, views_on)
-        task = make_task(config, open_source(config.data), make_fabric(config), lambda epoch, backbone: {})
+        task = make_task(config, load_images(config.data), make_fabric(config), lambda epoch, backbone: {})
         batches.append(next(iter(task.batches(0, 0))))
     for cpu, device in zip(*batches, strict=True):
         assert cpu.shape == device.shape

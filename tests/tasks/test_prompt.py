@@ -11,11 +11,11 @@ from PIL import Image
 
 import sightline as sl
 from sightline.cli.main import run
-from sightline.data.masks_out import decode_rle
+from sightline.data.masks.formats import decode_rle
 from sightline.errors import ConfigError, DataError
+from sightline.metrics.segmentation import mean_iou
 from sightline.models.promptable import build_engine
 from sightline.models.promptable.everything import everything
-from sightline.segmentation_metrics import mean_iou
 from sightline.tasks.prompt import clicks, parse_point, read_prompts
 from sightline.tasks.prompt.semantic import counted, covered, next_click, regions_of, voted
 

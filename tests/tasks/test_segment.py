@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from sightline import recipes
-from sightline.data import DEEPGLOBE, open_segment
+from sightline.data import DEEPGLOBE, load_parts
 from sightline.engine import Interrupted, NoProgress
 from sightline.errors import ConfigError
 from sightline.report import write
@@ -170,6 +170,6 @@ def test_mistakes_are_named_before_anything_runs(tmp_path):
 
 
 def test_the_demo_s_scenes_open(tmp_path):
-    images = open_segment(recipes.segment_config(SMALL).data)
+    images = load_parts(recipes.segment_config(SMALL).data)
     assert images.palette == DEEPGLOBE
     assert images.image(0).shape[:2] == images.mask(0).shape

@@ -12,15 +12,15 @@ import torch
 from PIL import Image
 
 from sightline import recipes
-from sightline import segmentation_metrics as measures
 from sightline.cli.main import run as command_line
 from sightline.config import SegmentDataConfig
-from sightline.data import find, open_masks
+from sightline.data import find, load_masks
 from sightline.engine import NoProgress
 from sightline.errors import ConfigError, DataError
+from sightline.files.atomic import write_json
+from sightline.metrics import segmentation
 from sightline.models.segmentation import build_segmenter
 from sightline.runs import RunFolder, read_json
-from sightline.runs.atomic import write_json
 from sightline.tasks.segment import evaluate, interventions, segment
 from sightline.tasks.segment.interventions import _batches, _cycle
 
@@ -74,16 +74,16 @@ def test_boundary_iou_is_that_of_the_masks_drawn(trained: RunFolder):
 def test_boundary_iou_leaves_out_absent_classes():
     truth = np.zeros((20, 20), np.uint8)
     truth[:, 10:] = 1
-    counts = measures.boundary_confusion(truth, truth, 3)
-    found = measures.boundary_iou(counts)
+    counts = segmentation.boundary_confusion(truth, truth, 3)
+    found = segmentation.boundary_iou(counts)
     assert found.mean == 1
     assert np.isnan(found.per_class[2])
-    assert measures.boundary_iou(np.zeros((3, 2), np.int64)).mean == 0
+    assert segmentation.boundary_iou(np.zeros((3, 2), np.int64)).mean == 0
 
 
 def test_classes_of_other_masks_are_matched_by_name_or_refused(trained: RunFolder, tmp_path):
     """Masks of the same scenes with class indices: as many classes, other names."""
-    images = open_masks(DEMO)
+    images = load_masks(DEMO)
     (tmp_path / "images").mkdir()
     (tmp_path / "masks").mkdir()
     for i in range(4):
@@ -95,7 +95,7 @@ def test_classes_of_other_masks_are_matched_by_name_or_refused(trained: RunFolde
 
 
 def test_intervals_are_over_scenes_where_the_split_file_names_them(tmp_path):
-    ids = open_masks(DEMO).ids
+    ids = load_masks(DEMO).ids
     train, val, test = ids[:-12], ids[-12:-8], ids[-8:]
     write_json(
         tmp_path / "split.json",
@@ -107,8 +107,8 @@ def test_intervals_are_over_scenes_where_the_split_file_names_them(tmp_path):
     scenes = ["north"] * 4 + ["south"] * 3 + [test[7]]
     assert stored["scenes"].tolist() == scenes
     assert score["scenes"] == 3
-    assert (score["low"], score["high"]) == measures.bootstrap_interval(stored["counts"], groups=scenes)
-    assert (score["low"], score["high"]) != measures.bootstrap_interval(stored["counts"])
+    assert (score["low"], score["high"]) == segmentation.bootstrap_interval(stored["counts"], groups=scenes)
+    assert (score["low"], score["high"]) != segmentation.bootstrap_interval(stored["counts"])
     assert read_json(own.path / "split.json")["scenes"]["north"] == test[:4]
     config = SegmentDataConfig.build(data)
     assert evaluate(own.path, config, part="test")["mean_iou"] == score

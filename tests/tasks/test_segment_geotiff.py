@@ -13,12 +13,12 @@ from PIL import Image
 from sightline import recipes
 from sightline.cli.main import run as command_line
 from sightline.config import SegmentDataConfig
-from sightline.data import DEEPGLOBE, IGNORED, UnreadableImage, decode, open_segment
-from sightline.data.geotiff import open_raster, write_raster
+from sightline.data import DEEPGLOBE, IGNORED, UnreadableImage, decode, load_parts
+from sightline.data.images.geotiff import open_raster, write_raster
 from sightline.engine import NoProgress
 from sightline.errors import DataError, NotAvailable
 from sightline.tasks.segment import Options, predict_masks, segment
-from sightline.tasks.segment.judge import Predictor
+from sightline.tasks.segment.predictor import Predictor
 
 rasterio = pytest.importorskip("rasterio")
 TRANSFORM = rasterio.Affine(0.5, 0, 440_000, 0, -0.5, 5_700_000)
@@ -169,7 +169,7 @@ def test_images_and_masks_may_be_geotiffs(tmp_path: Path):
         pixels, classes = scene(48, 48, i)
         write_tif(tmp_path / "set" / f"{i}_sat.tif", pixels)
         write_tif(tmp_path / "set" / f"{i}_mask.tif", DEEPGLOBE.decode(classes))
-    images = open_segment(SegmentDataConfig(source=str(tmp_path / "set")))
+    images = load_parts(SegmentDataConfig(source=str(tmp_path / "set")))
     assert images.palette == DEEPGLOBE
     for i in range(8):
         assert (images.image(i) == scene(48, 48, i)[0]).all()

@@ -20,7 +20,7 @@ from test_opening import write_embedding, write_progress
 from web_support import FloodEngine, discs, running, write_discs
 
 from conftest import write_classes
-from sightline.data.masks_out import box_of, decode_rle, from_run_lengths
+from sightline.data.masks.formats import box_of, decode_rle, from_run_lengths
 from sightline.web.opening import open_site
 from sightline.web.settings import Settings
 

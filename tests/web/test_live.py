@@ -12,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 from web_support import BASE, TOKEN, FloodEngine, app_of, discs, write_discs
 
-from sightline.data.masks_out import box_of, from_run_lengths, run_lengths
+from sightline.data.masks.formats import box_of, from_run_lengths, run_lengths
 from sightline.web.live import Busy, Stopping, Superseded, Worker
 from sightline.web.site import Site
 

@@ -212,8 +212,8 @@ def test_the_demo_shows_scenes_and_objects(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setenv("SIGHTLINE_DATA", str(tmp_path))
-    monkeypatch.setattr("sightline.data.demo.UNLABELLED", 2)  # a few pictures are enough
-    monkeypatch.setattr("sightline.data.demo.PER_CLASS_AND_STYLE", 3)
+    monkeypatch.setattr("sightline.data.sets.demo.UNLABELLED", 2)  # a few pictures are enough
+    monkeypatch.setattr("sightline.data.sets.demo.PER_CLASS_AND_STYLE", 3)
     site = open_site("demo")
     assert "drawing" in capsys.readouterr().err
     open_site("demo")

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sightline.runs.atomic import write_text
+from sightline.files.atomic import write_text
 from sightline.runs.provenance import hardware, versions
 
 Rows = Sequence[Mapping[str, Any]]

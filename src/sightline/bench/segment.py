@@ -11,10 +11,10 @@ import torch
 from sightline import recipes
 from sightline.bench.page import Page
 from sightline.bench.timer import EPOCHS, part_rows, time_steps
-from sightline.data import open_segment
+from sightline.data import load_parts
 from sightline.engine import make_fabric, resolve_workers, settle_precision
 from sightline.models.start import initial_backbone
-from sightline.tasks.segment import Job, segment_probe
+from sightline.tasks.segment import Job, example_step
 
 BATCH = 8
 SETTING: dict[str, Any] = {
@@ -39,9 +39,9 @@ def run(
     """
     keys = {"batch_size": batch, "model": model, "precision": precision, "device": device}
     asked = recipes.segment_config(SETTING, keys)
-    images, start = open_segment(asked.data), initial_backbone(asked)
+    images, start = load_parts(asked.data), initial_backbone(asked)
     with tempfile.TemporaryDirectory() as nowhere:
-        probe = segment_probe(asked, start.backbone)
+        probe = example_step(asked, start.backbone)
         config, verdict = settle_precision(asked, Path(nowhere) / "run", probe, lambda _: None)
     fabric = make_fabric(config)
     counted = time_steps(

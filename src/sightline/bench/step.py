@@ -12,10 +12,10 @@ from sightline.bench.page import Page
 from sightline.bench.pictures import picture_folder
 from sightline.bench.timer import EPOCHS, part_rows, time_steps
 from sightline.config import PretrainConfig
-from sightline.data import open_source
-from sightline.data.cache import cache_home
+from sightline.data import load_images
 from sightline.engine import make_fabric, resolve_workers, settle_precision
-from sightline.tasks.dino import dino_probe, make_task
+from sightline.files import cache_home
+from sightline.tasks.dino import example_step, make_task
 
 BATCH = 64
 # The setting that the design sets a number for: small enough for two cores, with every part of a full-size step.
@@ -51,9 +51,9 @@ def run(
         keys["workers"] = workers
     asked = step_config(str(folder), **keys)
     with tempfile.TemporaryDirectory() as nowhere:
-        config, verdict = settle_precision(asked, Path(nowhere) / "run", dino_probe(asked), lambda _: None)
+        config, verdict = settle_precision(asked, Path(nowhere) / "run", example_step(asked), lambda _: None)
     fabric = make_fabric(config)
-    images = open_source(config.data)
+    images = load_images(config.data)
     counted = time_steps(
         lambda _, fabric: make_task(config, images, fabric, lambda epoch, backbone: {}),
         config, "pretrain", fabric, steps,

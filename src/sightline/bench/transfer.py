@@ -10,7 +10,7 @@ from typing import Any
 
 from sightline.bench.page import Page
 from sightline.config import ClassifyConfig
-from sightline.data import open_source
+from sightline.data import load_images
 from sightline.engine import NoProgress
 from sightline.tasks.classify import classify
 
@@ -36,7 +36,7 @@ def run(seeds: int = 3, epochs: int = EPOCHS, source: str = "demo") -> Page:
     """
     seconds: dict[bool, list[float]] = {True: [], False: []}
     accuracies: dict[bool, list[dict[str, float]]] = {True: [], False: []}
-    open_source(_config(source, epochs, 0, cache=True).data)  # decoding is neither's cost
+    load_images(_config(source, epochs, 0, cache=True).data)  # decoding is neither's cost
     with tempfile.TemporaryDirectory() as out:
         for seed in range(seeds):
             for cache in (True, False):

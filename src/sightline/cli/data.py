@@ -47,7 +47,7 @@ def fetch(
     from sightline import data
 
     if name is None:
-        show(data.catalogue_rows(), as_json=as_json, title="known data sets")
+        show(data.catalog_rows(), as_json=as_json, title="known data sets")
         return
     print(data.fetch(name, out))
 

@@ -10,8 +10,8 @@ def doctor(*, as_json: Json = False) -> None:
 
     Example: sightline doctor
     """
-    from sightline.data import cache_home, data_home
     from sightline.engine import resolve_device, resolve_precision
+    from sightline.files import cache_home, data_home
     from sightline.runs.provenance import hardware, versions
 
     device = resolve_device("auto")

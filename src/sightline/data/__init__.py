@@ -1,18 +1,19 @@
 """Images in: sources, decoding, splits, the pixel cache, batches; and the generated demo set. Imports no torch."""
 
-from sightline.data.cache import Images, cache_home, open_images, open_source
-from sightline.data.catalog import catalogue_rows, data_home, find
-from sightline.data.check import check
-from sightline.data.check_masks import MaskCheck, check_masks, write_leak_free_split
-from sightline.data.demo import write_demo
-from sightline.data.fetch import fetch
-from sightline.data.images import IMAGE_SUFFIXES, UnreadableImage, decode, image_size, shrink
+from sightline.data.images.cache import Images, load_image_set, load_images
+from sightline.data.images.decode import IMAGE_SUFFIXES, UnreadableImage, decode, image_size, shrink
+from sightline.data.labelled.check import check
+from sightline.data.labelled.listing import BadImage, ImageSet, Sample, list_images
+from sightline.data.labelled.split import Split, split
 from sightline.data.loader import Loader
-from sightline.data.pairs import Pair, PairSet, holds_masks, open_pairs, split_pairs
-from sightline.data.palette import DEEPGLOBE, IGNORED, Palette
-from sightline.data.segment_images import SegmentImages, open_masks, open_segment
-from sightline.data.sources import BadImage, ImageSet, Sample, open_data
-from sightline.data.splits import Split, split
+from sightline.data.masks.check import MaskCheck, check_masks, write_leak_free_split
+from sightline.data.masks.listing import Pair, PairSet, holds_masks, list_pairs, split_pairs
+from sightline.data.masks.load import SegmentImages, load_masks, load_parts
+from sightline.data.masks.palette import DEEPGLOBE, IGNORED, Palette
+from sightline.data.sets.catalog import catalog_rows, find
+from sightline.data.sets.demo import write_demo
+from sightline.data.sets.fetch import fetch
+from sightline.files import cache_home, data_home
 
 __all__ = [
     "DEEPGLOBE",
@@ -31,7 +32,7 @@ __all__ = [
     "Split",
     "UnreadableImage",
     "cache_home",
-    "catalogue_rows",
+    "catalog_rows",
     "check",
     "check_masks",
     "data_home",
@@ -40,12 +41,12 @@ __all__ = [
     "find",
     "holds_masks",
     "image_size",
-    "open_data",
-    "open_images",
-    "open_masks",
-    "open_pairs",
-    "open_segment",
-    "open_source",
+    "list_images",
+    "list_pairs",
+    "load_image_set",
+    "load_images",
+    "load_masks",
+    "load_parts",
     "shrink",
     "split",
     "split_pairs",

@@ -7,7 +7,6 @@ checkpoint behind: the old or the new one.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from sightline.errors import RunError
-from sightline.runs.atomic import atomic_path, write_json
+from sightline.files import file_sha256
+from sightline.files.atomic import atomic_path, write_json
 
 MANIFEST = "manifest.json"
 
@@ -38,7 +38,7 @@ def save(folder: Path, tensors: dict[str, Tensor], state: dict[str, Any], step: 
     target = folder / f"tensors-{step:09d}.safetensors"
     with atomic_path(target) as temporary:
         save_file({name: _plain(tensor) for name, tensor in tensors.items()}, temporary)
-    write_json(folder / MANIFEST, {"step": step, "tensors": target.name, "sha256": _sha256(target), "state": state})
+    write_json(folder / MANIFEST, {"step": step, "tensors": target.name, "sha256": file_sha256(target), "state": state})
     for stale in folder.glob("tensors-*.safetensors"):
         if stale != target:
             stale.unlink()
@@ -55,7 +55,7 @@ def load(folder: Path) -> Checkpoint | None:
         return None
     manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
     path = folder / manifest["tensors"]
-    if not path.is_file() or _sha256(path) != manifest["sha256"]:
+    if not path.is_file() or file_sha256(path) != manifest["sha256"]:
         raise RunError(f"{path}: the checkpoint does not match its checksum; remove {folder} to start the run anew")
     return Checkpoint(load_file(path), manifest["state"])
 
@@ -87,8 +87,3 @@ def _kept(value: object) -> bool:
 def _plain(tensor: Tensor) -> Tensor:
     # A clone, because safetensors refuses tensors that share memory, and channels-last strides.
     return tensor.detach().to("cpu", copy=True).contiguous(memory_format=torch.contiguous_format)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,8 +10,8 @@ import torch
 from lightning_fabric import Fabric
 
 from sightline.config import RunConfig
+from sightline.devices import resolve_device
 from sightline.engine.memory import keep_freed_memory
-from sightline.errors import ConfigError
 
 
 def make_fabric(config: RunConfig) -> Fabric:
@@ -38,18 +38,6 @@ def make_fabric(config: RunConfig) -> Fabric:
         )
         fabric.launch()
     return fabric
-
-
-def resolve_device(device: str) -> str:
-    """Return "cuda", "mps" or "cpu" for "auto", else what was asked for, if it is there."""
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if device == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if present[name])
-    if device not in present:
-        raise ConfigError(f"device = {device!r}: expected auto, cpu, cuda or mps")
-    if not present[device]:
-        raise ConfigError(f"device = {device!r}: torch sees no such device here; use device=cpu or auto")
-    return device
 
 
 def seed_torch(seed: int, device: torch.device) -> None:

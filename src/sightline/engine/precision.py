@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 
 from sightline.config import RunConfig
-from sightline.data.cache import cache_home
-from sightline.engine.device import resolve_device, resolve_precision
+from sightline.devices import resolve_device
+from sightline.engine.device import resolve_precision
 from sightline.engine.memory import keep_freed_memory
+from sightline.files import cache_home
+from sightline.files.atomic import write_json
 from sightline.runs import RunFolder
-from sightline.runs.atomic import write_json
 from sightline.runs.provenance import hardware
 
 PRECISIONS = ("32-true", "bf16-mixed")
@@ -31,7 +32,7 @@ C = TypeVar("C", bound=RunConfig)
 
 
 @dataclass(frozen=True)
-class Probe:
+class ExampleStep:
     """What a task gives to be measured.
 
     Attributes:
@@ -62,12 +63,12 @@ class Verdict:
         return {"chosen": self.chosen, "reason": self.reason, "seconds": dict(self.seconds)}
 
 
-def probe_batch(pixels: int, largest: int) -> int:
+def example_batch(pixels: int, largest: int) -> int:
     """Return how many images of `pixels` each are measured: the run's own batch where that takes seconds only."""
     return max(2, min(largest, PIXELS // pixels))
 
 
-def settle_precision(config: C, out: Path, probe: Probe, say: Callable[[str], object]) -> tuple[C, Verdict]:
+def settle_precision(config: C, out: Path, example: ExampleStep, say: Callable[[str], object]) -> tuple[C, Verdict]:
     """Return `config` with its precision settled, and the verdict; what was asked for by name stays.
 
     A run that is in `out` already keeps the precision that it began with, so that it goes on bit for bit. Else the
@@ -76,7 +77,7 @@ def settle_precision(config: C, out: Path, probe: Probe, say: Callable[[str], ob
     Args:
         config: of the run.
         out: the run folder.
-        probe: what to measure.
+        example: what to measure.
         say: told the verdict.
     """
     if config.precision != "auto":
@@ -89,7 +90,7 @@ def settle_precision(config: C, out: Path, probe: Probe, say: Callable[[str], ob
         accelerator = resolve_device(config.device)
         verdict = Verdict(resolve_precision("auto", accelerator), "several processes: by what the hardware multiplies")
     else:
-        verdict = _known_or_measured(config, probe)
+        verdict = _known_or_measured(config, example)
     say(f"precision: {verdict.chosen} ({verdict.reason})")
     return config.model_copy(update={"precision": verdict.chosen}), verdict
 
@@ -103,18 +104,18 @@ def _begun(out: Path) -> str | None:
     return precision if precision in PRECISIONS else None
 
 
-def _known_or_measured(config: RunConfig, probe: Probe) -> Verdict:
+def _known_or_measured(config: RunConfig, example: ExampleStep) -> Verdict:
     device = torch.device(resolve_device(config.device))
     if config.threads:
         torch.set_num_threads(config.threads)
-    facts = {**probe.facts, **_machine(device)}
+    facts = {**example.facts, **_machine(device)}
     digest = hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=12).hexdigest()
     path = cache_home() / "precision" / f"{digest}.json"
     if path.is_file():
         return _verdict(json.loads(path.read_text(encoding="utf-8"))["seconds"])
     if device.type == "cpu":
         keep_freed_memory()  # as in the run that is to come
-    seconds = measure(probe.build, device)
+    seconds = measure(example.build, device)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, {"facts": facts, "seconds": seconds})
     return _verdict(seconds)

@@ -19,7 +19,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from sightline.runs.atomic import write_bytes
+from sightline.files.atomic import write_bytes
 
 INK, MUTED, RULE, PAPER = "#1b1f24", "#5d6673", "#c9ced6", "#ffffff"
 # Mid tones: each has a contrast of about 3 or more with white and with near black.

@@ -22,12 +22,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from sightline.errors import ConfigError, RunError, SightlineError
+from sightline.files.atomic import atomic_path, write_text
 from sightline.models.backbones import Backbone, build_backbone
 from sightline.models.heads import LinearHead
 from sightline.models.parity import OPSET, compare, needs_export, pictures
 from sightline.models.weights import read_description
 from sightline.runs import RunFolder
-from sightline.runs.atomic import atomic_path, write_text
 
 WAY_OUT = "export to ONNX, which holds the network itself"
 

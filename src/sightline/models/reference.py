@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import os
 import shutil
@@ -19,10 +18,11 @@ from huggingface_hub import constants
 from torch import Tensor
 
 from sightline.errors import ConfigError, NotAvailable, WeightsError, nearest
+from sightline.files import file_sha256
+from sightline.files.atomic import atomic_path, write_text
 from sightline.models.backbones import Stem, build_backbone
 from sightline.models.foreign import load_matching, read_foreign
 from sightline.models.weights import Loaded, load_backbone
-from sightline.runs.atomic import atomic_path, write_text
 
 TIMEOUT = 15  # seconds without a byte
 HUB_PREFIXES = ("hf-hub:", "hf_hub:")
@@ -87,13 +87,13 @@ def _download(url: str, path: Path, name: str) -> None:
                 raise OSError(f"{url} broke off after {temporary.stat().st_size:,} of {expected:,} bytes")
     except (OSError, http.client.HTTPException) as error:  # URLError, HTTPError and timeouts are OSErrors
         raise NotAvailable(_reason(name, f"{type(error).__name__}: {error}")) from None
-    write_text(_checksum_path(path), _sha256(path))
+    write_text(_checksum_path(path), file_sha256(path))
 
 
 def _check_unchanged(path: Path) -> None:
     """Compare a download with the checksum that was noted when it came."""
     noted = _checksum_path(path)
-    if noted.is_file() and noted.read_text().strip() != _sha256(path):
+    if noted.is_file() and noted.read_text().strip() != file_sha256(path):
         raise WeightsError(f"{path}: is not what was downloaded (checksum in {noted.name}); remove both and try again")
 
 
@@ -155,8 +155,3 @@ def _reason(name: str, cause: str) -> str:
 
 def _checksum_path(path: Path) -> Path:
     return path.with_name(path.name + ".sha256")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,10 +11,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sightline.errors import RunError, WeightsError
+from sightline.files import file_sha256
+from sightline.files.atomic import atomic_path, write_json
 from sightline.models.backbones import Backbone, Stem, build_backbone
 from sightline.models.foreign import MatchReport, load_matching, read_foreign
 from sightline.runs import RunFolder, read_json
-from sightline.runs.atomic import atomic_path, write_json
 
 PREFIXES = {"backbone": "", "classifier": "backbone.", "segmenter": "encoder."}  # of a backbone's tensors, by kind
 
@@ -48,7 +48,7 @@ def save_model(run: RunFolder, state: dict[str, Tensor], description: dict[str, 
             {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in state.items()},
             temporary,
         )
-    write_json(run.model_json, {**description, "sha256": _sha256(run.weights)})
+    write_json(run.model_json, {**description, "sha256": file_sha256(run.weights)})
 
 
 def read_description(run: RunFolder) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def read_description(run: RunFolder) -> dict[str, Any]:
     description = read_json(run.model_json)
     if not run.weights.is_file():
         raise WeightsError(f"{run.weights}: is missing, though model.json describes it; copy the whole run folder")
-    if _sha256(run.weights) != description.get("sha256"):
+    if file_sha256(run.weights) != description.get("sha256"):
         raise WeightsError(
             f"{run.weights}: does not match the checksum in model.json; the file is damaged, copy it again"
         )
@@ -111,8 +111,3 @@ def load_backbone(
         raise WeightsError(f"{path}: a foreign checkpoint does not say its architecture; give --backbone")
     backbone = build_backbone(name, stem or "published")
     return Loaded(backbone, load_matching(backbone, read_foreign(path), str(path), network), {})
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

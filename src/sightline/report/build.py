@@ -9,10 +9,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sightline.errors import RunError
 from sightline.figures import png, svg
+from sightline.files.atomic import atomic_path, write_bytes, write_text
 from sightline.report.document import Document, Thumbnails
 from sightline.report.run_page import run_document
 from sightline.report.study_page import study_document
-from sightline.runs.atomic import atomic_path, write_bytes, write_text
 
 
 def write(path: Path, out: Path | None = None) -> list[Path]:

@@ -15,7 +15,7 @@ import yaml
 
 from sightline.config import Frozen, read_yaml
 from sightline.errors import RunError
-from sightline.runs.atomic import atomic_path, sweep, write_json, write_text
+from sightline.files.atomic import atomic_path, sweep, write_json, write_text
 from sightline.runs.provenance import hardware, versions
 
 INFO, CONFIG, METRICS, RESULT, PREDICTIONS = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sightline import stats
 from sightline.config import StudyConfig
+from sightline.metrics import statistics
 from sightline.runs import RunFolder
 from sightline.study.arms import Arm, arms_of, pairs_of, seeds_of
 from sightline.study.evidence import EVIDENCE, Evidence
@@ -80,8 +80,8 @@ def _comparisons(arms: list[Arm], evidence: dict[str, Evidence]) -> list[dict[st
         if a in evidence and b in evidence:
             difference, low, high, p = evidence[a].minus(evidence[b])
             found.append({"a": a, "b": b, "difference": difference, "low": low, "high": high, "p_raw": p})
-    for entry, p in zip(found, stats.holm([entry["p_raw"] for entry in found]), strict=True):
-        entry["p"], entry["verdict"] = p, stats.verdict(entry["difference"], p)
+    for entry, p in zip(found, statistics.holm([entry["p_raw"] for entry in found]), strict=True):
+        entry["p"], entry["verdict"] = p, statistics.verdict(entry["difference"], p)
     return found
 
 

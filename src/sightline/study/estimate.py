@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from sightline.config import ClassifyConfig, PretrainConfig, PromptJudgeConfig, RunConfig, SegmentConfig
-from sightline.data import decode, open_data, open_pairs, split_pairs
-from sightline.data.segment_images import read_mask
+from sightline.data import decode, list_images, list_pairs, split_pairs
+from sightline.data.masks.load import read_mask
 from sightline.engine import make_fabric
 from sightline.engine.progress import clock_text
 from sightline.errors import NotAvailable
@@ -50,11 +50,11 @@ def estimate(nodes: list[Node], folder: Path) -> list[dict[str, Any]]:
 
 def _count(config: Config) -> int:
     if isinstance(config, SegmentConfig):
-        return len(open_pairs(config.data).pairs)
+        return len(list_pairs(config.data).pairs)
     if isinstance(config, PromptJudgeConfig):
-        tiles = len(split_pairs(open_pairs(config.data), config.data)["test"])
+        tiles = len(split_pairs(list_pairs(config.data), config.data)["test"])
         return min(tiles, config.tiles or tiles)
-    return len(open_data(config.data).samples)
+    return len(list_images(config.data).samples)
 
 
 class Stopwatch:
@@ -91,7 +91,7 @@ class Stopwatch:
 
     def _segment(self, config: SegmentConfig, count: int) -> float:
         policy = SkipPolicy(config.drop_skip, config.drop_mode, config.match_parameters)
-        classes = len(open_pairs(config.data).palette.classes)
+        classes = len(list_pairs(config.data).palette.classes)
         key = (config.model, config.backbone, config.stem, policy, config.crop)
         forward = self._timed(
             key, config, config.crop, lambda: build_segmenter(
@@ -107,7 +107,7 @@ class Stopwatch:
             engine = build_engine(config.engine, config.model)
         except NotAvailable:
             return 0.0  # it will not run
-        found = open_pairs(config.data)
+        found = list_pairs(config.data)
         pair = found.pairs[0]
         labels, _ = found.palette.encode(read_mask(pair.mask, found.palette))
         begin = time.perf_counter()

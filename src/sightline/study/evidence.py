@@ -11,8 +11,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from sightline import segmentation_metrics as overlap
-from sightline import stats
+from sightline.metrics import segmentation, statistics
 from sightline.runs import RunFolder
 
 Difference = tuple[float, float, float, float]  # difference, low, high, p
@@ -58,7 +57,7 @@ class Accuracy:
 
     def entry(self) -> dict[str, Any]:
         """Return mean, low, high, n, seeds and per_class."""
-        low, high = stats.bootstrap_interval(self.correct, seed=0)
+        low, high = statistics.bootstrap_interval(self.correct, seed=0)
         return {
             "mean": float(self.correct.mean()),
             "low": low,
@@ -70,7 +69,7 @@ class Accuracy:
 
     def minus(self, other: Accuracy) -> Difference:
         """Return the difference of accuracies, by paired bootstrap over samples and seeds."""
-        return stats.paired_bootstrap(self.correct, other.correct, seed=0)
+        return statistics.paired_bootstrap(self.correct, other.correct, seed=0)
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,8 @@ class MeanIou:
 
     def entry(self) -> dict[str, Any]:
         """Return mean, low, high, n (tiles), seeds and per_class; `scenes` where the interval is over whole scenes."""
-        low, high = overlap.bootstrap_interval(self.counts, seed=0, groups=self.scenes)
-        found = [overlap.mean_iou(one.sum(axis=0)) for one in self.counts]
+        low, high = segmentation.bootstrap_interval(self.counts, seed=0, groups=self.scenes)
+        found = [segmentation.mean_iou(one.sum(axis=0)) for one in self.counts]
         named = [
             {name: float(value) for name, value in zip(self.classes, one.per_class, strict=True) if not np.isnan(value)}
             for one in found
@@ -113,7 +112,7 @@ class MeanIou:
 
     def minus(self, other: MeanIou) -> Difference:
         """Return the difference of mean IoUs, by paired bootstrap over tiles (scenes where known) and seeds."""
-        return overlap.paired_difference(self.counts, other.counts, seed=0, groups=self.scenes)
+        return segmentation.paired_difference(self.counts, other.counts, seed=0, groups=self.scenes)
 
 
 EVIDENCE: dict[str, type[Evidence]] = {"classify": Accuracy, "segment": MeanIou, "prompt": MeanIou}

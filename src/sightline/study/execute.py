@@ -39,10 +39,10 @@ def _task(node: Node) -> Callable[..., object]:
     # Imported here, where torch is needed: planning and reporting do without.
     from sightline.tasks.classify import classify
     from sightline.tasks.dino import pretrain
-    from sightline.tasks.prompt import judge
+    from sightline.tasks.prompt import evaluate_engine
     from sightline.tasks.segment import segment
 
-    return {"pretrain": pretrain, "classify": classify, "segment": segment, "prompt": judge}[node.config.kind]
+    return {"pretrain": pretrain, "classify": classify, "segment": segment, "prompt": evaluate_engine}[node.config.kind]
 
 
 def execute(nodes: list[Node], folder: Path, jobs: int = 1) -> dict[str, Outcome]:

@@ -8,10 +8,10 @@ import numpy as np
 from PIL import Image
 
 from sightline.config import DataConfig
-from sightline.data import decode, open_data
+from sightline.data import decode, list_images
+from sightline.files.atomic import atomic_path, write_json
 from sightline.randomness import generator
 from sightline.runs import RunFolder
-from sightline.runs.atomic import atomic_path, write_json
 
 SHOWN = 24  # four rows of six: a glance
 SIDE = 96  # pixels
@@ -28,7 +28,7 @@ def write_samples(run: RunFolder, folder: Path, data: DataConfig) -> None:
     wrong = [int(i) for i in order if not table[i]["correct"]][: SHOWN // 2]
     right = [int(i) for i in order if table[i]["correct"]][: SHOWN - len(wrong)]
     chosen = sorted(right) + sorted(wrong)
-    paths = {sample.id: sample.path for sample in open_data(data).samples}
+    paths = {sample.id: sample.path for sample in list_images(data).samples}
     columns = 6
     rows = -(-len(chosen) // columns)
     sheet = Image.new("RGB", (columns * SIDE, rows * SIDE), "white")

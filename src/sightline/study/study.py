@@ -11,8 +11,8 @@ import yaml
 
 from sightline.config import StudyConfig
 from sightline.errors import RunError
+from sightline.files.atomic import write_json, write_text
 from sightline.runs import RunFolder
-from sightline.runs.atomic import write_json, write_text
 from sightline.study.collect import collect
 from sightline.study.execute import Outcome, execute, recorded_outcome
 from sightline.study.plan import Node, expand, read_study

@@ -13,15 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sightline.config import DataConfig, EmbedConfig, StudyConfig, read_yaml
-from sightline.data import open_data
+from sightline.data import list_images
 from sightline.errors import DataError, RunError, SightlineError
+from sightline.metrics.features import knn_vote
 from sightline.runs import RunFolder, read_json
 
 TABLE = "embedding.parquet"
 STAGES = {"": "Map", "first": "First epoch", "last": "Last epoch"}
 NEIGHBOURS = 20  # as in DINO's evaluation (Caron et al. 2021, section 4.1)
-CHUNK = 1024  # samples compared with all others at a time: 120 MB for 30,000
-TEMPERATURE = 0.07  # of the votes (Wu et al. 2018)
 MOST_FOR_NEIGHBOURS = 30_000  # samples: all distances between more take minutes on a laptop
 
 
@@ -128,7 +127,7 @@ class MapData:
             self.notes.append("Where the pictures are is not known; start with --data to see them.")
             return [None] * len(self)
         try:
-            paths = {sample.id: sample.path for sample in open_data(self._data).samples}
+            paths = {sample.id: sample.path for sample in list_images(self._data).samples}
         except SightlineError as error:
             self.notes.append(f"The pictures are not found ({error}); start with --data to see them.")
             return [None] * len(self)
@@ -213,23 +212,9 @@ def _column(table: pa.Table, name: str) -> np.ndarray:
 
 
 def _vote(features: np.ndarray, labels: list[str], count: int) -> list[str]:
-    """Return for each sample what its nearest others by cosine vote for, each left out of its own vote.
-
-    Each votes with exp(similarity / 0.07) (Wu et al. 2018), as in the k-NN accuracy that is reported.
-    """
+    """Return for each sample the label that its nearest others vote for, as in the k-NN accuracy that is reported."""
     names, index = np.unique(labels, return_inverse=True)
-    directions = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
-    said = []
-    for begin in range(0, len(features), CHUNK):
-        similarity = directions[begin : begin + CHUNK] @ directions.T
-        rows = np.arange(len(similarity))
-        similarity[rows, begin + rows] = -np.inf
-        nearest = np.argpartition(-similarity, count - 1, axis=1)[:, :count]
-        weight = np.exp(np.take_along_axis(similarity, nearest, axis=1).astype(np.float64) / TEMPERATURE)
-        votes = np.zeros((len(similarity), len(names)))
-        np.add.at(votes, (rows[:, None], index[nearest]), weight)
-        said.append(votes.argmax(axis=1))
-    return names[np.concatenate(said)].tolist()
+    return names[knn_vote(features, index, k=count)].tolist()
 
 
 def _principal_axes(features: np.ndarray) -> np.ndarray:

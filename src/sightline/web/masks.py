@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from PIL import ImageColor, PngImagePlugin
 
-from sightline.data.masks_out import annotation, coco_of_one, palette_image
+from sightline.data.masks.formats import annotation, coco_of_one, palette_image
 
 Ring = list[list[float]]
 

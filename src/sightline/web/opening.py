@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from sightline.config import DataConfig
-from sightline.data import IMAGE_SUFFIXES, data_home, find, open_data
+from sightline.data import IMAGE_SUFFIXES, find, list_images
 from sightline.errors import RunError, UserError
+from sightline.files import data_home
 from sightline.web.embedding import TABLE, MapData, read_map
 from sightline.web.progress import FOLDER, INDEX, ProgressData, read_progress
 from sightline.web.site import DEFAULT_CLASSES, Site
@@ -44,7 +45,7 @@ def open_site(target: str, data: str | None = None) -> Site:
         raise UserError(f"--data {data}: says where an embedding's pictures are, and {target} holds no embedding")
     if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
         return Site(path.name, (path,))
-    return Site(path.name or target, tuple(sample.path for sample in open_data(DataConfig(source=str(path))).samples))
+    return Site(path.name or target, tuple(sample.path for sample in list_images(DataConfig(source=str(path))).samples))
 
 
 def _holds_results(path: Path) -> bool:

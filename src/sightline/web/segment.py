@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sightline.data.masks_out import box_of, from_run_lengths, run_lengths
+from sightline.data.masks.formats import box_of, from_run_lengths, run_lengths
 from sightline.errors import DataError
 from sightline.web import masks
 from sightline.web.live import Predictor, Question, Superseded, Worker

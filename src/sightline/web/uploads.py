@@ -11,7 +11,7 @@ import threading
 import weakref
 from pathlib import Path
 
-from sightline.runs.atomic import alive
+from sightline.files.atomic import alive
 
 PREFIX = "sightline-uploads-"
 OURS = re.compile(rf"{PREFIX}(\d+)-\w+")  # the process that made it, and what mkdtemp adds

@@ -24,9 +24,10 @@ FORMS: tuple[tuple[Callable[[nn.Module], bool], type[nn.Module]], ...] = (
 
 
 def for_cpu(model: M) -> M:
-    """Exchange, in place, the modules below `model` that a CPU has faster forms of; call it last, and as often as liked.
+    """Exchange, in place, the modules below `model` that a CPU has faster forms of; call it last.
 
-    Values are equal within rounding, tensors and their names are the same. Returns the model.
+    Values are equal within rounding, tensors and their names are the same. A second call changes nothing. Returns the
+    model.
     """
     pool_before_relu(model)
     for parent in list(model.modules()):

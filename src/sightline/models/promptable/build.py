@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sightline.devices import resolve_device
 from sightline.errors import ConfigError, nearest
 from sightline.models.promptable.base import ENGINES, PromptEngine
 
@@ -31,11 +32,11 @@ def build_engine(name: str = "grabcut", model_id: str | None = None, device: str
 
 
 def _with_weights(name: str, model_id: str | None, device: str) -> PromptEngine:
-    from sightline.models.promptable.load import load, pick_device
+    from sightline.models.promptable.load import load
     from sightline.models.promptable.sam import Sam
     from sightline.models.promptable.text import GroundedSam, Sam3
 
-    model_id, device = model_id or ENGINES[name].model_id, pick_device(device)
+    model_id, device = model_id or ENGINES[name].model_id, resolve_device(device)
     if name == "grounded-sam":
         detector, _, segmenter = model_id.partition("+")
         masks = _with_weights("sam2", segmenter or None, device)

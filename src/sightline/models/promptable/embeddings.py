@@ -13,8 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from sightline.data import cache_home
-from sightline.runs.atomic import atomic_path, sweep
+from sightline.files import cache_home
+from sightline.files.atomic import atomic_path, sweep
 
 VERSION = 1  # of what is in a file; a new number makes all older ones unread
 # About 100 images of SAM 2 (16 MB each) or 500 of SAM (4 MB).

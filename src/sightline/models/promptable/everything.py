@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torchvision.ops import nms
 
-from sightline.data.masks_out import decode_rle, encode_rle
+from sightline.data.masks.formats import decode_rle, encode_rle
 from sightline.errors import ConfigError
 from sightline.models.promptable.band import draw
 from sightline.models.promptable.base import ImageState, PromptEngine

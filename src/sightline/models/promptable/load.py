@@ -16,7 +16,7 @@ import transformers
 from huggingface_hub import constants, snapshot_download
 from torch import nn
 
-from sightline.errors import ConfigError, NotAvailable, WeightsError
+from sightline.errors import NotAvailable, WeightsError
 from sightline.models.promptable.base import ENGINES
 from sightline.models.reference import no_waiting
 
@@ -94,21 +94,6 @@ def load(family_name: str, model_id: str, device: str, engine: str) -> Parts:
         raise WeightsError(f"{folder}: lacks {len(missing)} tensors of {family.model}, for example {missing[0]}")
     assert isinstance(model, nn.Module)
     return Parts(model.eval().requires_grad_(False).to(device), processor, _checksum(folder))
-
-
-def pick_device(device: str) -> str:
-    """Return "cuda", "mps" or "cpu" for "auto", else what was asked for, if it is there.
-
-    Raises:
-        ConfigError: no such device.
-    """
-    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if device == "auto":
-        return next(name for name, there in present.items() if there)
-    if not present.get(device):
-        here = ", ".join(name for name, there in present.items() if there)
-        raise ConfigError(f"device = {device!r}: expected auto or what torch sees here: {here}")
-    return device
 
 
 def _folder(model_id: str, engine: str) -> Path:

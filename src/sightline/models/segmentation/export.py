@@ -22,12 +22,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from sightline.errors import ConfigError, SightlineError
+from sightline.files.atomic import atomic_path, write_text
 from sightline.models.parity import OPSET, compare, needs_export, pictures
 from sightline.models.segmentation.build import plain_name
 from sightline.models.segmentation.library import ARCHITECTURES, encoder_key
 from sightline.models.segmentation.segmenter import Segmenter, SkipChanges
 from sightline.models.segmentation.unet import Unet
-from sightline.runs.atomic import atomic_path, write_text
 
 LARGEST_SIDE = 8192  # pixels; the bound under which the exporter reasons about sizes
 

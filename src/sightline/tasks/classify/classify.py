@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +10,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from sightline import stats
 from sightline.config import ClassifyConfig
-from sightline.data import Images, Loader, Split, open_source, split
+from sightline.data import Images, Loader, Split, load_images, split
 from sightline.engine import (
     Progress,
     fit,
@@ -24,20 +22,22 @@ from sightline.engine import (
     settle_precision,
 )
 from sightline.errors import DataError
+from sightline.files import text_digest
+from sightline.files.atomic import atomic_path, write_json
+from sightline.metrics import statistics
 from sightline.models import Backbone, LinearHead, save_model
 from sightline.models.cpu import place
 from sightline.models.features import extract_features
 from sightline.models.start import Start, initial_backbone
 from sightline.randomness import generator
 from sightline.runs import RunFolder
-from sightline.runs.atomic import atomic_path, write_json
+from sightline.tasks.classify.example_step import example_step
 from sightline.tasks.classify.inputs import FeatureInputs, ImageInputs
-from sightline.tasks.classify.probe import classify_probe
 from sightline.tasks.classify.task import ClassifyTask, FrozenBackbone, Model
 
 
 def classify(
-    config: ClassifyConfig, out: Path, *, resume: bool = False, judge: bool = True, progress: Progress | None = None
+    config: ClassifyConfig, out: Path, *, resume: bool = False, on_test: bool = True, progress: Progress | None = None
 ) -> RunFolder:
     """Train and judge a classifier in one setting.
 
@@ -45,7 +45,7 @@ def classify(
         config: what to do, fully resolved.
         out: the run folder, new, or with `resume` one of the same configuration and data.
         resume: go on from the checkpoint; a finished run is returned as it is.
-        judge: use the test split, once, at the end; trials of a tuning do not.
+        on_test: use the test split, once, at the end; trials of a tuning do not.
         progress: where to report; the terminal by default.
 
     Returns:
@@ -59,15 +59,15 @@ def classify(
     report = progress or make_progress()
     if config.tune:
         config = _tuned(config, out, report)
-    images = open_source(config.data, progress=report.say)
-    if not images.image_set.classes:
+    images = load_images(config.data, progress=report.say)
+    if not images.listing.classes:
         raise DataError(
             f"{config.data.source}: these images carry no labels; point at class folders or a CSV id,filename,label"
         )
     start = initial_backbone(config)
-    config, precision = settle_precision(config, out, classify_probe(config, start.backbone), report.say)
+    config, precision = settle_precision(config, out, example_step(config, start.backbone), report.say)
     fabric = make_fabric(config)
-    fingerprint = hashlib.sha256(f"{images.image_set.fingerprint} {start.checksum}".encode()).hexdigest()[:32]
+    fingerprint = text_digest(images.listing.fingerprint, start.checksum)
     notes = {"precision": precision.to_dict()}
     with recorded_run(fabric, out, config, kind="classify", fingerprint=fingerprint, resume=resume, notes=notes) as run:
         if not run.is_done:
@@ -75,7 +75,7 @@ def classify(
             task = job.task(report)
             seconds = fit(task, run, config, epochs=config.epochs, fabric=fabric, progress=report)
             if fabric.is_global_zero:
-                job.finish(task, seconds, judge)
+                job.finish(task, seconds, on_test)
             fabric.barrier()
     return run
 
@@ -108,13 +108,13 @@ class _Job:
 
     @classmethod
     def open(cls, config: ClassifyConfig, run: RunFolder, images: Images, start: Start, fabric: Fabric) -> _Job:
-        image_set = images.image_set
-        parts = split(image_set, config.data.split)
-        train = labelled_part(parts.train, image_set.labels, config.labels, config.data.split.seed)
+        listing = images.listing
+        parts = split(listing, config.data.split)
+        train = labelled_part(parts.train, listing.labels, config.labels, config.data.split.seed)
         backbone = place(start.backbone, fabric.device)
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
-            head = LinearHead(backbone.dim, len(image_set.classes)).to(fabric.device)
+            head = LinearHead(backbone.dim, len(listing.classes)).to(fabric.device)
         return cls(config, run, images, parts, train, start, backbone, head, fabric)
 
     def task(self, report: Progress) -> ClassifyTask:
@@ -129,7 +129,7 @@ class _Job:
             model = self.head
         else:
             model = Model(FrozenBackbone(self.backbone) if config.freeze else self.backbone, self.head)
-        labels = torch.from_numpy(self.images.image_set.labels).to(fabric.device)
+        labels = torch.from_numpy(self.images.listing.labels).to(fabric.device)
 
         def batch(samples: np.ndarray, epoch: int) -> tuple[Tensor, Tensor]:
             return inputs.augmented(samples, epoch), labels[torch.from_numpy(samples).to(fabric.device)]
@@ -152,7 +152,7 @@ class _Job:
         def keep(epoch: int) -> None:
             self._keep_features(epoch, images)
 
-        labels_by_sample = self.images.image_set.labels
+        labels_by_sample = self.images.listing.labels
         return ClassifyTask(model, config, loader, inputs.plain, labels_by_sample, self.parts.val, fabric, keep)
 
     def _keep_features(self, epoch: int, inputs: ImageInputs) -> None:
@@ -163,17 +163,17 @@ class _Job:
         order = generator(config.data.split.seed, "classify/kept").permutation(len(self.train))
         chosen = np.sort(self.train[order[: config.keep_features]])
         features = extract_features(self.backbone, inputs.plain, chosen, self.fabric)
-        image_set = self.images.image_set
-        ids = np.array([image_set.ids[i] for i in chosen])
+        listing = self.images.listing
+        ids = np.array([listing.ids[i] for i in chosen])
         path = self.run.path / "features" / f"{stages[epoch]}.npz"
         path.parent.mkdir(exist_ok=True)
         with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, features=features, labels=image_set.labels[chosen], ids=ids, epoch=epoch + 1)
+            np.savez(file, features=features, labels=listing.labels[chosen], ids=ids, epoch=epoch + 1)
 
-    def finish(self, task: ClassifyTask, seconds: float, judge: bool) -> None:
-        """Write weights, split and result; judge once on the test split."""
+    def finish(self, task: ClassifyTask, seconds: float, on_test: bool) -> None:
+        """Write weights, split and result; evaluate once on the test split."""
         task.use_best()
-        config, image_set = self.config, self.images.image_set
+        config, listing = self.config, self.images.listing
         self._save_weights()
         write_json(self.run.path / "split.json", self.parts.to_dict())
         result = {
@@ -183,29 +183,29 @@ class _Job:
             "images_seen": len(self.train) * config.epochs,
             "lr": config.lr,
             "init": {"source": self.start.source, "matched": self.start.matched},
-            "bad_images": len(image_set.bad),
+            "bad_images": len(listing.bad),
             "split": {name: len(ids) for name, ids in self.parts.to_dict().items()},
         }
-        self.run.finish(result | (self._judge(task) if judge else {}), {"fit_seconds": seconds})
+        self.run.finish(result | (self._test_scores(task) if on_test else {}), {"fit_seconds": seconds})
 
-    def _judge(self, task: ClassifyTask) -> dict[str, object]:
-        image_set, test = self.images.image_set, self.parts.test
+    def _test_scores(self, task: ClassifyTask) -> dict[str, object]:
+        listing, test = self.images.listing, self.parts.test
         probabilities = task.probabilities(test)
-        labels, predicted = image_set.labels[test], probabilities.argmax(axis=1)
+        labels, predicted = listing.labels[test], probabilities.argmax(axis=1)
         correct = predicted == labels
         self.run.write_predictions(
             {
-                "id": [image_set.ids[i] for i in test],
-                "label": [image_set.classes[i] for i in labels],
-                "predicted": [image_set.classes[i] for i in predicted],
+                "id": [listing.ids[i] for i in test],
+                "label": [listing.classes[i] for i in labels],
+                "predicted": [listing.classes[i] for i in predicted],
                 "probability": probabilities.max(axis=1),
                 "correct": correct,
             }
         )
-        low, high = stats.wilson(int(correct.sum()), len(correct))
+        low, high = statistics.wilson(int(correct.sum()), len(correct))
         per_class = {
             name: {"accuracy": float(correct[labels == i].mean()), "n": int((labels == i).sum())}
-            for i, name in enumerate(image_set.classes)
+            for i, name in enumerate(listing.classes)
             if (labels == i).any()
         }
         accuracy = {"value": float(correct.mean()), "low": low, "high": high, "n": len(correct)}
@@ -220,7 +220,7 @@ class _Job:
             "backbone": self.backbone.name,
             "stem": self.backbone.stem,
             "dim": self.backbone.dim,
-            "classes": list(self.images.image_set.classes),
+            "classes": list(self.images.listing.classes),
             "image_size": self.config.data.image_size,
             "preprocessing": {
                 "input_size": self.config.input_size,
@@ -237,7 +237,7 @@ def _tuned(config: ClassifyConfig, out: Path, report: Progress) -> ClassifyConfi
     for lr in config.tune:
         trial = config.model_copy(update={"lr": lr, "tune": (), "keep_features": 0})
         run = classify(
-            trial, out.with_name(f"{out.name}-tune") / f"lr-{lr:g}", resume=True, judge=False, progress=report
+            trial, out.with_name(f"{out.name}-tune") / f"lr-{lr:g}", resume=True, on_test=False, progress=report
         )
         scores[lr] = run.result()["val_accuracy"]
     best = max(scores, key=lambda lr: scores[lr])

@@ -15,7 +15,7 @@ from sightline.config import ClassifyConfig
 from sightline.data import Images
 from sightline.models import Backbone
 from sightline.models.features import extract_features
-from sightline.randomness import generator
+from sightline.randomness import generator, sample_keys
 from sightline.tasks.classify.task import FrozenBackbone
 from sightline.views import Flip, RandomCrop, Resize
 from sightline.views.device import normalise
@@ -47,7 +47,7 @@ class ImageInputs:
         """Return the images under the augmentation of `epoch`."""
         if self._augment is None:
             return self.plain(samples)
-        keys = np.stack([np.full_like(samples, self._seed), np.full_like(samples, epoch), samples], axis=1)
+        keys = sample_keys(self._seed, epoch, samples)
         return self._normalise(self._augment(self._images.gather(samples), keys))
 
 

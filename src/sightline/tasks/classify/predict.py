@@ -13,16 +13,16 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from sightline import stats
 from sightline.config import FEATURE_BATCH, DataConfig, RunConfig
-from sightline.data import IMAGE_SUFFIXES, UnreadableImage, decode, open_source, shrink
+from sightline.data import IMAGE_SUFFIXES, UnreadableImage, decode, load_images, shrink
 from sightline.engine import make_fabric
 from sightline.errors import DataError, RunError
+from sightline.files.atomic import atomic_path
+from sightline.metrics import statistics
 from sightline.models import LinearHead, build_backbone
 from sightline.models.cpu import place
 from sightline.models.weights import read_description
 from sightline.runs import RunFolder
-from sightline.runs.atomic import atomic_path
 from sightline.tasks.classify.task import Model
 from sightline.views import Resize
 from sightline.views.device import normalise
@@ -119,10 +119,10 @@ def evaluate(run_path: Path, data: DataConfig, *, device: str = "auto") -> dict[
         DataError: the data has other classes than the run.
     """
     classifier = Classifier(RunFolder.open(run_path), device)
-    images = open_source(data.model_copy(update={"image_size": data.image_size or classifier.image_size}))
-    image_set = images.image_set
-    unknown = sorted(set(image_set.classes) - set(classifier.classes))
-    if unknown or not image_set.classes:
+    images = load_images(data.model_copy(update={"image_size": data.image_size or classifier.image_size}))
+    listing = images.listing
+    unknown = sorted(set(listing.classes) - set(classifier.classes))
+    if unknown or not listing.classes:
         raise DataError(
             f"{data.source}: classes {', '.join(unknown) or '(none)'} are not among the run's: "
             f"{', '.join(classifier.classes)}"
@@ -130,9 +130,9 @@ def evaluate(run_path: Path, data: DataConfig, *, device: str = "auto") -> dict[
     probabilities = in_batches(
         len(images), lambda begin, end: classifier.probabilities(images.gather(np.arange(begin, end)))
     )
-    truth = np.array([classifier.classes.index(name) for name in image_set.classes])[image_set.labels]
+    truth = np.array([classifier.classes.index(name) for name in listing.classes])[listing.labels]
     correct = probabilities.argmax(axis=1) == truth
-    low, high = stats.wilson(int(correct.sum()), len(correct))
+    low, high = statistics.wilson(int(correct.sum()), len(correct))
     return {"accuracy": float(correct.mean()), "low": low, "high": high, "n": len(correct)}
 
 

@@ -1,14 +1,14 @@
 """DINO pretraining."""
 
+from sightline.tasks.dino.example_step import example_step
 from sightline.tasks.dino.loss import dino_loss, koleo, move_center, sinkhorn_probabilities, teacher_probabilities
 from sightline.tasks.dino.pretrain import make_task, pretrain
-from sightline.tasks.dino.probe import dino_probe
 from sightline.tasks.dino.task import DinoTask
 
 __all__ = [
     "DinoTask",
     "dino_loss",
-    "dino_probe",
+    "example_step",
     "koleo",
     "make_task",
     "move_center",

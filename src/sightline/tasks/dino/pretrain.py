@@ -10,9 +10,8 @@ import numpy as np
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from sightline import metrics
 from sightline.config import PretrainConfig
-from sightline.data import Images, Loader, open_source
+from sightline.data import Images, Loader, load_images
 from sightline.engine import (
     Progress,
     fit,
@@ -23,11 +22,12 @@ from sightline.engine import (
     settle_precision,
 )
 from sightline.errors import ConfigError, DataError
+from sightline.metrics.features import feature_std, knn_accuracy, rankme
 from sightline.models import Backbone, build_backbone, load_backbone, save_model
 from sightline.models.features import extract_features
 from sightline.randomness import permutation
 from sightline.runs import RunFolder
-from sightline.tasks.dino.probe import dino_probe
+from sightline.tasks.dino.example_step import example_step
 from sightline.tasks.dino.task import DinoTask, Evaluation, make_crops
 from sightline.views import MultiCrop, Resize
 from sightline.views.device import DeviceMultiCrop, normalise
@@ -54,11 +54,11 @@ def pretrain(config: PretrainConfig, out: Path, *, resume: bool = False, progres
         NonFinite: the loss diverged.
     """
     report = progress or make_progress()
-    config, precision = settle_precision(config, out, dino_probe(config), report.say)
+    config, precision = settle_precision(config, out, example_step(config), report.say)
     fabric = make_fabric(config)
-    images = open_source(config.data, progress=report.say)
+    images = load_images(config.data, progress=report.say)
     _check_size(config, len(images))
-    fingerprint, notes = images.image_set.fingerprint, {"precision": precision.to_dict()}
+    fingerprint, notes = images.listing.fingerprint, {"precision": precision.to_dict()}
     with recorded_run(fabric, out, config, kind="pretrain", fingerprint=fingerprint, resume=resume, notes=notes) as run:
         if run.is_done:
             return run
@@ -127,20 +127,20 @@ def _evaluation(config: PretrainConfig, images: Images, fabric: Fabric) -> Evalu
 
     health_ids = np.sort(permutation(len(images), config.seed, "pretrain/health")[:HEALTH_IMAGES])
     monitor = config.monitor
-    labelled = open_source(monitor.data.stored_for(views.global_size)) if monitor.data else None
+    labelled = load_images(monitor.data.stored_for(views.global_size)) if monitor.data else None
 
     def evaluate(epoch: int, backbone: Backbone) -> dict[str, float]:
         own = features(backbone, images, health_ids)
         values = {
-            "health/rankme": metrics.rankme(own),
-            "health/feature_std": metrics.feature_std(own) * math.sqrt(own.shape[1]),
+            "health/rankme": rankme(own),
+            "health/feature_std": feature_std(own) * math.sqrt(own.shape[1]),
         }
         last = epoch == config.epochs - 1
         if labelled is not None and ((epoch + 1) % monitor.every_epochs == 0 or last):
             ids = np.sort(permutation(len(labelled), config.seed, "pretrain/monitor")[:MONITOR_IMAGES])
-            labels = labelled.image_set.labels[ids]
+            labels = labelled.listing.labels[ids]
             bank = features(backbone, labelled, ids)
-            values["knn/accuracy"] = metrics.knn_accuracy(bank, labels, k=monitor.neighbours)
+            values["knn/accuracy"] = knn_accuracy(bank, labels, k=monitor.neighbours)
         return values
 
     return evaluate
@@ -172,7 +172,7 @@ def _finish(run: RunFolder, config: PretrainConfig, task: DinoTask, images: Imag
             "steps": steps,
             "images": len(images),
             "images_seen": steps * config.batch_size * config.accumulate,
-            "bad_images": len(images.image_set.bad),
+            "bad_images": len(images.listing.bad),
             "health": {k: v for k, v in last.items() if k.startswith(("health/", "knn/"))},
             "warnings": warnings,
         },

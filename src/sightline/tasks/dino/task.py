@@ -19,6 +19,7 @@ from sightline.engine import Task, make_optimizer, scaled_lr
 from sightline.engine.task import Values
 from sightline.models import Backbone, DinoHead
 from sightline.models.cpu import place
+from sightline.randomness import sample_keys
 from sightline.tasks.dino.health import PrototypeUse, diagnose
 from sightline.tasks.dino.loss import dino_loss, koleo, move_center, sinkhorn_probabilities, teacher_probabilities
 
@@ -208,7 +209,7 @@ def make_crops(
     """Return the function a loader calls: (sample indices, epoch) → normalised crops on the device."""
 
     def make(samples: np.ndarray, epoch: int) -> Crops:
-        keys = np.stack([np.full_like(samples, seed), np.full_like(samples, epoch), samples], axis=1)
+        keys = sample_keys(seed, epoch, samples)
         crops = views(gather(samples), keys)
         return normalise(crops.globals), normalise(crops.locals)
 

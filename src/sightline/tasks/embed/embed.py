@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from sightline import metrics
 from sightline.config import EmbedConfig, RunConfig
-from sightline.data import open_source, split
+from sightline.data import load_images, split
 from sightline.engine import Progress, make_fabric, make_progress
+from sightline.files.atomic import write_json, write_text
+from sightline.metrics.features import knn_accuracy, silhouette
 from sightline.models import load_backbone
 from sightline.models.cpu import place
 from sightline.models.features import extract_features
-from sightline.runs.atomic import write_json, write_text
 from sightline.tasks.embed.tsne import Map, map_quality, tsne, write_table
 from sightline.views import Resize
 from sightline.views.device import normalise
@@ -37,11 +37,11 @@ def embed(config: EmbedConfig, out: Path, *, progress: Progress | None = None) -
     loaded = load_backbone(config.run)
     preprocessing = loaded.description["preprocessing"]
     fabric = make_fabric(RunConfig(device=config.device, seed=config.seed))
-    images = open_source(config.data.stored_for(preprocessing["input_size"]), progress=report.say)
-    image_set = images.image_set
+    images = load_images(config.data.stored_for(preprocessing["input_size"]), progress=report.say)
+    listing = images.listing
     chosen = np.arange(len(images))
     if config.split != "all":
-        chosen = getattr(split(image_set, config.data.split), config.split)
+        chosen = getattr(split(listing, config.data.split), config.split)
     resize = Resize(preprocessing["input_size"])
     to_device = partial(normalise, mean=preprocessing["mean"], std=preprocessing["std"], device=fabric.device)
     backbone = place(loaded.backbone, fabric.device)
@@ -55,13 +55,13 @@ def embed(config: EmbedConfig, out: Path, *, progress: Progress | None = None) -
         progress=lambda done: report.advance(done, ""),
     )
     report.stop()
-    labels = image_set.labels[chosen]
-    ids = [image_set.ids[i] for i in chosen]
-    names = [image_set.classes[i] if i >= 0 else "" for i in labels]
+    labels = listing.labels[chosen]
+    ids = [listing.ids[i] for i in chosen]
+    names = [listing.classes[i] if i >= 0 else "" for i in labels]
     quality: dict[str, float] = {}
     if (labels >= 0).all():
-        quality["knn"] = metrics.knn_accuracy(features, labels)
-        quality["silhouette"] = metrics.silhouette(features, labels)
+        quality["knn"] = knn_accuracy(features, labels)
+        quality["silhouette"] = silhouette(features, labels)
     picture: Map | None = None
     if config.tsne:
         report.say("embed: computing the t-SNE map")

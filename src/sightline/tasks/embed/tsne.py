@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 from openTSNE import TSNE, initialization
 from sklearn.decomposition import PCA
 
-from sightline import metrics
-from sightline.runs.atomic import atomic_path
+from sightline.files.atomic import atomic_path
+from sightline.metrics.features import knn_accuracy, silhouette, trustworthiness
 
 Map = np.ndarray  # float64 (N, 2)
 PCA_DIMENSIONS = 50  # as van der Maaten and Hinton: less noise in the distances, and much faster
@@ -43,9 +43,9 @@ def tsne(features: np.ndarray, *, perplexity: float = 30.0, seed: int = 0, start
 
 def map_quality(features: np.ndarray, points: Map, labels: np.ndarray | None) -> dict[str, float]:
     """Return trustworthiness of the map, and where labels are given k-NN accuracy and silhouette in the map itself."""
-    quality = {"trustworthiness": metrics.trustworthiness(features, points)}
+    quality = {"trustworthiness": trustworthiness(features, points)}
     if labels is not None:
-        quality["map_silhouette"] = metrics.silhouette(points, labels)
+        quality["map_silhouette"] = silhouette(points, labels)
     return quality
 
 
@@ -101,8 +101,8 @@ def first_and_last(
         stages[stage] = {
             "epoch": epoch,
             "n": len(labels),
-            "knn": metrics.knn_accuracy(features, labels),
-            "silhouette": metrics.silhouette(features, labels),
+            "knn": knn_accuracy(features, labels),
+            "silhouette": silhouette(features, labels),
             **map_quality(features, points, labels),
         }
     write_table(out, ids, names, columns=columns)

@@ -1,6 +1,6 @@
 """Masks for images from points, boxes, words, or everything; and how well they agree with labelled masks."""
 
-from sightline.tasks.prompt.judge import judge
+from sightline.tasks.prompt.evaluate import evaluate_engine
 from sightline.tasks.prompt.listed import Wanted, parse_box, parse_point, read_prompts
 from sightline.tasks.prompt.prompt import DEFAULT_FORMATS, FORMATS, Found, prompt_array, prompt_files
 from sightline.tasks.prompt.semantic import clicks
@@ -11,7 +11,7 @@ __all__ = [
     "Found",
     "Wanted",
     "clicks",
-    "judge",
+    "evaluate_engine",
     "parse_box",
     "parse_point",
     "prompt_array",

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from sightline.data import IMAGE_SUFFIXES, decode, masks_out
+from sightline.data import IMAGE_SUFFIXES, decode
+from sightline.data.masks import formats as mask_files
 from sightline.errors import ConfigError, DataError, nearest
+from sightline.files.atomic import write_json
 from sightline.models.promptable import PromptEngine, Prompts, build_engine, check_point
 from sightline.models.promptable.everything import Settings, everything, method
-from sightline.runs.atomic import write_json
 from sightline.tasks.prompt.listed import Wanted
 
 FORMATS = ("masks", "palette", "coco", "geojson", "overlay")
@@ -166,7 +167,7 @@ class _Decoded(Sequence[np.ndarray]):
         return len(self._rles)
 
     def __getitem__(self, i):
-        return masks_out.decode_rle(self._rles[i])
+        return mask_files.decode_rle(self._rles[i])
 
 
 def _plain(prompts: Prompts) -> dict[str, Any]:
@@ -194,18 +195,18 @@ def _write(
         for stale in base.parent.glob(f"{_escaped(base.name)}_mask_[0-9]*.png"):
             stale.unlink()  # of an earlier answer with more masks
         for i, mask in enumerate(masks):
-            masks_out.write_mask(path(f"_mask_{i:03d}.png"), mask)
+            mask_files.write_mask(path(f"_mask_{i:03d}.png"), mask)
     if "palette" in formats:
-        masks_out.write_palette(path("_palette.png"), masks, size)
-        record["palette_masks"] = min(len(masks), masks_out.MOST_INDICES)
+        mask_files.write_palette(path("_palette.png"), masks, size)
+        record["palette_masks"] = min(len(masks), mask_files.MOST_INDICES)
     if "coco" in formats:
-        write_json(path("_coco.json"), masks_out.coco(masks, scores, source.name, size))
+        write_json(path("_coco.json"), mask_files.coco(masks, scores, source.name, size))
     if "geojson" in formats:
-        masks_out.write_geojson(path(".geojson"), source, masks, scores)
+        mask_files.write_geojson(path(".geojson"), source, masks, scores)
     if "overlay" in formats:
         # One hypothesis on the picture: the others would cover it.
         shown = masks if "everything" in record["prompts"] or "boxes" in record else masks[:1]
-        masks_out.write_overlay(path("_overlay.png"), image, shown)
+        mask_files.write_overlay(path("_overlay.png"), image, shown)
     write_json(path(".json"), {**record, "files": [file.name for file in files[:-1]]})
     return files
 

@@ -2,7 +2,7 @@
 
 Three questions: what could its masks of everything give at best (`voted` with the true labels: an oracle names each
 mask), how many clicks does a region take (`clicks`), and does voting a segmenter's labels into its masks help (`voted`
-with those). Label maps are uint8 (H, W), 255 ignored; counts go to `sightline.segmentation_metrics`.
+with those). Label maps are uint8 (H, W), 255 ignored; counts go to `sightline.metrics.segmentation`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from sightline.data.masks_out import decode_rle
+from sightline.data.masks.formats import decode_rle
 from sightline.models.promptable import ImageState, PromptEngine, Prompts
 from sightline.models.promptable.everything import Region
 

@@ -1,9 +1,9 @@
 """Semantic segmentation: train, ablate skip connections, judge, draw, predict."""
 
 from sightline.tasks.segment.evaluate import evaluate
+from sightline.tasks.segment.example_step import example_step
 from sightline.tasks.segment.interventions import interventions
 from sightline.tasks.segment.predict import MaskMaker, Options, predict_masks
-from sightline.tasks.segment.probe import segment_probe
 from sightline.tasks.segment.segment import Job, segment
 
-__all__ = ["Job", "MaskMaker", "Options", "evaluate", "interventions", "predict_masks", "segment", "segment_probe"]
+__all__ = ["Job", "MaskMaker", "Options", "evaluate", "example_step", "interventions", "predict_masks", "segment"]

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from sightline.config import RunConfig, SegmentConfig, SegmentDataConfig
-from sightline.data import IGNORED, Palette, SegmentImages, open_masks, open_segment
+from sightline.data import IGNORED, Palette, SegmentImages, load_masks, load_parts
 from sightline.engine import make_fabric
 from sightline.errors import DataError
+from sightline.files.atomic import write_json
 from sightline.models.cpu import place
 from sightline.models.segmentation import load_segmenter
 from sightline.runs import RunFolder
-from sightline.runs.atomic import write_json
+from sightline.tasks.segment.counts import count_tiles, describe_counts, kept_at_evaluation
 from sightline.tasks.segment.interventions import INTERVENTIONS, interventions
-from sightline.tasks.segment.judge import Predictor
-from sightline.tasks.segment.results import count_tiles, describe_counts, kept_at_evaluation
+from sightline.tasks.segment.predictor import Predictor
 from sightline.views.device import normalise
 
 
@@ -47,7 +47,7 @@ def evaluate(
     description = loaded.description
     config = SegmentConfig.build(run.config())
     wanted = data.model_copy(update={"image_size": data.image_size or description["image_size"]})
-    images = open_masks(wanted) if part == "all" else open_segment(wanted)
+    images = load_masks(wanted) if part == "all" else load_parts(wanted)
     indices = images.parts[part].tolist()
     palette = Palette.from_dict(description["palette"])
     truth = _matching(images, palette)
@@ -73,8 +73,8 @@ def _matching(images: SegmentImages, palette: Palette) -> np.ndarray | None:
         return None
     if unknown := [name for name in own if name not in palette.classes]:
         raise DataError(
-            f"{images.found.name}: classes {', '.join(unknown)} are not among the run's: {', '.join(palette.classes)}; "
-            "give masks in the palette that the run was trained on"
+            f"{images.listing.name}: classes {', '.join(unknown)} are not among the run's: "
+            f"{', '.join(palette.classes)}; give masks in the palette that the run was trained on"
         )
     table = np.full(256, IGNORED, np.uint8)
     table[: len(own)] = [palette.classes.index(name) for name in own]

@@ -12,13 +12,13 @@ from typing import Any, get_args
 import numpy as np
 import torch
 
-from sightline import segmentation_metrics as measures
 from sightline.data import SegmentImages
 from sightline.errors import ConfigError, DataError
+from sightline.metrics import segmentation
 from sightline.models.segmentation import Intervention, Segmenter
 from sightline.models.segmentation.skips import Kind
 from sightline.randomness import permutation
-from sightline.tasks.segment.judge import PIXELS, Predictor
+from sightline.tasks.segment.predictor import PIXELS, Predictor
 
 INTERVENTIONS = "interventions.json"  # in a run folder
 TILES = 32  # of a run's own validation part: thirteen passes over these take minutes on two cores, over all an hour
@@ -76,16 +76,16 @@ def interventions(
             "interventions: no two tiles have the same size, and a skip is shuffled among tiles of one size"
         )
 
-    def judge(skip: int | None = None, kind: Kind = "zero") -> measures.MeanIou:
+    def evaluate(skip: int | None = None, kind: Kind = "zero") -> segmentation.MeanIou:
         total = np.zeros((network.classes, network.classes), np.int64)
         for number, batch in enumerate(batches):
             change = None if skip is None else Intervention(skip, kind, _cycle(len(batch), seed, number, kind))
             predicted = predictor.classes(np.stack([images.image(i) for i in batch]), change=change)
             masks = np.stack([images.mask(i) for i in batch])
-            total += measures.confusion(predicted, masks if truth is None else truth[masks], network.classes)
-        return measures.mean_iou(total)
+            total += segmentation.confusion(predicted, masks if truth is None else truth[masks], network.classes)
+        return segmentation.mean_iou(total)
 
-    base = judge()
+    base = evaluate()
     classes = range(network.classes) if truth is None else truth.tolist()
     named = [
         (i, name) for i, name in zip(classes, images.palette.classes, strict=False) if not np.isnan(base.per_class[i])
@@ -95,14 +95,14 @@ def interventions(
         "mean_iou": base.mean,
         "per_class": {name: float(base.per_class[i]) for i, name in named},
         "skips": {
-            str(skip): {kind: _changes(judge(skip, kind), base, named) for kind in get_args(Kind)}
+            str(skip): {kind: _changes(evaluate(skip, kind), base, named) for kind in get_args(Kind)}
             for skip in network.skips
             if skip not in network.dropped
         },
     }
 
 
-def _changes(found: measures.MeanIou, base: measures.MeanIou, named: list[tuple[int, str]]) -> dict[str, Any]:
+def _changes(found: segmentation.MeanIou, base: segmentation.MeanIou, named: list[tuple[int, str]]) -> dict[str, Any]:
     return {
         "mean_iou": found.mean,
         "change": found.mean - base.mean,

@@ -11,14 +11,14 @@ import numpy as np
 
 from sightline.config import RunConfig
 from sightline.data import IGNORED, IMAGE_SUFFIXES, Palette, UnreadableImage, decode
-from sightline.data.geotiff import Raster, is_geotiff, open_raster, write_raster
-from sightline.data.mask_pictures import save_png
-from sightline.data.tiles import blend, plan
+from sightline.data.images.geotiff import Raster, is_geotiff, open_raster, write_raster
+from sightline.data.masks.pictures import save_png
+from sightline.data.masks.tiles import blend, plan
 from sightline.engine import make_fabric
 from sightline.errors import ConfigError, DataError
 from sightline.models.cpu import place
 from sightline.models.segmentation import load_segmenter
-from sightline.tasks.segment.judge import Predictor
+from sightline.tasks.segment.predictor import Predictor
 from sightline.views.device import normalise
 
 TILE = 512  # pixels: as the tiles that land cover is published in; the network pads smaller images itself

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sightline.data import mask_pictures as masks
+from sightline.data.masks import pictures as masks
 from sightline.errors import ConfigError, nearest
+from sightline.files.atomic import write_json
 from sightline.runs import read_json
-from sightline.runs.atomic import write_json
 
 INDEX = "progress.json"
 

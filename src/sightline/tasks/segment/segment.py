@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -12,10 +11,9 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from sightline import segmentation_metrics as measures
 from sightline.config import SegmentConfig
-from sightline.data import Loader, SegmentImages, open_segment
-from sightline.data.mask_pictures import palette_png
+from sightline.data import Loader, SegmentImages, load_parts
+from sightline.data.masks.pictures import palette_png
 from sightline.engine import (
     Progress,
     fit,
@@ -25,18 +23,21 @@ from sightline.engine import (
     resolve_workers,
     settle_precision,
 )
+from sightline.files import text_digest
+from sightline.files.atomic import atomic_path, write_json
+from sightline.metrics import segmentation
 from sightline.models.cpu import place
 from sightline.models.segmentation import Segmenter, SkipPolicy, build_segmenter, describe, load_encoder, save_segmenter
 from sightline.models.start import Start, initial_backbone
+from sightline.randomness import sample_keys
 from sightline.runs import RunFolder
-from sightline.runs.atomic import atomic_path, write_json
+from sightline.tasks.segment.counts import Counts, count_tiles, describe_counts, kept_at_evaluation
+from sightline.tasks.segment.example_step import example_step
 from sightline.tasks.segment.interventions import INTERVENTIONS, interventable, interventions, some_tiles
-from sightline.tasks.segment.judge import Predictor
 from sightline.tasks.segment.losses import build_loss
-from sightline.tasks.segment.probe import segment_probe
+from sightline.tasks.segment.predictor import Predictor
 from sightline.tasks.segment.progress import MaskProgress, draw_progress, find_watched
-from sightline.tasks.segment.results import Counts, count_tiles, describe_counts, kept_at_evaluation
-from sightline.tasks.segment.task import Judged, SegmentBatch, SegmentTask
+from sightline.tasks.segment.task import SegmentBatch, SegmentTask, Validation
 from sightline.views import JointCrop
 from sightline.views.device import normalise
 
@@ -62,12 +63,12 @@ def segment(config: SegmentConfig, out: Path, *, resume: bool = False, progress:
         WeightsError: the weights do not fit the encoder.
     """
     report = progress or make_progress()
-    images = open_segment(config.data, progress=report.say)
+    images = load_parts(config.data, progress=report.say)
     start = initial_backbone(config)
-    config, precision = settle_precision(config, out, segment_probe(config, start.backbone), report.say)
+    config, precision = settle_precision(config, out, example_step(config, start.backbone), report.say)
     fabric = make_fabric(config)
     notes = {"precision": precision.to_dict()}
-    fingerprint = hashlib.sha256(f"{images.fingerprint} {start.checksum}".encode()).hexdigest()[:32]
+    fingerprint = text_digest(images.fingerprint, start.checksum)
     with recorded_run(fabric, out, config, kind="segment", fingerprint=fingerprint, resume=resume, notes=notes) as run:
         if not run.is_done:
             job = Job.open(config, run, images, start, fabric)
@@ -131,7 +132,7 @@ class Job:
         drops = policy.drop is not None and not self.network.dropped
 
         def make(samples: np.ndarray, epoch: int) -> SegmentBatch:
-            keys = np.stack([np.full_like(samples, config.seed), np.full_like(samples, epoch), samples], axis=1)
+            keys = sample_keys(config.seed, epoch, samples)
             seen, masks = augment([images.image(i) for i in samples], [images.mask(i) for i in samples], keys)
             kept = policy.kept(skips, config.seed, epoch, samples.tolist()) if drops else None
             return SegmentBatch(
@@ -168,9 +169,9 @@ class Job:
     def _predictor(self, network: Segmenter) -> Predictor:
         return Predictor(network, self._normalise, self.fabric)
 
-    def _validate(self, network: Segmenter) -> Judged:
-        found = measures.mean_iou(self.counts(network, "val", boundaries=False).confusion.sum(axis=0))
-        return Judged(found.mean, {"mean_iou": found.mean, "pixel_accuracy": found.pixel_accuracy})
+    def _validate(self, network: Segmenter) -> Validation:
+        found = segmentation.mean_iou(self.counts(network, "val", boundaries=False).confusion.sum(axis=0))
+        return Validation(found.mean, {"mean_iou": found.mean, "pixel_accuracy": found.pixel_accuracy})
 
     def _progress(self):
         config, images = self.config, self.images

@@ -34,8 +34,8 @@ class SegmentBatch(NamedTuple):
     kept: Tensor | None
 
 
-class Judged(NamedTuple):
-    """What an evaluation found: the number that chooses the epoch, and values to log."""
+class Validation(NamedTuple):
+    """What validation says of a network: the number that chooses the epoch, and values to log."""
 
     mean_iou: float
     values: dict[str, float]
@@ -49,8 +49,8 @@ class SegmentTask(Task):
         config: the run's configuration.
         loader: yields `SegmentBatch`.
         loss: (logits (B, K, H, W), masks (B, H, W)) → scalar.
-        judge: (network in eval mode) → what validation says of it.
-        on_epoch: (epoch, network in eval mode), called after each judgement, for example to keep masks.
+        validate: (network in eval mode) → what validation says of it.
+        on_epoch: (epoch, network in eval mode), called after each validation, for example to keep masks.
     """
 
     def __init__(
@@ -59,22 +59,22 @@ class SegmentTask(Task):
         config: SegmentConfig,
         loader: Loader,
         loss: Loss,
-        judge: Callable[[Segmenter], Judged],
+        validate: Callable[[Segmenter], Validation],
         on_epoch: Callable[[int, Segmenter], None],
     ) -> None:
         self.trained: nn.Module = model
         self.model, self.config, self._loader, self._loss = model, config, loader, loss
-        self._judge, self._on_epoch = judge, on_epoch
+        self._validate, self._on_epoch = validate, on_epoch
         self.optimizer = _optimizer(model, config)
         self._peaks = [group["lr"] for group in self.optimizer.param_groups]
         self.steps_per_epoch, self.clip = loader.steps, config.clip
         self.averaged = copy.deepcopy(model).requires_grad_(False) if config.ema else None
         self.best_mean_iou, self.best_epoch = -1.0, -1
-        self.best = {name: value.detach().clone() for name, value in self.judged.state_dict().items()}
+        self.best = {name: value.detach().clone() for name, value in self.evaluated.state_dict().items()}
 
     @property
-    def judged(self) -> Segmenter:
-        """The network that is judged and taken away: the averaged one where there is one."""
+    def evaluated(self) -> Segmenter:
+        """The network that is evaluated and taken away: the averaged one where there is one."""
         return self.model if self.averaged is None else self.averaged
 
     def batches(self, epoch: int, start: int) -> Iterator[SegmentBatch]:
@@ -115,8 +115,8 @@ class SegmentTask(Task):
 
     def evaluate(self, epoch: int) -> Values:
         """Yield what validation says, and keep the weights where they are the best so far."""
-        network = self.judged.eval()
-        found = self._judge(network)
+        network = self.evaluated.eval()
+        found = self._validate(network)
         yield from {f"val/{name}": value for name, value in found.values.items()}.items()
         if found.mean_iou > self.best_mean_iou:
             self.best_mean_iou, self.best_epoch = found.mean_iou, epoch
@@ -125,9 +125,9 @@ class SegmentTask(Task):
         self._on_epoch(epoch, network)
 
     def use_best(self) -> Segmenter:
-        """Put the best epoch's weights into the judged network and return it, in eval mode."""
-        self.judged.load_state_dict(self.best)
-        return self.judged.eval()
+        """Put the best epoch's weights into the evaluated network and return it, in eval mode."""
+        self.evaluated.load_state_dict(self.best)
+        return self.evaluated.eval()
 
     def modules(self) -> dict[str, nn.Module]:
         """Return the network, and the averaged one."""

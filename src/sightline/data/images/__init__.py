@@ -1,0 +1,1 @@
+"""Images: decoding, GeoTIFF, and the cache of decoded pixels."""

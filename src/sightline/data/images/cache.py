@@ -1,0 +1,229 @@
+"""Images decoded once into one memory-mapped file, so that epochs read pixels and not JPEGs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO, Protocol, TypeVar
+
+import numpy as np
+
+from sightline.config import DataConfig
+from sightline.data.images.decode import UnreadableImage, decode, shrink
+from sightline.data.labelled.listing import BadImage, ImageSet, Sample, list_images
+from sightline.errors import DataError
+from sightline.files.homes import cache_home
+from sightline.files.staging import staged
+
+VERSION = 1  # of the file format and of what decoding means; a new number makes a new cache
+THREADS = 4  # Pillow decodes without the GIL; more threads than cores hide reading
+AHEAD = 16 * THREADS  # images decoded and not yet written: bounds the memory where the disk is slower than decoding
+TELL_EVERY = 10.0  # seconds
+Say = Callable[[str], object]
+
+
+class HasId(Protocol):
+    """What a store keeps something of."""
+
+    @property
+    def id(self) -> str:
+        """Stable name."""
+        ...
+
+
+class PixelStore:
+    """Arrays of uint8 in one memory-mapped file, as `build_store` wrote them."""
+
+    def __init__(self, folder: Path, channels: int = 3) -> None:
+        index = np.load(folder / "index.npy")
+        self._offsets, self._shapes, self._channels = index[:, 0], index[:, 1:], channels
+        # As a plain array over the map: np.memmap's own slicing costs more than the copy that follows it. No bytes
+        # cannot be mapped.
+        self._pixels = np.asarray(np.load(folder / "pixels.npy", mmap_mode="r" if len(index) else None))
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    def __getitem__(self, i: int) -> np.ndarray:
+        """Return array i as a read-only view, uint8 (H, W, 3), or (H, W) of one channel."""
+        height, width = self._shapes[i]
+        begin, channels = self._offsets[i], self._channels
+        flat = self._pixels[begin : begin + height * width * channels]
+        return flat.reshape(height, width, channels) if channels > 1 else flat.reshape(height, width)
+
+    def shape(self, i: int) -> tuple[int, int]:
+        """Return height and width of array i."""
+        height, width = self._shapes[i]
+        return int(height), int(width)
+
+    def gather(self, indices: Sequence[int] | np.ndarray) -> list[np.ndarray]:
+        """Return the images at `indices`."""
+        return [self[int(i)] for i in indices]
+
+
+class Images(PixelStore):
+    """Decoded images of a data set.
+
+    Attributes:
+        listing: without the images that could not be read; those are in its `bad`.
+    """
+
+    def __init__(self, listing: ImageSet, folder: Path) -> None:
+        super().__init__(folder)
+        self.listing = listing
+
+
+def load_images(config: DataConfig, progress: Say | None = None) -> Images:
+    """Open a source's images, decoded at its `image_size` (64 px where that is not settled)."""
+    return load_image_set(
+        list_images(config), config.image_size or 64, max_bad_share=config.max_bad_share, progress=progress
+    )
+
+
+def load_image_set(
+    listing: ImageSet,
+    size: int,
+    cache_dir: Path | None = None,
+    max_bad_share: float = 0.01,
+    progress: Say | None = None,
+) -> Images:
+    """Decode a data set, or take it from the cache.
+
+    The cache is keyed by ids, file sizes, modification times and `size`. Two processes that build it at once each write
+    a private folder; the first to finish gives its name to the cache, and the other uses that one.
+
+    Args:
+        listing: what to decode.
+        size: shorter side in pixels that images are shrunk to; smaller images stay as they are.
+        cache_dir: where caches go; `cache_home()` by default.
+        max_bad_share: of unreadable images that is put up with.
+        progress: called with a line of text now and then.
+
+    Raises:
+        DataError: more unreadable images than `max_bad_share`, the first few named.
+    """
+    target = (cache_dir or cache_home()) / "pixels" / _key(listing, size)
+    if not target.is_dir():
+        with staged(target) as private:
+            say = progress or (lambda _: None)
+            say(f"{listing.name}: decoding {len(listing)} images once, to a shorter side of {size} px")
+            build_store(listing.samples, lambda sample: _decoded(sample, size), private, listing.name, say)
+    bad = tuple(BadImage(**entry) for entry in json.loads((target / "bad.json").read_text(encoding="utf-8")))
+    if len(bad) > max_bad_share * len(listing):
+        named = "; ".join(entry.reason for entry in bad[:5])
+        raise DataError(
+            f"{listing.name}: {len(bad)} of {len(listing)} images cannot be read, over the {max_bad_share:.1%} "
+            f"allowed: {named}. Remove or repair them, or raise data.max_bad_share"
+        )
+    left_out = {entry.id for entry in bad}
+    if bad and progress:
+        progress(f"{listing.name}: {len(bad)} unreadable images left out, the first: {bad[0].reason}")
+    good = tuple(sample for sample in listing.samples if sample.id not in left_out)
+    return Images(replace(listing, samples=good, bad=bad), target)
+
+
+def _key(listing: ImageSet, size: int) -> str:
+    digest = hashlib.blake2b(f"{VERSION} {size}\n".encode(), digest_size=16)
+    for sample in listing.samples:
+        try:
+            status = sample.path.stat()
+        except OSError as error:
+            raise DataError(
+                f"{listing.name}: {sample.path} was listed and is gone ({error.strerror}); put it back, or list again"
+            ) from None
+        digest.update(f"{sample.id}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+T = TypeVar("T", bound=HasId)
+
+
+def build_store(
+    samples: Sequence[T],
+    decode_one: Callable[[T], np.ndarray | str],
+    folder: Path,
+    name: str,
+    progress: Say,
+    channels: int = 3,
+) -> None:
+    """Write pixels.npy (uint8, flat), index.npy (offset, height, width) and bad.json into `folder`.
+
+    Args:
+        samples: in the order of the store.
+        decode_one: called by threads; returns uint8 (H, W, channels) or (H, W), or the reason why there is none.
+        folder: new; its name should say that it is whole only after this returned.
+        name: of the data set, for progress.
+        progress: called with a line of text now and then.
+        channels: of each array.
+    """
+    total = len(samples)
+    shapes: list[tuple[int, int]] = []
+    bad: list[dict[str, str]] = []
+    told = time.monotonic()
+    with (folder / "pixels.npy").open("wb") as file:
+        begin = _write_header(file, 0)
+        for done, (sample, pixels) in enumerate(_in_order(samples, decode_one)):
+            if isinstance(pixels, str):
+                bad.append({"id": sample.id, "reason": pixels})
+            else:
+                file.write(pixels.tobytes())
+                shapes.append((pixels.shape[0], pixels.shape[1]))
+            if time.monotonic() - told > TELL_EVERY:
+                told = time.monotonic()
+                progress(f"{name}: {done + 1} of {total} images decoded, {len(bad)} unreadable")
+        count = file.tell() - begin
+        file.seek(0)
+        assert _write_header(file, count) == begin, "NumPy pads its headers so that the shape can grow in place"
+        _sync(file)
+    sizes = np.array(shapes, np.int64).reshape(-1, 2)
+    lengths = sizes.prod(axis=1) * channels
+    with (folder / "index.npy").open("wb") as file:
+        np.save(file, np.column_stack([np.cumsum(lengths) - lengths, sizes]))
+        _sync(file)
+    with (folder / "bad.json").open("wb") as file:
+        file.write(json.dumps(bad).encode())
+        _sync(file)
+
+
+def _write_header(file: BinaryIO, count: int) -> int:
+    """Write the .npy header of `count` bytes at the file's start, and return where the data begins."""
+    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": (count,)})
+    return file.tell()
+
+
+def _sync(file: BinaryIO) -> None:
+    """Put a file on the disk before its folder gets the name that says it is whole."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _in_order(
+    samples: Sequence[T], decode_one: Callable[[T], np.ndarray | str]
+) -> Iterator[tuple[T, np.ndarray | str]]:
+    """Yield each sample with its pixels or the reason why there are none, decoded by threads, AHEAD at most at once."""
+    ahead: deque[tuple[T, Future[np.ndarray | str]]] = deque()
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="decode") as pool:
+        try:
+            for sample in samples:
+                ahead.append((sample, pool.submit(decode_one, sample)))
+                if len(ahead) >= AHEAD:
+                    first, future = ahead.popleft()
+                    yield first, future.result()
+            for first, future in ahead:
+                yield first, future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _decoded(sample: Sample, size: int) -> np.ndarray | str:
+    try:
+        return shrink(decode(sample.path, at_least=size), size)
+    except UnreadableImage as error:
+        return str(error)

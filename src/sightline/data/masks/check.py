@@ -1,0 +1,127 @@
+"""A look at images with masks before anything is trained on them: classes, pixels of none, and leaks between parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sightline.config import SegmentDataConfig
+from sightline.data.images.cache import Say
+from sightline.data.masks.leaks import Leaks, find_leaks
+from sightline.data.masks.load import SegmentImages, load_parts
+from sightline.data.masks.scene_split import split_by_scenes, write_split
+
+SHOWN = 10
+LEAKING = (("test", "train"), ("test", "val"), ("val", "train"))  # a tile of the first knows one of the second
+
+
+@dataclass(frozen=True)
+class MaskCheck:
+    """What was found.
+
+    Attributes:
+        images: the data set, without what cannot be used.
+        leaks: copies, neighbours and scenes among all its tiles.
+        counts: pixels by tile, int64 (N, K + 1): of each class, then ignored.
+    """
+
+    images: SegmentImages
+    leaks: Leaks
+    counts: np.ndarray
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return rows of (what, value, share): of pixels for classes, of the part's tiles for leaks."""
+        images = self.images
+        rows: list[dict[str, Any]] = [
+            {"what": "images with masks", "value": len(images.ids)},
+            {"what": "unusable", "value": len(images.bad)},
+            *({"what": f"unusable: {bad.id}", "value": bad.reason} for bad in images.bad),
+        ]
+        for name, part in images.parts.items():
+            rows += self._classes(name, part)
+        rows += self._off_palette()
+        for name, pairs in (("identical", self.leaks.exact), ("near copies", self.leaks.near)):
+            rows.append({"what": f"pairs of {name}", "value": len(pairs)})
+            rows += [{"what": name, "value": f"{images.ids[a]} = {images.ids[b]}"} for a, b in pairs[:SHOWN]]
+        rows += [
+            {"what": "pairs of neighbours", "value": len(self.leaks.neighbours)},
+            {"what": "neighbours by chance, estimated", "value": self.leaks.by_chance},
+            {"what": "scenes", "value": int(self.leaks.scenes.max()) + 1},
+            {"what": "tiles of the largest scene", "value": int(np.bincount(self.leaks.scenes).max())},
+        ]
+        return rows + self._leaking()
+
+    def _classes(self, name: str, part: np.ndarray) -> list[dict[str, Any]]:
+        held = self.counts[part].sum(axis=0)
+        rows = [{"what": f"{name}: tiles", "value": len(part), "share": len(part) / len(self.images.ids)}]
+        for index, label in enumerate((*self.images.palette.classes, "ignored")):
+            share = float(held[index] / max(1, held.sum()))
+            rows.append({"what": f"{name}: pixels of {label}", "value": int(held[index]), "share": share})
+        return rows
+
+    def _off_palette(self) -> list[dict[str, Any]]:
+        off = self.images.off_palette
+        worst = sorted(off, key=lambda name: (-off[name], name))
+        rows: list[dict[str, Any]] = [{"what": "pixels of no colour of the palette", "value": sum(off.values())}]
+        rows += [{"what": f"off the palette: {name}", "value": off[name]} for name in worst[:SHOWN]]
+        if len(off) > SHOWN:
+            rest = sum(off[name] for name in worst[SHOWN:])
+            rows.append({"what": f"off the palette: {len(off) - SHOWN} more masks", "value": rest})
+        return rows
+
+    def _leaking(self) -> list[dict[str, Any]]:
+        leaks, parts = self.leaks, self.images.parts
+        kinds = {"a copy": np.concatenate([leaks.exact, leaks.near]), "a neighbour": leaks.neighbours}
+        rows = []
+        for first, second in LEAKING:
+            found = {f"with {kind}": _linked(pairs, parts[first], parts[second]) for kind, pairs in kinds.items()}
+            found["of a scene that is also"] = int(
+                np.isin(leaks.scenes[parts[first]], leaks.scenes[parts[second]]).sum()
+            )
+            for kind, count in found.items():
+                what = f"{first} tiles {kind} in {second}"
+                rows.append({"what": what, "value": count, "share": count / max(1, len(parts[first]))})
+        return rows
+
+
+def _linked(pairs: np.ndarray, first: np.ndarray, second: np.ndarray) -> int:
+    """Return how many of `first` are in a pair with one of `second`."""
+    both = np.concatenate([pairs, pairs[:, ::-1]])
+    return len(np.unique(both[np.isin(both[:, 0], first) & np.isin(both[:, 1], second), 0]))
+
+
+def check_masks(config: SegmentDataConfig, progress: Say | None = None) -> MaskCheck:
+    """Decode all images and masks, count their pixels, and look for leaks between parts.
+
+    Raises:
+        DataError: no images with masks, missing partners, or so few tiles that a part is empty.
+    """
+    images = load_parts(config.model_copy(update={"max_bad_share": 1.0}), progress=progress)
+    return MaskCheck(images, find_leaks(images.image, len(images.ids)), count_pixels(images))
+
+
+def count_pixels(images: SegmentImages) -> np.ndarray:
+    """Return pixels by tile, int64 (N, K + 1): of each class, then ignored ones."""
+    classes = len(images.palette.classes)
+    counts = np.stack([np.bincount(images.mask(i).ravel(), minlength=256) for i in range(len(images.ids))])
+    return np.column_stack([counts[:, :classes], counts[:, 255]])
+
+
+def write_leak_free_split(
+    found: MaskCheck, path: Path, val: float = 0.15, test: float = 0.15, seed: int = 0
+) -> list[dict[str, Any]]:
+    """Write a split by whole scenes, as `data.split_file` reads it, and return rows of its tiles and scenes by part.
+
+    Raises:
+        DataError: as of `split_by_scenes`.
+    """
+    parts = split_by_scenes(found.leaks.scenes, found.counts[:, :-1], val, test, seed)
+    write_split(path, found.images.ids, found.leaks.scenes, parts)
+    rows: list[dict[str, Any]] = []
+    for name, part in parts.items():
+        rows.append({"what": f"{path.name}: {name} tiles", "value": len(part), "share": len(part) / len(found.counts)})
+        rows.append({"what": f"{path.name}: {name} scenes", "value": len(np.unique(found.leaks.scenes[part]))})
+    return rows

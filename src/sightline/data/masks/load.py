@@ -1,0 +1,229 @@
+"""Images and their masks, decoded once into memory-mapped files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from sightline.config import SegmentDataConfig
+from sightline.data.images.cache import VERSION, PixelStore, Say, build_store
+from sightline.data.images.decode import UnreadableImage, decode, shrink
+from sightline.data.labelled.listing import BadImage
+from sightline.data.masks.listing import Pair, PairSet, list_pairs, scenes_of, split_pairs
+from sightline.data.masks.palette import Palette
+from sightline.errors import DataError
+from sightline.files import cache_home
+from sightline.files.staging import staged
+
+WHOLE = 1 << 30  # pixels: a shorter side that no image has
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class SegmentImages:
+    """A data set of images with masks, decoded.
+
+    Attributes:
+        found: its pairs and palette, without those that could not be read.
+        parts: sample indices, int64, of train, val and test; or of all, where there is no split.
+        bad: pairs that were left out, and why.
+        off_palette: pixels that no colour of the palette explains, by sample id; they are ignored.
+        scenes: the scene of each sample where the split file says so, else None.
+    """
+
+    listing: PairSet
+    parts: dict[str, np.ndarray]
+    bad: tuple[BadImage, ...]
+    off_palette: dict[str, int]
+    scenes: list[str] | None
+    _images: PixelStore
+    _masks: PixelStore
+
+    @property
+    def ids(self) -> list[str]:
+        """Sample ids."""
+        return self.listing.ids
+
+    @property
+    def palette(self) -> Palette:
+        """Classes and colours."""
+        return self.listing.palette
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of files, palette and parts."""
+        digest = hashlib.blake2b(self.listing.fingerprint.encode(), digest_size=16)
+        digest.update(json.dumps(self.palette.to_dict()).encode())
+        for name, part in self.parts.items():
+            digest.update(f"{name} {part.tolist()}".encode())
+        return digest.hexdigest()
+
+    def named_scenes(self) -> dict[str, dict[str, list[str]]]:
+        """Return {"scenes": scene → ids} as a split file has it; {} where scenes are not known."""
+        if self.scenes is None:
+            return {}
+        named: dict[str, list[str]] = {}
+        for identity, scene in zip(self.ids, self.scenes, strict=True):
+            named.setdefault(scene, []).append(identity)
+        return {"scenes": named}
+
+    def image(self, i: int) -> np.ndarray:
+        """Return image i, uint8 (H, W, 3)."""
+        return self._images[int(i)]
+
+    def mask(self, i: int) -> np.ndarray:
+        """Return the class indices of image i, uint8 (H, W), 255 ignored."""
+        return self._masks[int(i)]
+
+    def shape(self, i: int) -> tuple[int, int]:
+        """Return height and width of image i."""
+        return self._images.shape(int(i))
+
+
+def load_parts(config: SegmentDataConfig, cache_dir: Path | None = None, progress: Say | None = None) -> SegmentImages:
+    """Decode images and masks, or take them from the cache, and split them.
+
+    Raises:
+        DataError: partners are missing, more pairs are unreadable or of different sizes than `max_bad_share`, or a part
+            would be empty.
+    """
+    images = load_masks(config, cache_dir, progress)
+    return replace(images, parts=split_pairs(images.listing, config))
+
+
+def load_masks(config: SegmentDataConfig, cache_dir: Path | None = None, progress: Say | None = None) -> SegmentImages:
+    """Do the same without a split: there is one part, "all".
+
+    Raises:
+        DataError: as of `load_parts`, but for parts.
+    """
+    found, say = list_pairs(config), progress or (lambda _: None)
+    home = (cache_dir or cache_home()) / "masks" / _key(found, config.image_size)
+    if not home.is_dir():
+        with staged(home) as private:
+            _build(found, config.image_size or WHOLE, private, say)
+    bad = [BadImage(**entry) for entry in _read(home / "bad.json")]
+    if len(bad) > config.max_bad_share * len(found.pairs):
+        named = "; ".join(entry.reason for entry in bad[:SHOWN])
+        raise DataError(
+            f"{found.name}: {len(bad)} of {len(found.pairs)} images with masks cannot be used, over the "
+            f"{config.max_bad_share:.1%} allowed: {named}. Repair or remove them, or raise data.max_bad_share"
+        )
+    left_out = {entry.id for entry in bad}
+    good = replace(found, pairs=tuple(pair for pair in found.pairs if pair.id not in left_out))
+    off = _read(home / "off_palette.json")
+    if off:
+        worst = max(off, key=lambda name: off[name])
+        say(
+            f"{found.name}: {sum(off.values()):,} pixels in {len(off)} masks have no colour of the palette and are "
+            f"ignored; most in {worst} ({off[worst]:,})"
+        )
+    stores = PixelStore(home / "images"), PixelStore(home / "masks", channels=1)
+    scenes = scenes_of(config, good.ids)
+    parts = {"all": np.arange(len(good.pairs))}
+    return SegmentImages(good, parts, tuple(bad), off, scenes, *stores)
+
+
+def _key(found: PairSet, size: int | None) -> str:
+    digest = hashlib.blake2b(f"{VERSION} {size} {json.dumps(found.palette.to_dict())}\n".encode(), digest_size=16)
+    for pair in found.pairs:
+        for path in (pair.image, pair.mask):
+            status = path.stat()
+            digest.update(f"{pair.id}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _build(found: PairSet, size: int, folder: Path, say: Say) -> None:
+    """Write images/, masks/, bad.json and off_palette.json; a pair of which one half is bad is left out of both."""
+    say(f"{found.name}: decoding {len(found.pairs)} images and masks once")
+    off: dict[str, int] = {}
+    lock = threading.Lock()
+
+    def one_mask(pair: Pair) -> np.ndarray | str:
+        try:
+            classes, unknown = found.palette.encode(read_mask(pair.mask, found.palette))
+            height, width = size_of(pair.image)
+        except UnreadableImage as error:
+            return str(error)
+        if classes.shape != (height, width):
+            return (
+                f"{pair.id}: the image has {width}×{height} pixels and its mask {classes.shape[1]}×{classes.shape[0]}; "
+                "a mask has a pixel for each of its image"
+            )
+        if unknown:
+            with lock:
+                off[pair.id] = unknown
+        return _shrunk(classes, size)
+
+    def one_image(pair: Pair) -> np.ndarray | str:
+        try:
+            return shrink(decode(pair.image), size)
+        except UnreadableImage as error:
+            return str(error)
+
+    pairs, bad = list(found.pairs), list[dict[str, str]]()
+    for name, one, channels in (("masks", one_mask, 1), ("images", one_image, 3)):
+        (folder / name).mkdir()
+        build_store(pairs, one, folder / name, found.name, say, channels)
+        new = _read(folder / name / "bad.json")
+        if new and name == "images":  # rare: the masks were fine, and are written again without these
+            gone = {entry["id"] for entry in new}
+            pairs = [pair for pair in pairs if pair.id not in gone]
+            build_store(pairs, one_mask, folder / "masks", found.name, say, 1)
+        bad += new
+        pairs = [pair for pair in pairs if pair.id not in {entry["id"] for entry in bad}]
+    (folder / "bad.json").write_text(json.dumps(bad), encoding="utf-8")
+    (folder / "off_palette.json").write_text(json.dumps(dict(sorted(off.items()))), encoding="utf-8")
+
+
+def read_mask(path: Path, palette: Palette) -> np.ndarray:
+    """Return a mask as stored, uint8 (H, W) for class indices, (H, W, 3) for colours; no EXIF turn, no blending.
+
+    Raises:
+        UnreadableImage: missing, damaged, or no image.
+    """
+    if not palette.indexed:
+        return decode(path)
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return np.asarray(image if image.mode in ("P", "L") else image.convert("L"))
+    except Exception as error:  # Pillow's parsers meet a damaged file with nearly any exception there is
+        raise UnreadableImage(path, f"damaged: {error}") from None
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Return height and width of an image as `decode` would give it, from its header.
+
+    Raises:
+        UnreadableImage: missing, or no image.
+    """
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+    except UnidentifiedImageError:
+        return decode(path).shape[:2]  # a TIFF that only rasterio reads, or no image at all
+    except Exception as error:  # as above
+        raise UnreadableImage(path, f"damaged: {error}") from None
+    return (width, height) if turned else (height, width)
+
+
+def _shrunk(classes: np.ndarray, size: int) -> np.ndarray:
+    height, width = classes.shape
+    factor = size / min(height, width)
+    if factor >= 1:
+        return classes
+    new = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return cv2.resize(classes, new, interpolation=cv2.INTER_NEAREST_EXACT)
+
+
+def _read(path: Path):
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,96 @@
+"""Masks as pictures: in their palette, over their image, their errors, and how they changed over training."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from sightline.files.atomic import write_bytes
+
+IGNORED = 255
+OPACITY = 0.5  # the image and the colours are then equally easy to see
+WRONG, RIGHT = np.array((208, 45, 60), np.uint8), np.array((225, 229, 235), np.uint8)
+GAP, BAND = 6, 22  # pixels between the pictures of a strip, and above them for their titles
+FRAME_MS, LAST_MS = 700, 2500
+
+
+def paint(mask: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """Return class indices uint8 (H, W) in their colours, uint8 (H, W, 3); ignored pixels black.
+
+    Args:
+        mask: class indices, 255 ignored.
+        colours: uint8 (K, 3).
+    """
+    table = np.zeros((256, 3), np.uint8)
+    table[: len(colours)] = colours
+    table[IGNORED] = 0
+    return table[mask]
+
+
+def overlay(image: np.ndarray, mask: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """Return the image uint8 (H, W, 3) with the mask's colours laid over it; ignored pixels show the image alone."""
+    blended = (image * (1 - OPACITY) + paint(mask, colours) * OPACITY).astype(np.uint8)
+    return np.where((mask == IGNORED)[..., None], image, blended)
+
+
+def error_map(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Return where the prediction is wrong, uint8 (H, W, 3): red wrong, light grey right, black ignored."""
+    picture = np.where((truth == predicted)[..., None], RIGHT, WRONG)
+    return np.where((truth == IGNORED)[..., None], np.uint8(0), picture)
+
+
+def palette_png(mask: np.ndarray, colours: np.ndarray) -> bytes:
+    """Return class indices as a palette PNG: small, exact, and in colour in any viewer."""
+    indexed = Image.frombytes("P", mask.shape[::-1], np.ascontiguousarray(mask, np.uint8).tobytes())
+    table = np.zeros((256, 3), np.uint8)
+    table[: len(colours)] = colours
+    indexed.putpalette(table.ravel().tolist())
+    return _encoded(indexed, "PNG", optimize=True)
+
+
+def save_palette_png(path: Path, mask: np.ndarray, colours: np.ndarray) -> None:
+    """Write class indices as a palette PNG."""
+    write_bytes(path, palette_png(mask, colours))
+
+
+def save_png(path: Path, pixels: np.ndarray) -> None:
+    """Write pixels, uint8 (H, W, 3)."""
+    write_bytes(path, _encoded(Image.fromarray(pixels), "PNG", optimize=True))
+
+
+def strip(pictures: Sequence[tuple[str, np.ndarray]], side: int = 192) -> np.ndarray:
+    """Return titled pictures side by side on white, each fitted to `side` pixels of height, uint8 (H, W, 3)."""
+    fitted = [(title, _fitted(pixels, side)) for title, pixels in pictures]
+    width = sum(picture.width for _, picture in fitted) + GAP * (len(fitted) + 1)
+    sheet = Image.new("RGB", (width, side + BAND + GAP), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+    left = GAP
+    for title, picture in fitted:
+        draw.text((left, 3), title, fill=(27, 31, 36), font=font)
+        sheet.paste(picture, (left, BAND))
+        left += picture.width + GAP
+    return np.asarray(sheet)
+
+
+def save_gif(path: Path, frames: Sequence[np.ndarray]) -> None:
+    """Write frames, uint8 (H, W, 3), as an endless GIF that rests on the last."""
+    images = [Image.fromarray(frame).quantize(64) for frame in frames]
+    durations = [FRAME_MS] * (len(images) - 1) + [LAST_MS]
+    options: dict[str, Any] = {"save_all": True, "append_images": images[1:], "duration": durations, "loop": 0}
+    write_bytes(path, _encoded(images[0], "GIF", **options))
+
+
+def _fitted(pixels: np.ndarray, side: int) -> Image.Image:
+    image = Image.fromarray(pixels)
+    return image.resize((max(1, round(image.width * side / image.height)), side), Image.Resampling.LANCZOS)
+
+
+def _encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format=kind, **options)
+    return buffer.getvalue()

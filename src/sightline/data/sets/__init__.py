@@ -1,0 +1,1 @@
+"""Data sets by name: the catalog, fetching, converting, and the generated demo."""

@@ -1,0 +1,19 @@
+"""Files and folders that are written whole or not at all, checksums, and where caches and data sets are kept."""
+
+from sightline.files.atomic import atomic_path, sweep, write_bytes, write_json, write_text
+from sightline.files.checksum import file_sha256, text_digest
+from sightline.files.homes import cache_home, data_home
+from sightline.files.staging import staged
+
+__all__ = [
+    "atomic_path",
+    "cache_home",
+    "data_home",
+    "file_sha256",
+    "staged",
+    "sweep",
+    "text_digest",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]

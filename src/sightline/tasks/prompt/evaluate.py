@@ -1,0 +1,190 @@
+"""A promptable engine against labelled masks: labels by oracle, simulated clicks, masks snapped to regions."""
+
+from __future__ import annotations
+
+import io
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from sightline.config import PromptJudgeConfig
+from sightline.data import SegmentImages, load_parts
+from sightline.data.masks.pictures import paint, save_png, strip
+from sightline.engine import Progress, make_fabric, make_progress, recorded_run
+from sightline.errors import RunError
+from sightline.files import text_digest
+from sightline.files.atomic import atomic_path
+from sightline.metrics import segmentation
+from sightline.models.promptable import PromptEngine, build_engine
+from sightline.models.promptable.everything import Settings, everything, method
+from sightline.randomness import generator
+from sightline.runs import RunFolder
+from sightline.tasks.prompt.semantic import IGNORED, Clicked, click_regions, counted, covered, voted
+
+RESAMPLES = 2000
+SHOWN = 3  # tiles whose masks are kept as pictures: enough to see what the engine takes for a region
+
+
+def evaluate_engine(
+    config: PromptJudgeConfig, out: Path, *, resume: bool = False, progress: Progress | None = None
+) -> RunFolder:
+    """Judge an engine on the test part of images with masks.
+
+    Its headline is an upper bound: masks of everything, each named by an oracle after the class that most of its pixels
+    truly have. No prompt, threshold or class was fitted to the data.
+
+    Args:
+        config: which engine, which tiles, how many clicks, and whose masks are snapped.
+        out: the run folder, new, or with `resume` one of the same configuration and data.
+        resume: return a finished run as it is; an unfinished one begins anew.
+        progress: where to report; the terminal by default.
+
+    Returns:
+        The finished run: mean IoU by oracle labels with interval, IoU after each click, the change by snapping.
+
+    Raises:
+        DataError: no masks, or masks that do not fit their images.
+        NotAvailable: the engine's weights cannot be had now.
+        RunError: the run to snap was made on other tiles.
+    """
+    fabric, report = make_fabric(config), progress or make_progress()
+    images = load_parts(config.data, progress=report.say)
+    engine = build_engine(config.engine, config.model, device=str(fabric.device))
+    fingerprint = text_digest(images.fingerprint, engine.name, engine.model_id)
+    with recorded_run(fabric, out, config, kind="prompt", fingerprint=fingerprint, resume=resume) as run:
+        if not run.is_done:
+            _judge(config, run, images, engine, report)
+    return run
+
+
+@dataclass
+class Found:
+    """What was counted, tile by tile.
+
+    Attributes:
+        oracle: int64 (K, K + 1) of each tile.
+        before: of the masks to be snapped.
+        after: of the snapped ones.
+        clicked: every region's clicks.
+        covered: labelled pixels in some region, of all labelled ones.
+        regions: of each tile.
+    """
+
+    oracle: list[np.ndarray] = field(default_factory=list)
+    before: list[np.ndarray] = field(default_factory=list)
+    after: list[np.ndarray] = field(default_factory=list)
+    clicked: list[Clicked] = field(default_factory=list)
+    covered: list[tuple[int, int]] = field(default_factory=list)
+    regions: list[int] = field(default_factory=list)
+
+
+def _judge(
+    config: PromptJudgeConfig, run: RunFolder, images: SegmentImages, engine: PromptEngine, report: Progress
+) -> None:
+    chosen = sorted(images.parts["test"].tolist(), key=lambda i: images.ids[i])[: config.tiles or None]
+    masks = _masks_of(config.snap, [images.ids[i] for i in chosen]) if config.snap else None
+    settings, classes = Settings(grid=config.grid), len(images.palette.classes)
+    found, begin = Found(), time.perf_counter()
+    report.start(f"prompt, {engine.name}", len(chosen), 0, str(run.path))
+    for number, i in enumerate(chosen):
+        truth, state = images.mask(i), engine.set_image(images.image(i))
+        regions = everything(engine, state, settings)
+        labelled = truth != IGNORED
+        found.oracle.append(counted(truth, voted(regions, truth), classes))
+        found.covered.append((int((labelled & covered(regions, truth.shape)).sum()), int(labelled.sum())))
+        found.regions.append(len(regions))
+        found.clicked += click_regions(engine, state, truth, number, most=config.clicks, min_share=config.min_share)
+        pictures = {"truth": truth, "regions, named by an oracle": voted(regions, truth)}
+        if masks is not None:
+            drawn = masks[images.ids[i]]
+            snapped = voted(regions, drawn, otherwise=drawn)
+            found.before.append(counted(truth, drawn, classes))
+            found.after.append(counted(truth, snapped, classes))
+            pictures |= {"network": drawn, "network, snapped": snapped}
+        if number < SHOWN:
+            painted = [(title, paint(mask, images.palette.colours)) for title, mask in pictures.items()]
+            save_png(run.path / "pictures" / f"{number}.png", strip([("image", images.image(i)), *painted]))
+        report.advance(number + 1, f"{len(regions)} regions")
+    report.stop()
+    seconds = time.perf_counter() - begin
+    counts = np.stack(found.oracle)
+    with atomic_path(run.path / "counts.npz") as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, counts=counts, ids=np.array([images.ids[i] for i in chosen]))
+    low, high = segmentation.bootstrap_interval(counts, seed=0)
+    result = {
+        "mean_iou": {
+            "value": segmentation.mean_iou(counts.sum(axis=0)).mean,
+            "low": low,
+            "high": high,
+            "n": len(counts),
+        },
+        "classes": list(images.palette.classes),
+        **segmentation.describe(counts.sum(axis=0), images.palette.classes),
+        "engine": {"name": engine.name, "model": engine.model_id or None},
+        "method": method(engine),
+        "settings": asdict(settings) | {"min_share": config.min_share},
+        "oracle": _oracle(found),
+        "clicks": _clicks(found.clicked),
+        "snap": _snap(found) if masks is not None else None,
+        "images_seen": len(chosen),
+        "pictures": {f"pictures/{number}.png": images.ids[i] for number, i in enumerate(chosen[:SHOWN])},
+        "bad_images": len(images.bad),
+        "split": {name: len(part) for name, part in images.parts.items()},
+    }
+    run.finish(result, {"fit_seconds": seconds})
+
+
+def _masks_of(run: str, ids: list[str]) -> dict[str, np.ndarray]:
+    """Return the masks that a segment run drew of its test tiles, uint8 (H, W)."""
+    table = RunFolder.open(Path(run)).predictions().to_pydict()
+    drawn = dict(zip(table["id"], table["mask"], strict=True))
+    if missing := [name for name in ids if name not in drawn]:
+        raise RunError(
+            f"{run}: has no mask of {missing[0]} and {len(missing) - 1} more; snap a run on the same data and split"
+        )
+    return {name: np.asarray(Image.open(io.BytesIO(drawn[name]))) for name in ids}
+
+
+def _oracle(found: Found) -> dict[str, Any]:
+    inside, labelled = np.array(found.covered).sum(axis=0)
+    return {
+        "covered": float(inside / labelled) if labelled else None,
+        "masks_per_image": float(np.mean(found.regions)),
+    }
+
+
+def _clicks(clicked: list[Clicked]) -> dict[str, Any]:
+    """Return mean IoU over regions after each click, with 95 % intervals over images, and the time of an answer."""
+    if not clicked:
+        return {"regions": 0}
+    ious = np.array([region.ious for region in clicked])
+    tiles = np.array([region.image for region in clicked])
+    sums = np.stack([ious[tiles == tile].sum(axis=0) for tile in np.unique(tiles)])
+    sizes = np.array([(tiles == tile).sum() for tile in np.unique(tiles)])
+    drawn = generator(0, "clicks-interval").integers(len(sizes), size=(RESAMPLES, len(sizes)))
+    low, high = np.quantile(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)[:, None], [0.025, 0.975], axis=0)
+    seconds = [second for region in clicked for second in region.seconds]
+    return {
+        "regions": len(clicked),
+        "iou": ious.mean(axis=0).tolist(),
+        "low": low.tolist(),
+        "high": high.tolist(),
+        "median_seconds": float(np.median(seconds)),
+    }
+
+
+def _snap(found: Found) -> dict[str, Any]:
+    before, after = np.stack(found.before), np.stack(found.after)
+    difference, low, high, p = segmentation.paired_difference(after, before, seed=0)
+    return {
+        "before": segmentation.mean_iou(before.sum(axis=0)).mean,
+        "after": segmentation.mean_iou(after.sum(axis=0)).mean,
+        "difference": difference,
+        "low": low,
+        "high": high,
+        "p": p,
+    }

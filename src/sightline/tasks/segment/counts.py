@@ -1,0 +1,99 @@
+"""What a network is worth on some tiles, as JSON: mean IoU with its interval, per class, and at the boundaries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sightline.config import SegmentConfig
+from sightline.data import SegmentImages
+from sightline.metrics import segmentation
+from sightline.models.segmentation import Segmenter, SkipPolicy
+from sightline.tasks.segment.predictor import Predictor, batches_of_one_size
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What was counted, tile by tile.
+
+    Attributes:
+        confusion: int64 (N, K, K): rows truth, columns prediction.
+        boundary: int64 (N, K, 2): intersection and union of boundary regions; zeros where they were not counted.
+    """
+
+    confusion: np.ndarray
+    boundary: np.ndarray
+
+
+def count_tiles(
+    predictor: Predictor,
+    images: SegmentImages,
+    indices: Sequence[int],
+    *,
+    kept: Callable[[list[int]], np.ndarray | None] | None = None,
+    truth: np.ndarray | None = None,
+    classes: int | None = None,
+    boundaries: bool = True,
+    seen: Callable[[np.ndarray], object] | None = None,
+) -> Counts:
+    """Predict whole tiles and count.
+
+    Args:
+        predictor: of the network.
+        images: the data.
+        indices: of the tiles.
+        kept: (batch of indices) → which skips each keeps, bool (B, skips); None keeps all.
+        truth: uint8 (256,): the network's class of each class of the data, 255 to ignore; None where they are the same.
+        classes: K of the network; the data's by default.
+        boundaries: whether to count them too: on large tiles as costly as a small network.
+        seen: called with each predicted mask, uint8 (H, W), in the order of `indices`.
+    """
+    number = classes or len(images.palette.classes)
+    confusion, boundary = [], []
+    for batch in batches_of_one_size(indices, images.shape):
+        predicted = predictor.classes(np.stack([images.image(i) for i in batch]), kept(batch) if kept else None)
+        for own, i in zip(predicted, batch, strict=True):
+            mask = images.mask(i) if truth is None else truth[images.mask(i)]
+            confusion.append(segmentation.confusion(own, mask, number))
+            edges = (
+                segmentation.boundary_confusion(own, mask, number) if boundaries else np.zeros((number, 2), np.int64)
+            )
+            boundary.append(edges)
+            if seen is not None:
+                seen(own)
+    return Counts(np.stack(confusion), np.stack(boundary))
+
+
+def kept_at_evaluation(network: Segmenter, config: SegmentConfig, samples: list[int]) -> np.ndarray | None:
+    """Return which skips tiles keep: under `eval_skips: drop` a random policy drops as in training; None is all."""
+    policy = SkipPolicy(config.drop_skip, config.drop_mode, config.match_parameters)
+    if config.eval_skips != "drop" or policy.drop != "random":
+        return None
+    return policy.kept(network.skips, config.seed, config.epochs, samples)
+
+
+def headline(confusion: np.ndarray, scenes: Sequence[str] | None = None) -> dict[str, Any]:
+    """Return mean IoU of counts int64 (N, K, K) with its 95 % bootstrap interval and n.
+
+    Args:
+        confusion: by tile.
+        scenes: of each tile; the interval is then over scenes, for tiles of one scene are no independent draws, and
+            "scenes" tells how many there are.
+    """
+    low, high = segmentation.bootstrap_interval(confusion, seed=0, groups=scenes)
+    found = {"value": segmentation.mean_iou(confusion.sum(axis=0)).mean, "low": low, "high": high, "n": len(confusion)}
+    return found if scenes is None else found | {"scenes": len(set(scenes))}
+
+
+def describe_counts(counts: Counts, classes: Sequence[str], scenes: Sequence[str] | None = None) -> dict[str, Any]:
+    """Return mean IoU, Boundary IoU, pixel accuracy, absent classes, and both IoUs of each class."""
+    found = segmentation.describe(counts.confusion.sum(axis=0), classes)
+    boundary = segmentation.boundary_iou(counts.boundary.sum(axis=0))
+    for index, name in enumerate(classes):
+        if name in found["per_class"]:
+            value = boundary.per_class[index]
+            found["per_class"][name]["boundary_iou"] = None if np.isnan(value) else float(value)
+    return {"mean_iou": headline(counts.confusion, scenes), "boundary_iou": boundary.mean, **found}

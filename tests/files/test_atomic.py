@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sightline.files.atomic import MARK, atomic_path, sweep, write_json, write_text
+
+
+def test_content_replaces_and_leaves_no_temporary(tmp_path: Path):
+    target = tmp_path / "new" / "a.txt"
+    write_text(target, "one")
+    write_text(target, "twö")
+    assert target.read_text(encoding="utf-8") == "twö"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_an_error_keeps_the_old_content(tmp_path: Path):
+    target = tmp_path / "a.txt"
+    write_text(target, "old")
+
+    def fail() -> None:
+        with atomic_path(target) as temporary:
+            temporary.write_text("half")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        fail()
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_nan_is_refused(tmp_path: Path):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "a.json", {"x": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sweep_removes_what_dead_processes_left(tmp_path: Path):
+    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    stale = tmp_path / "sub" / f".a.txt{MARK}{int(dead.stdout)}"
+    mine = tmp_path / f".b.txt{MARK}{os.getpid()}"
+    stale.parent.mkdir()
+    stale.touch()
+    mine.touch()
+    assert sweep(tmp_path) == [stale]
+    assert mine.exists()
