@@ -1,5 +1,8 @@
 """The U-Net: encoders, sizes, batches of one, seeds, parity with segmentation-models-pytorch."""
 
+import copy
+from pathlib import Path
+
 import pytest
 import segmentation_models_pytorch as smp
 import torch
@@ -8,7 +11,8 @@ from hypothesis import strategies as st
 
 from sightline.errors import ConfigError
 from sightline.models import build_backbone
-from sightline.models.segmentation import SkipPolicy, build_segmenter
+from sightline.models.segmentation import SkipPolicy, build_segmenter, export_library, load_encoder
+from sightline.models.segmentation.encoder import build_encoder
 from sightline.models.segmentation.segmenter import pad_to_multiple
 
 
@@ -27,6 +31,10 @@ def images(batch=2, height=64, width=64, seed=0):
         ("timm/test_convnext", "published", (2, 3, 4), 32),
         ("timm/test_efficientnet", "published", (1, 2, 3, 4), 32),
         ("timm/test_byobnet", "published", (1, 2, 3, 4), 32),
+        ("torchvision/mobilenet_v3_small", "published", (1, 2, 3, 4), 32),
+        ("torchvision/regnet_y_400mf", "published", (1, 2, 3, 4), 32),
+        ("torchvision/shufflenet_v2_x0_5", "published", (1, 2, 3, 4), 32),
+        ("torchvision/convnext_tiny", "published", (2, 3, 4), 32),
     ],
 )
 def test_encoders_of_all_kinds(encoder, stem, skips, stride):
@@ -46,7 +54,7 @@ def test_encoders_of_all_kinds(encoder, stem, skips, stride):
     assert outputs.stages["decoder.0"].shape[2:] == padded
 
 
-@pytest.mark.parametrize("encoder", ["timm/test_vit", "torchvision/mobilenet_v3_small"])
+@pytest.mark.parametrize("encoder", ["timm/test_vit", "torchvision/vit_b_32"])
 def test_an_encoder_without_a_pyramid_is_named(encoder):
     with pytest.raises(ConfigError, match=f"{encoder}.*several strides"):
         build_segmenter("unet", encoder, 2)
@@ -62,7 +70,7 @@ def test_stages_are_the_backbones_own(encoder):
     x = images()
     found = network.outputs(x).stages["encoder.5"]
     if encoder == "resnet18":
-        torch.testing.assert_close(found, backbone.stages(x)["layer4"])
+        torch.testing.assert_close(found, backbone.inner.forward_features(x))
     else:
         torch.testing.assert_close(found, backbone.inner.forward_intermediates(x)[1][-1])
 
@@ -150,3 +158,30 @@ def _small():
     if not _CACHE:
         _CACHE.append(build_segmenter("unet", "timm/test_resnet", 2, policy=SkipPolicy()).eval())
     return _CACHE[0]
+
+
+@pytest.mark.parametrize("family", ["mobilenet_v3_small", "regnet_y_400mf"])
+def test_a_torchvision_encoder_is_its_backbone_in_training_in_evaluation_and_copied(family):
+    backbone = build_backbone(f"torchvision/{family}", seed=3)
+    encoder = build_encoder(f"torchvision/{family}", seed=3)
+    assert list(encoder.state_dict()) == list(backbone.state_dict())
+    inner, x = backbone.inner, images(4)
+    for mode in (True, False):
+        backbone.train(mode)
+        encoder.train(mode)
+        twin = copy.deepcopy(encoder)
+        expected = inner.features(x) if family.startswith("mobile") else inner.trunk_output(inner.stem(x))
+        torch.testing.assert_close(encoder(x)[5], expected)
+        torch.testing.assert_close(twin(x)[5], expected)
+
+
+@pytest.mark.parametrize("family", ["mobilenet_v3_small", "regnet_y_400mf", "convnext_tiny"])
+def test_deeplab_takes_torchvisions_families_at_stride_16(family):
+    network = build_segmenter("deeplabv3plus", f"torchvision/{family}", 2)
+    stages = network.outputs(images(1, 64, 96)).stages
+    assert stages["encoder.5"].shape[2:] == stages["encoder.4"].shape[2:] == (4, 6)
+    report = load_encoder(network, build_backbone(f"torchvision/{family}", seed=4).state_dict())
+    assert not report.missing
+    assert not report.unexpected
+    with pytest.raises(ConfigError, match="has no encoder torchvision"):
+        export_library(network, Path("nowhere"))

@@ -131,4 +131,4 @@ def load_encoder(
 
 def plain_name(name: str) -> str:
     """Return an encoder's tensor name without what libraries put before it, and with their dots all alike."""
-    return name.removeprefix("inner.").removeprefix("model.").replace(".", "_")
+    return name.removeprefix("model.").removeprefix("inner.").removeprefix("model.").replace(".", "_")
