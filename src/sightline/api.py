@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 
 from sightline import recipes
-from sightline.config import DataConfig, EmbedConfig, StudyConfig
+from sightline.config import (
+    ClassifyConfig,
+    DataConfig,
+    EmbedConfig,
+    PretrainConfig,
+    SegmentConfig,
+    StudyConfig,
+    from_environment,
+    resolve,
+)
 from sightline.runs import RunFolder
 
 Source = str | Path
@@ -101,7 +110,13 @@ def pretrain(data: Data, out: Source, *, recipe: str = "dino-small", resume: boo
     """
     from sightline.tasks.dino import pretrain as work
 
-    config = recipes.pretrain_config(recipe, _data(data), _plain(keys))
+    config = resolve(
+        PretrainConfig,
+        recipe=recipes.layer(recipe),
+        environment=from_environment(),
+        flags={**_data(data), **_plain(keys)},
+        where=f"pretrain ({recipe})",
+    )
     return Run(work(config, Path(out), resume=resume).path)
 
 
@@ -122,7 +137,8 @@ def classify(data: Data, out: Source, *, init: Source | Run = "none", resume: bo
     from sightline.tasks.classify import classify as work
 
     start = str(init.path.absolute()) if isinstance(init, Run) else str(init)
-    config = recipes.classify_config(_data(data), {"init": start}, _plain(keys))
+    flags = {**_data(data), "init": start, **_plain(keys)}
+    config = resolve(ClassifyConfig, environment=from_environment(), flags=flags)
     return Run(work(config, Path(out), resume=resume).path)
 
 
@@ -143,7 +159,8 @@ def segment(data: Data, out: Source, *, init: Source | Run = "none", resume: boo
     from sightline.tasks.segment import segment as work
 
     start = str(init.path.absolute()) if isinstance(init, Run) else str(init)
-    config = recipes.segment_config(_data(data), {"init": start}, _plain(keys))
+    flags = {**_data(data), "init": start, **_plain(keys)}
+    config = resolve(SegmentConfig, environment=from_environment(), flags=flags)
     return Run(work(config, Path(out), resume=resume).path)
 
 
@@ -152,7 +169,8 @@ def embed(run: Source | Run, data: Data, out: Source, **keys: Any) -> dict[str, 
     from sightline.tasks.embed import embed as work
 
     path = run.path if isinstance(run, Run) else run
-    return work(EmbedConfig.build(_data(data), {"run": str(path)}, _plain(keys), where="embed"), Path(out))
+    flags = {**_data(data), "run": str(path), **_plain(keys)}
+    return work(resolve(EmbedConfig, environment=from_environment(), flags=flags), Path(out))
 
 
 def study(source: Source | StudyConfig, out: Source, *, only: tuple[str, ...] = (), jobs: int = 1) -> StudyRun:
@@ -168,9 +186,10 @@ def study(source: Source | StudyConfig, out: Source, *, only: tuple[str, ...] = 
         UserError: a mistake in the file, or `out` holds another study.
     """
     from sightline.report import write
-    from sightline.study import run_study
+    from sightline.study import read_study, run_study
 
-    finished = run_study(source if isinstance(source, StudyConfig) else str(source), Path(out), only=only, jobs=jobs)
+    config = source if isinstance(source, StudyConfig) else read_study(str(source), from_environment())
+    finished = run_study(config, Path(out), only=only, jobs=jobs)
     arms = {entry["arm"]: ArmResult(entry["status"], entry["reason"], entry) for entry in finished.result["arms"]}
     return StudyRun(finished.path, arms, tuple(write(finished.path)))
 

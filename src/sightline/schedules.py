@@ -38,3 +38,8 @@ def poly_with_warmup(step: int, total: int, power: float, warmup: int) -> float:
     if step < warmup:
         return (step + 1) / warmup
     return (1 - min(1.0, (step - warmup) / max(1, total - warmup))) ** power
+
+
+def constant_with_warmup(step: int, value: float, warmup: int) -> float:
+    """Rise linearly from 0 to `value` over `warmup` steps and stay there."""
+    return value * (step + 1) / warmup if step < warmup else value

@@ -17,7 +17,7 @@ TINY = {
     "backbone": "timm/test_resnet",
     "batch_size": 8,
     "views": {"global_size": 24, "local_size": 16, "local_crops": 1},
-    "dino": {"prototypes": 16, "hidden": 16, "bottleneck": 8},
+    "method": {"prototypes": 16, "hidden": 16, "bottleneck": 8},
 }
 
 

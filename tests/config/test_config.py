@@ -3,10 +3,14 @@
 import pytest
 
 from sightline import recipes
-from sightline.config import DataConfig, PretrainConfig, from_assignments, from_environment, merge
+from sightline.config import DataConfig, DinoConfig, PretrainConfig, from_assignments, merge, resolve
 from sightline.errors import ConfigError
 
 DATA = {"data": {"source": "photos"}}
+
+
+def pretrain_config(recipe: str) -> PretrainConfig:
+    return resolve(PretrainConfig, recipe=recipes.layer(recipe), file=DATA)
 
 
 def test_an_unknown_key_is_refused_with_its_nearest_match():
@@ -64,30 +68,22 @@ def test_an_assignment_without_equals_is_refused():
         from_assignments(("optim.lr",))
 
 
-def test_a_flag_beats_the_environment_beats_the_file_beats_the_recipe(monkeypatch):
-    monkeypatch.setenv("SIGHTLINE_SET", "epochs=7 batch_size=32")
-    assert from_environment() == {"epochs": 7, "batch_size": 32}
-    file = DATA | {"epochs": 5, "seed": 3}
-    config = recipes.pretrain_config("dino-resnet50-miniimagenet", file, assignments=("batch_size=16",))
-    assert (config.epochs, config.batch_size, config.seed, config.optim.lr) == (7, 16, 3, 0.03)
-
-
 @pytest.mark.parametrize("name", recipes.names())
 def test_every_recipe_is_valid_and_says_its_command(name):
     from importlib.resources import files
 
-    assert recipes.pretrain_config(name, DATA).recipe == name
+    assert pretrain_config(name).recipe == name
     text = (files("sightline.recipes") / f"{name}.yaml").read_text(encoding="utf-8")
     assert text.startswith("# sightline pretrain ")
 
 
 def test_an_unknown_recipe_names_the_nearest():
     with pytest.raises(ConfigError, match=r"Did you mean 'dino-small'"):
-        recipes.pretrain_config("dino-smal", DATA)
+        pretrain_config("dino-smal")
 
 
 def test_the_published_recipe_holds_the_published_values():
-    config = recipes.pretrain_config("dino-resnet50-miniimagenet", DATA)
+    config = pretrain_config("dino-resnet50-miniimagenet")
     assert (config.backbone, config.epochs, config.batch_size) == ("resnet50", 500, 128)
     assert (config.views.global_size, config.views.local_size, config.views.local_crops) == (224, 96, 6)
     assert (config.views.global_scale, config.views.local_scale) == ((0.14, 1.0), (0.05, 0.14))
@@ -97,5 +93,7 @@ def test_the_published_recipe_holds_the_published_values():
         1e-4,
         10,
     )
-    assert (config.dino.prototypes, config.dino.momentum, config.dino.momentum_end) == (65536, 0.996, 1.0)
-    assert (config.dino.teacher_temperature, config.optim.clip, config.dino.freeze_last_layer_epochs) == (0.04, 3.0, 1)
+    method = config.method
+    assert isinstance(method, DinoConfig)
+    assert (method.prototypes, method.momentum, method.momentum_end) == (65536, 0.996, 1.0)
+    assert (method.teacher_temperature, config.optim.clip, method.freeze_last_layer_epochs) == (0.04, 3.0, 1)

@@ -4,11 +4,11 @@ import json
 
 import pytest
 import torch
+from timm.optim import param_groups_weight_decay
 from torch import nn
 
 from sightline.config import OptimConfig
 from sightline.engine import checkpoint, make_optimizer
-from sightline.engine.optimizers import decay_groups
 from sightline.errors import RunError
 
 
@@ -86,7 +86,7 @@ def test_sgd_is_torch_s_plain_one_and_lets_layers_stand_still():
 
     config = OptimConfig(name="sgd", lr=0.01, weight_decay=0.1)
     ours = train(lambda net: make_optimizer(net, config))
-    plain = train(lambda net: torch.optim.SGD(decay_groups(net, 0.1), lr=0.01, momentum=0.9, foreach=False))
+    plain = train(lambda n: torch.optim.SGD(param_groups_weight_decay(n, 0.1), lr=0.01, momentum=0.9, foreach=False))
     for a, b in zip(ours, plain, strict=True):
         torch.testing.assert_close(a, b)
 

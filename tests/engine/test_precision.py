@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sightline import recipes
-from sightline.config import RunConfig
+from sightline.config import PretrainConfig, RunConfig, resolve
 from sightline.engine import NoProgress, precision
 from sightline.engine.precision import ExampleStep, example_batch, settle_precision
 from sightline.runs import RunFolder
@@ -117,9 +117,14 @@ def test_a_batch_is_measured_whole_where_that_is_quick():
 def test_a_real_run_says_which_and_goes_on_with_it(class_folder, tmp_path):
     keys = {
         "backbone": "timm/test_resnet", "epochs": 1, "batch_size": 12, "device": "cpu",
-        "views": {"local_crops": 1}, "dino": {"prototypes": 16, "hidden": 16, "bottleneck": 8},
+        "views": {"local_crops": 1}, "method": {"prototypes": 16, "hidden": 16, "bottleneck": 8},
     }  # fmt: skip
-    config = recipes.pretrain_config("dino-demo", {"data": {"source": str(class_folder)}}, keys)
+    config = resolve(
+        PretrainConfig,
+        recipe=recipes.layer("dino-demo"),
+        file={"data": {"source": str(class_folder)}},
+        flags=keys,
+    )
     run = pretrain(config, tmp_path / "run", progress=NoProgress())
     chosen = run.config()["precision"]
     assert chosen in ("32-true", "bf16-mixed")

@@ -56,7 +56,7 @@ def test_an_existing_run_is_not_overwritten(tmp_path: Path):
 
 def test_resume_names_what_differs(tmp_path: Path):
     create(tmp_path / "run")
-    other = CONFIG.model_copy(update={"lr": 0.5})
+    other = CONFIG.model_copy(update={"optim": CONFIG.optim.model_copy(update={"lr": 0.5})})
     with pytest.raises(RunError, match=r"lr: 0.0001 there, 0.5 now; the data"):
         create(tmp_path / "run", other, fingerprint="g", resume=True)
 

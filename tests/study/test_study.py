@@ -23,7 +23,7 @@ PRETRAIN = {
     "epochs": 1,
     "batch_size": 12,
     "precision": "32-true",
-    "dino": {"prototypes": 32, "hidden": 32, "bottleneck": 16},
+    "method": {"prototypes": 32, "hidden": 32, "bottleneck": 16},
 }
 
 

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from sightline import recipes
+from sightline.config import ClassifyConfig, resolve
 from sightline.engine import NoProgress
 from sightline.errors import DataError, RunError, WeightsError
 from sightline.models import build_backbone
@@ -26,7 +26,7 @@ SMALL = {
 
 
 def config(folder, **keys):
-    return recipes.classify_config({"data": {"source": str(folder)}}, SMALL, keys)
+    return resolve(ClassifyConfig, file={"data": {"source": str(folder)}} | SMALL, flags=keys)
 
 
 def train(folder, out, **keys):
@@ -35,7 +35,7 @@ def train(folder, out, **keys):
 
 @pytest.fixture(scope="module")
 def trained(class_folder, tmp_path_factory):
-    return train(class_folder, tmp_path_factory.mktemp("runs") / "a", epochs=20, lr=3e-3)
+    return train(class_folder, tmp_path_factory.mktemp("runs") / "a", epochs=20, optim={"lr": 3e-3})
 
 
 def test_it_learns_what_it_is_shown(trained):
@@ -77,7 +77,7 @@ def test_an_unfrozen_backbone_moves(trained):
 
 
 def test_cached_features_give_the_slow_way_s_result_without_augmentation(class_folder, tmp_path):
-    keys = {"freeze": True, "augment": "none", "lr": 1e-2}
+    keys = {"freeze": True, "augment": "none", "optim": {"lr": 1e-2}}
     fast = train(class_folder, tmp_path / "fast", feature_cache=True, **keys)
     slow = train(class_folder, tmp_path / "slow", feature_cache=False, **keys)
     losses = [[line["loss"] for line in run.metrics() if "loss" in line] for run in (fast, slow)]
@@ -86,7 +86,7 @@ def test_cached_features_give_the_slow_way_s_result_without_augmentation(class_f
 
 
 def test_cached_features_are_within_noise_of_the_slow_way_with_augmentation(class_folder, tmp_path):
-    keys = {"freeze": True, "augment": "crop", "lr": 1e-2, "epochs": 12}
+    keys = {"freeze": True, "augment": "crop", "optim": {"lr": 1e-2}, "epochs": 12}
     scores = {
         cache: [
             train(class_folder, tmp_path / f"{cache}-{seed}", feature_cache=cache, seed=seed, **keys).result()[
@@ -128,7 +128,7 @@ def test_a_missing_start_is_named(class_folder, tmp_path):
 def test_images_without_labels_are_refused(class_folder, tmp_path):
     with pytest.raises(DataError, match="carry no labels"):
         classify(
-            recipes.classify_config({"data": {"source": str(class_folder / "class0")}}, SMALL),
+            resolve(ClassifyConfig, file={"data": {"source": str(class_folder / "class0")}} | SMALL),
             tmp_path / "run",
             progress=NoProgress(),
         )
@@ -137,9 +137,9 @@ def test_images_without_labels_are_refused(class_folder, tmp_path):
 def test_another_configuration_does_not_overwrite_a_run(trained, class_folder):
     before = trained.result()
     with pytest.raises(RunError, match="add --resume"):
-        classify(config(class_folder, epochs=20, lr=3e-3), trained.path, progress=NoProgress())
+        classify(config(class_folder, epochs=20, optim={"lr": 3e-3}), trained.path, progress=NoProgress())
     with pytest.raises(RunError, match=r"epochs: 20 there, 9 now"):
-        classify(config(class_folder, epochs=9, lr=3e-3), trained.path, resume=True, progress=NoProgress())
+        classify(config(class_folder, epochs=9, optim={"lr": 3e-3}), trained.path, resume=True, progress=NoProgress())
     assert trained.result() == before
 
 
@@ -147,7 +147,7 @@ def test_tuning_chooses_on_validation_and_never_judges_trials(class_folder, tmp_
     run = train(class_folder, tmp_path / "run", tune=[1e-5, 3e-3])
     trials = [RunFolder.open(path) for path in sorted((tmp_path / "run-tune").iterdir())]
     best = max(trials, key=lambda trial: trial.result()["val_accuracy"])
-    assert run.result()["lr"] == best.config()["lr"]
+    assert run.result()["lr"] == best.config()["optim"]["lr"]
     assert all("accuracy" not in trial.result() for trial in trials)
     assert not any((trial.path / "predictions.parquet").exists() for trial in trials)
 

@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 # shared out. Sinkhorn's sums are over all processes.
 ARGUMENTS = [
     "--recipe", "dino-demo", "--backbone", "timm/test_vit", "--set", "epochs=2", "--set", "batch_size=12",
-    "--set", "dino.prototypes=32", "--set", "dino.hidden=32", "--set", "dino.bottleneck=16",
-    "--set", "dino.head_batch_norm=false", "--set", "dino.bottleneck_batch_norm=false", "--set", "dino.koleo=0",
+    "--set", "method.prototypes=32", "--set", "method.hidden=32", "--set", "method.bottleneck=16",
+    "--set", "method.head_batch_norm=false", "--set", "method.bottleneck_batch_norm=false", "--set", "method.koleo=0",
     "--set", "views.local_crops=1", "--set", "precision=32-true", "--set", "device=cpu", "--set", "threads=1",
     "--set", "optim.name=sgd", "--set", "workers=0",
 ]  # fmt: skip

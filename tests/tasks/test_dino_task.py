@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from sightline import recipes
+from sightline.config import PretrainConfig, resolve
 from sightline.engine import NoProgress
 from sightline.errors import DataError, NonFinite
 from sightline.runs import RunFolder
@@ -20,7 +21,7 @@ SMALL = {
     "workers": 0,
     "log_every": 1,
     "views": {"local_crops": 1},
-    "dino": {
+    "method": {
         "prototypes": 32,
         "hidden": 32,
         "bottleneck": 16,
@@ -35,7 +36,12 @@ SMALL = {
 
 
 def run(folder, out, **keys):
-    config = recipes.pretrain_config("dino-demo", {"data": {"source": str(folder)}}, SMALL, keys)
+    config = resolve(
+        PretrainConfig,
+        recipe=recipes.layer("dino-demo"),
+        file={"data": {"source": str(folder)}} | SMALL,
+        flags=keys,
+    )
     return pretrain(config, out, progress=NoProgress())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from sightline import recipes
+from sightline.config import PretrainConfig, resolve
 from sightline.data import load_images
 from sightline.engine import NoProgress, make_fabric
 from sightline.tasks.dino import make_task, pretrain
@@ -17,13 +18,13 @@ SMALL = {
     "workers": 0,
     "data": {"image_size": 24},
     "views": {"global_size": 24, "local_size": 16, "local_crops": 2},
-    "dino": {"prototypes": 32, "hidden": 32, "bottleneck": 16},
+    "method": {"prototypes": 32, "hidden": 32, "bottleneck": 16},
 }
 
 
 def config_of(folder, views_on):
     keys = {"views_on": views_on, "data": {"source": str(folder), "image_size": 24}}
-    return recipes.pretrain_config("dino-demo", SMALL, keys)
+    return resolve(PretrainConfig, recipe=recipes.layer("dino-demo"), file=SMALL, flags=keys)
 
 
 def test_a_batch_is_the_same_on_either(class_folder):

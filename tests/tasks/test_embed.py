@@ -6,8 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from sightline import recipes
-from sightline.config import EmbedConfig
+from sightline.config import ClassifyConfig, EmbedConfig, resolve
 from sightline.engine import NoProgress
 from sightline.tasks.classify import classify
 from sightline.tasks.embed import embed, first_and_last, tsne
@@ -16,7 +15,7 @@ from sightline.tasks.embed import embed, first_and_last, tsne
 @pytest.fixture(scope="module")
 def run(class_folder, tmp_path_factory):
     keys = {"backbone": "timm/test_resnet", "input_size": 24, "epochs": 2, "batch_size": 8, "keep_features": 30}
-    config = recipes.classify_config({"data": {"source": str(class_folder)}}, keys)
+    config = resolve(ClassifyConfig, file={"data": {"source": str(class_folder)}}, flags=keys)
     return classify(config, tmp_path_factory.mktemp("runs") / "c", progress=NoProgress())
 
 

@@ -14,8 +14,8 @@ import pytest
 
 PRETRAIN = [
     "pretrain", "{data}", "--recipe", "dino-demo", "--out", "{out}", "--backbone", "timm/test_resnet",
-    "--set", "epochs=3", "--set", "batch_size=12", "--set", "dino.prototypes=32", "--set", "dino.hidden=32",
-    "--set", "dino.bottleneck=16", "--set", "views.local_crops=1",
+    "--set", "epochs=3", "--set", "batch_size=12", "--set", "method.prototypes=32", "--set", "method.hidden=32",
+    "--set", "method.bottleneck=16", "--set", "views.local_crops=1",
 ]  # fmt: skip
 CLASSIFY = [
     "classify", "{data}", "--out", "{out}", "--backbone", "timm/test_resnet", "--epochs", "4",

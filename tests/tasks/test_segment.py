@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from sightline import recipes
+from sightline.config import PretrainConfig, SegmentConfig, resolve
 from sightline.data import DEEPGLOBE, load_parts
 from sightline.engine import Interrupted, NoProgress
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, DataError
 from sightline.report import write
 from sightline.runs import RunFolder
 from sightline.tasks.segment import MaskMaker, Options, predict_masks, segment
@@ -34,7 +35,7 @@ SMALL = {
 
 
 def run(out, **keys):
-    return segment(recipes.segment_config(SMALL, keys), out, resume=True, progress=NoProgress())
+    return segment(SegmentConfig.build(SMALL, keys), out, resume=True, progress=NoProgress())
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +102,19 @@ def test_predicted_masks_are_in_the_palette_under_the_graders_names(trained: Run
     assert (probabilities.argmax(axis=0) == indices).mean() > 0.99
 
 
+def test_predicted_masks_never_replace_images_nor_each_other(trained: RunFolder, tmp_path):
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8))
+    image.save(tmp_path / "a.png")
+    before = (tmp_path / "a.png").read_bytes()
+    with pytest.raises(DataError, match=r"would replace .*a\.png, which is an input; nothing was written"):
+        predict_masks(trained.path, tmp_path, tmp_path)
+    assert (tmp_path / "a.png").read_bytes() == before
+    image.save(tmp_path / "a.jpg")
+    with pytest.raises(DataError, match=r"a\.jpg and .*a\.png would both be written to"):
+        predict_masks(trained.path, tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_averaging_over_turns_commutes_with_a_turn(trained: RunFolder):
     maker = MaskMaker(trained.path, Options(turns=True))
     pixels = np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)
@@ -151,9 +165,10 @@ def test_a_run_stopped_and_resumed_is_the_same_run(tmp_path, monkeypatch):
 def test_an_own_pretraining_run_starts_the_encoder(tmp_path, class_folder):
     from sightline.tasks.dino import pretrain
 
-    dino = recipes.pretrain_config(
-        "dino-demo",
-        {"data": {"source": str(class_folder)}, "backbone": "timm/resnet10t", "epochs": 1, "batch_size": 16},
+    dino = resolve(
+        PretrainConfig,
+        recipe=recipes.layer("dino-demo"),
+        flags={"data": {"source": str(class_folder)}, "backbone": "timm/resnet10t", "epochs": 1, "batch_size": 16},
     )
     own = pretrain(dino, tmp_path / "dino", progress=NoProgress())
     result = run(tmp_path / "run", epochs=1, init=str(own.path)).result()
@@ -166,10 +181,10 @@ def test_mistakes_are_named_before_anything_runs(tmp_path):
     with pytest.raises(ConfigError, match="no such image in the data"):
         run(tmp_path / "b", watch=["validation/9999_sat.jpg"])
     with pytest.raises(ConfigError, match="nothing would be dropped"):
-        recipes.segment_config(SMALL, {"eval_skips": "drop"})
+        SegmentConfig.build(SMALL, {"eval_skips": "drop"})
 
 
 def test_the_demo_s_scenes_open(tmp_path):
-    images = load_parts(recipes.segment_config(SMALL).data)
+    images = load_parts(SegmentConfig.build(SMALL).data)
     assert images.palette == DEEPGLOBE
     assert images.image(0).shape[:2] == images.mask(0).shape

@@ -11,9 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from sightline import recipes
 from sightline.cli.main import run as command_line
-from sightline.config import SegmentDataConfig
+from sightline.config import SegmentConfig, SegmentDataConfig
 from sightline.data import find, load_masks
 from sightline.engine import NoProgress
 from sightline.errors import ConfigError, DataError
@@ -48,7 +47,7 @@ def run(out, **keys):
         "workers": 0,
         "data": {"source": "demo/landcover", "image_size": 64},
     }
-    return segment(recipes.segment_config(small, keys), out, progress=NoProgress())
+    return segment(SegmentConfig.build(small, keys), out, progress=NoProgress())
 
 
 def test_the_test_part_evaluated_again_gives_the_run_s_own_result(trained: RunFolder):

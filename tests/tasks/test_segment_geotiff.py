@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sightline import recipes
 from sightline.cli.main import run as command_line
-from sightline.config import SegmentDataConfig
+from sightline.config import SegmentConfig, SegmentDataConfig
 from sightline.data import DEEPGLOBE, IGNORED, UnreadableImage, decode, load_parts
 from sightline.data.images.geotiff import open_raster, write_raster
 from sightline.engine import NoProgress
@@ -51,7 +50,7 @@ def trained(tmp_path_factory) -> Path:
         patch.setenv("SIGHTLINE_DATA", str(base / "data"))
         keys = {"backbone": "timm/resnet10t", "epochs": 1, "batch_size": 8, "crop": 32, "threads": 1, "workers": 0}
         keys |= {"data": {"source": "demo/landcover", "image_size": 32}, "interventions": False}
-        return segment(recipes.segment_config(keys), base / "run", progress=NoProgress()).path
+        return segment(SegmentConfig.build(keys), base / "run", progress=NoProgress()).path
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sightline.config.schema import ViewsConfig
+from sightline.config import ViewsConfig
 from sightline.errors import ConfigError, DataError
 from sightline.views import parameters as p
 from sightline.views.multicrop import MultiCrop

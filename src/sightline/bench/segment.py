@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from sightline import recipes
 from sightline.bench.page import Page
 from sightline.bench.timer import EPOCHS, part_rows, time_steps
+from sightline.config import SegmentConfig
 from sightline.data import load_parts
 from sightline.engine import make_fabric, resolve_workers, settle_precision
 from sightline.models.start import initial_backbone
@@ -38,7 +38,7 @@ def run(
         device: auto, cpu, cuda or mps.
     """
     keys = {"batch_size": batch, "model": model, "precision": precision, "device": device}
-    asked = recipes.segment_config(SETTING, keys)
+    asked = SegmentConfig.build(SETTING, keys, where="bench segment")
     images, start = load_parts(asked.data), initial_backbone(asked)
     with tempfile.TemporaryDirectory() as nowhere:
         probe = example_step(asked, start.backbone)

@@ -23,7 +23,7 @@ SETTING: dict[str, Any] = {
     "backbone": "torchvision/resnet18",
     "batch_size": BATCH,
     "views": {"global_size": 64, "local_size": 32, "local_crops": 6},
-    "dino": {"prototypes": 4096},
+    "method": {"prototypes": 4096},
 }
 PICTURES = 2048  # 32 steps an epoch at batch 64
 
@@ -61,7 +61,7 @@ def run(
     rows = part_rows(counted, batch)
     threads = resolve_workers(config.workers, fabric.device.type)
     facts = {
-        "setting": f"ResNet-18, 2×64 + 6×32 px, {SETTING['dino']['prototypes']} prototypes, batch {batch}",
+        "setting": f"ResNet-18, 2×64 + 6×32 px, {SETTING['method']['prototypes']} prototypes, batch {batch}",
         "precision": f"{verdict.chosen} ({verdict.reason})",
         "device": f"{fabric.device.type}, {torch.get_num_threads()} threads of torch, {threads} of views",
         "steps": f"{len(counted)}, medians",

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from sightline import recipes
 from sightline.cli.common import Json, Out, Resume, Set, absolute, given, show
+from sightline.config import SegmentConfig, from_environment, resolve
 
 
 def segment(
@@ -17,7 +17,7 @@ def segment(
     out: Out,
     model: str | None = None,
     backbone: str | None = None,
-    init: str = "none",
+    init: str | None = None,
     network: Literal["teacher", "student"] | None = None,
     drop_skip: str | None = None,
     drop_mode: Literal["zero", "structural"] | None = None,
@@ -73,7 +73,7 @@ def segment(
     layer = given(
         model=model,
         backbone=backbone,
-        init=absolute(init),
+        init=None if init is None else absolute(init),
         network=network,
         drop_skip=drop_skip,
         drop_mode=drop_mode,
@@ -82,11 +82,12 @@ def segment(
         epochs=epochs,
         batch_size=batch_size,
         crop=crop,
-        lr=lr,
+        optim=None if lr is None else {"lr": lr},
         watch=watch.split(",") if watch else None,
         seed=seed,
     )
-    config = recipes.segment_config({"data": {"source": data}}, layer, assignments=set)
+    flags = {"data": {"source": data}} | layer
+    config = resolve(SegmentConfig, environment=from_environment(), assignments=set, flags=flags)
     run = work(config, out, resume=resume)
     result = run.result()
     score = result["mean_iou"]

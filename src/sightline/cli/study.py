@@ -33,10 +33,11 @@ def study(
     file
         A study file (YAML), or `demo`: generated data, no network, a few minutes.
     """
+    from sightline.config import from_environment
     from sightline.study import expand, read_study
 
     folder = (out or Path(f"{Path(file).stem}-study")).absolute()
-    config = read_study(file)
+    config = read_study(file, from_environment())
     if dry_run:
         from sightline.study.estimate import estimate
 

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from sightline import recipes
 from sightline.cli.common import Json, Layout, Out, Resume, Set, Style, absolute, data_layer, given, show
+from sightline.config import ClassifyConfig, PretrainConfig, from_environment, resolve
 
 
 def pretrain(
@@ -51,7 +52,14 @@ def pretrain(
     from sightline.tasks.dino import pretrain as work
 
     layer = given(backbone=backbone, init=init, epochs=epochs, batch_size=batch_size, seed=seed)
-    config = recipes.pretrain_config(recipe, data_layer(data, layout, style), layer, assignments=set)
+    config = resolve(
+        PretrainConfig,
+        recipe=recipes.layer(recipe),
+        environment=from_environment(),
+        assignments=set,
+        flags=data_layer(data, layout, style) | layer,
+        where=f"pretrain ({recipe})",
+    )
     run = work(config, out, resume=resume)
     result = run.result()
     rows = {"run": str(run.path), "images": result["images"], "epochs": result["epochs"], **result["health"]}
@@ -63,9 +71,9 @@ def classify(
     /,
     *,
     out: Out,
-    init: str = "none",
+    init: str | None = None,
     network: Literal["teacher", "student"] | None = None,
-    freeze: bool = False,
+    freeze: bool | None = None,
     labels: float | None = None,
     backbone: str | None = None,
     epochs: int | None = None,
@@ -108,17 +116,18 @@ def classify(
     from sightline.tasks.classify import classify as work
 
     layer = given(
-        init=absolute(init),
+        init=None if init is None else absolute(init),
         network=network,
         freeze=freeze,
         labels=labels,
         backbone=backbone,
         epochs=epochs,
-        lr=lr,
+        optim=None if lr is None else {"lr": lr},
         seed=seed,
         tune=list(LR_GRID) if tune else None,
     )
-    config = recipes.classify_config(data_layer(data, layout, style), layer, assignments=set)
+    flags = data_layer(data, layout, style) | layer
+    config = resolve(ClassifyConfig, environment=from_environment(), assignments=set, flags=flags)
     run = work(config, out, resume=resume)
     result = run.result()
     accuracy = result["accuracy"]

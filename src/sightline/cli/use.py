@@ -135,11 +135,11 @@ def embed(
     /,
     *,
     out: Out,
-    tsne: Annotated[bool, Parameter(negative="", help="Also map the features to the plane.")] = False,
+    tsne: Annotated[bool | None, Parameter(negative="", help="Also map the features to the plane.")] = None,
     layout: Layout = None,
     style: Style = None,
-    seed: int = 0,
-    device: str = "auto",
+    seed: int | None = None,
+    device: str | None = None,
     as_json: Json = False,
 ) -> None:
     """Write penultimate features of a run as parquet, with k-NN accuracy where there are labels.
@@ -157,10 +157,10 @@ def embed(
     device
         auto, cpu, cuda or mps.
     """
-    from sightline.config import EmbedConfig
+    from sightline.config import EmbedConfig, from_environment, resolve
     from sightline.tasks.embed import embed as work
 
-    layer = {"run": str(run), "tsne": tsne, "seed": seed, "device": device}
-    config = EmbedConfig.build(data_layer(data, layout, style), layer, where="embed")
+    layer = {"run": str(run), **given(tsne=tsne, seed=seed, device=device)}
+    config = resolve(EmbedConfig, environment=from_environment(), flags=data_layer(data, layout, style) | layer)
     quality = work(config, out)
     show([{"out": str(out), **quality}], as_json=as_json, title="embedding")

@@ -1,30 +1,19 @@
 """Typed, frozen configurations and how they are read. Imports no torch."""
 
-from sightline.config.base import (
-    Frozen,
-    from_assignments,
-    from_environment,
-    merge,
-    read_yaml,
-)
+from sightline.config.base import Frozen, from_assignments, merge, read_yaml
+from sightline.config.classify import ClassifyConfig
+from sightline.config.data import DataConfig, SplitConfig
+from sightline.config.embed import EmbedConfig
+from sightline.config.masks import SegmentDataConfig
+from sightline.config.methods import METHODS, DinoConfig, Method, MethodConfig
+from sightline.config.optim import ClassifyOptim, OptimConfig, SegmentOptim
+from sightline.config.pretrain import MonitorConfig, PretrainConfig
 from sightline.config.prompt import PromptJudgeConfig
-from sightline.config.schema import (
-    FEATURE_BATCH,
-    SETTINGS,
-    ClassifyConfig,
-    DataConfig,
-    DinoConfig,
-    EmbedConfig,
-    MonitorConfig,
-    OptimConfig,
-    PretrainConfig,
-    RunConfig,
-    SplitConfig,
-    ViewsConfig,
-)
+from sightline.config.resolve import from_environment, resolve
+from sightline.config.run import FEATURE_BATCH, RunConfig
 from sightline.config.segment import SegmentAugment, SegmentConfig
-from sightline.config.segment_data import SegmentDataConfig
 from sightline.config.study import (
+    SETTINGS,
     StudyAblate,
     StudyClassify,
     StudyConfig,
@@ -33,15 +22,20 @@ from sightline.config.study import (
     StudyReference,
     StudySegment,
 )
+from sightline.config.views import ViewsConfig
 
 __all__ = [
     "FEATURE_BATCH",
+    "METHODS",
     "SETTINGS",
     "ClassifyConfig",
+    "ClassifyOptim",
     "DataConfig",
     "DinoConfig",
     "EmbedConfig",
     "Frozen",
+    "Method",
+    "MethodConfig",
     "MonitorConfig",
     "OptimConfig",
     "PretrainConfig",
@@ -50,6 +44,7 @@ __all__ = [
     "SegmentAugment",
     "SegmentConfig",
     "SegmentDataConfig",
+    "SegmentOptim",
     "SplitConfig",
     "StudyAblate",
     "StudyClassify",
@@ -63,4 +58,5 @@ __all__ = [
     "from_environment",
     "merge",
     "read_yaml",
+    "resolve",
 ]

@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, ClassVar, Self, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from sightline.errors import ConfigError, nearest
 
-ENVIRONMENT_PREFIX = "SIGHTLINE_"
+Pairs = tuple[tuple[str, str], ...]
+Effects = Mapping[str, tuple[str, tuple[object, ...]]]
+# The type of the error that holds the mistakes of a block whose class depends on its content.
+NESTED = "nested_block"
 
 
 class Frozen(BaseModel):
-    """The base of every configuration: immutable, no unknown keys, no silent conversion of types."""
+    """The base of every configuration: immutable, no unknown keys, no silent conversion of types.
+
+    A subclass declares how its keys depend on each other, for `sightline.config.resolve`:
+
+    Attributes:
+        exclusive: pairs of keys of which one takes the other's place.
+        effective: key → (another key, its values under which the first has an effect).
+        switches: keys of blocks that are told apart by `name`; another name sets aside the block's weaker values.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    exclusive: ClassVar[Pairs] = ()
+    effective: ClassVar[Effects] = {}
+    switches: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def build(cls, *layers: Mapping[str, Any], where: str = "the configuration") -> Self:
@@ -38,9 +52,39 @@ class Frozen(BaseModel):
         except ValidationError as error:
             raise ConfigError(describe(cls, error, where)) from None
 
+    @classmethod
+    def block(cls, key: str, value: object) -> type[Frozen] | None:
+        """Return the configuration class of the block under `key`, None where `key` holds a plain value.
+
+        Args:
+            key: a field's name, or an unknown key.
+            value: the block's content, for a block whose class depends on it.
+        """
+        del value
+        field = cls.model_fields.get(key)
+        if field is None:
+            return None
+        candidates = (field.annotation, *get_args(field.annotation))
+        return next((c for c in candidates if isinstance(c, type) and issubclass(c, Frozen)), None)
+
+    def settled(self) -> Self:
+        """Return this with every value filled in that follows from others."""
+        return self
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists, dicts, numbers and strings, ready for YAML or JSON."""
         return self.model_dump(mode="json")
+
+
+Block = TypeVar("Block", bound=Frozen)
+
+
+class Resolved(Frozen):
+    """A configuration that a command resolves: it says what the environment changed."""
+
+    environment: tuple[str, ...] = Field(
+        default=(), description="Settings that the variable SIGHTLINE_SET changed; none by default."
+    )
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,12 +130,6 @@ def parse_scalar(text: str) -> Any:
     return value
 
 
-def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Read SIGHTLINE_SET="epochs=3 optim.lr=0.01": the layer between the flags and the file."""
-    text = (os.environ if environ is None else environ).get(ENVIRONMENT_PREFIX + "SET", "")
-    return from_assignments(text.split())
-
-
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a mapping from a YAML file.
 
@@ -109,20 +147,40 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
+def validated_block(cls: type[Block], value: Mapping[str, Any]) -> Block:
+    """Validate a block whose class depends on its content, within the validation of the whole.
+
+    Raises:
+        PydanticCustomError: of type `NESTED`; `describe` unfolds it into the block's own mistakes.
+    """
+    try:
+        return cls.model_validate_json(json.dumps(value))
+    except ValidationError as error:
+        raise PydanticCustomError(NESTED, "not valid", {"class": cls, "errors": error.errors()}) from None
+
+
 def describe(cls: type[BaseModel], error: ValidationError, where: str) -> str:
     """Turn pydantic's findings into one line each: the key, the value, the rule, the nearest known key."""
+    return f"{where}: " + "; ".join(_lines(cls, error.errors(), ""))
+
+
+def _lines(cls: type[BaseModel], errors: Sequence[Any], prefix: str) -> list[str]:
     lines = []
-    for item in error.errors():
+    for item in errors:
         location = item["loc"]
-        key = ".".join(str(part) for part in location)
-        if item["type"] == "extra_forbidden":
+        key = prefix + ".".join(str(part) for part in location)
+        if item["type"] == NESTED:
+            lines += _lines(item["ctx"]["class"], item["ctx"]["errors"], f"{key}.")
+        elif item["type"] == "extra_forbidden":
             known = _fields_at(cls, location[:-1])
             lines.append(f"{key}: no such key.{nearest(str(location[-1]), known)} Known: {', '.join(sorted(known))}")
         elif item["type"] == "missing":
             lines.append(f"{key}: required, and not given")
         else:
-            lines.append(f"{key} = {item['input']!r}: {item['msg']}")
-    return f"{where}: " + "; ".join(lines)
+            rule = str(item["msg"]).removeprefix("Value error, ")
+            # A rule of the whole names its keys itself.
+            lines.append(f"{key} = {item['input']!r}: {rule}" if location else prefix + rule)
+    return lines
 
 
 def _fields_at(cls: type[BaseModel], location: Sequence[int | str]) -> list[str]:

@@ -1,22 +1,35 @@
-"""What the judging of a promptable engine against labelled masks can be told."""
+"""Configuration of a promptable engine's evaluation on labelled masks."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from sightline.config.schema import NonNegative, Positive, RunConfig, Share
-from sightline.config.segment_data import SegmentDataConfig
+from pydantic import Field
+
+from sightline.config.masks import SegmentDataConfig
+from sightline.config.run import RunConfig
+from sightline.config.types import NonNegative, Positive, Share
 
 
 class PromptJudgeConfig(RunConfig):
     """An engine that was never trained on these masks, against the test part of them."""
 
     kind: Literal["prompt"] = "prompt"
-    data: SegmentDataConfig
-    engine: str = "grabcut"  # the one that works with nothing downloaded
-    model: str | None = None  # a hub id or a folder; None takes the engine's own
-    tiles: NonNegative = 50  # of the test part, by name; 0 takes all. Ten clicks on each region take their time
-    clicks: Positive = 10
-    min_share: Share = 0.01  # of the image: nobody clicks a region smaller than that
-    grid: Positive = 32  # of everything mode: points along each side
-    snap: str = ""  # a finished segment run of the same data, whose masks are voted into the engine's regions
+    data: SegmentDataConfig = Field(description="Images with masks.")
+    engine: str = Field(default="grabcut", description="Promptable engine; the default needs nothing downloaded.")
+    model: str | None = Field(default=None, description="Hub id or folder of the weights; none takes the engine's own.")
+    tiles: NonNegative = Field(
+        default=50,
+        description="Tiles of the test part, the first by name; 0 takes all, and ten clicks on each region take time.",
+    )
+    clicks: Positive = Field(default=10, description="Clicks on each region.")
+    min_share: Share = Field(
+        default=0.01,
+        description="Smallest region that is clicked, as a share of the image; nobody clicks a smaller one.",
+    )
+    grid: Positive = Field(default=32, description="Points along each side of the grid of everything mode.")
+    snap: str = Field(
+        default="",
+        description="Finished segment run of the same data, whose masks are voted into the engine's regions; empty "
+        "votes none.",
+    )

@@ -1,4 +1,4 @@
-"""What a segmentation run can be told. Defaults carry their reason."""
+"""Configuration of segmentation."""
 
 from __future__ import annotations
 
@@ -7,63 +7,118 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from sightline.config.base import Frozen
-from sightline.config.schema import Init, NonNegative, Positive, Range, RunConfig, Share
-from sightline.config.segment_data import SegmentDataConfig
+from sightline.config.masks import SegmentDataConfig
+from sightline.config.optim import SegmentOptim
+from sightline.config.run import RunConfig
+from sightline.config.types import DropMode, Hue, Init, Network, NonNegative, Positive, Range, Share, Stem
 
 
 class SegmentAugment(Frozen):
-    """What happens to image and mask together in training; colour changes the image alone."""
+    """Augmentation of image and mask together in training; color changes the image alone."""
 
-    scale: Range = (0.5, 2.0)  # of the tile, as DeepLab trains (Chen et al. 2018, section 4)
-    flips: bool = True  # pictures from above have no up
-    turns: bool = True  # by 90°, for the same reason; off for street scenes
-    jitter: Share = 0.8
-    brightness: float = 0.2  # half of DINO's: colour is a cue for land cover
-    contrast: float = 0.2
-    saturation: float = 0.2
-    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.02  # turns
+    scale: Range = Field(
+        default=(0.5, 2.0), description="Scale of the tile, as DeepLab trains (Chen et al. 2018, section 4)."
+    )
+    flips: bool = Field(default=True, description="Whether tiles are flipped: pictures from above have no up.")
+    turns: bool = Field(
+        default=True, description="Whether tiles are turned by 90°, for the same reason; off for street scenes."
+    )
+    jitter: Share = Field(default=0.8, description="Probability of color jitter.")
+    brightness: float = Field(
+        default=0.2, description="Largest relative change of brightness; half of DINO's, as color tells land cover."
+    )
+    contrast: float = Field(default=0.2, description="Largest relative change of contrast.")
+    saturation: float = Field(default=0.2, description="Largest relative change of saturation.")
+    hue: Hue = Field(default=0.02, description="Largest shift of hue, in turns of the color circle.")
 
 
 class SegmentConfig(RunConfig):
     """A segmentation network, its skip connections, its loss and its budget."""
 
     kind: Literal["segment"] = "segment"
-    data: SegmentDataConfig
-    model: str = "unet"  # unet is ours; the others are segmentation-models-pytorch's
-    backbone: str = "resnet50"  # of the encoder; a run given as `init` brings its own
-    stem: Literal["published", "3x3"] = "published"
-    init: Init = "none"
-    network: Literal["teacher", "student"] = (
-        "teacher"  # of a checkpoint file that holds both; the teacher is the better
+    data: SegmentDataConfig = Field(description="Images with masks.")
+    model: str = Field(
+        default="unet",
+        description="Network: unet, which is Sightline's own, deeplabv3plus, or another architecture of "
+        "segmentation-models-pytorch.",
     )
-    reference: str = "dino-resnet50"  # what init "reference" means
-    drop_skip: str | int | None = None  # index of an encoder feature | deepest | shallowest | all | random
-    drop_mode: Literal["zero", "structural"] = "zero"
-    match_parameters: bool = False  # structural only: the decoder is widened to the full network's size
-    eval_skips: Literal["auto", "keep", "drop"] = (
-        "auto"  # auto: a fixed skip stays dropped, a random one is there again
+    backbone: str = Field(
+        default="resnet50",
+        description="Backbone of the encoder: a timm or torchvision ResNet, or a timm network with feature maps; a run "
+        "given as init brings its own.",
     )
-    interventions: bool = True  # at the end, on validation tiles: each skip zeroed, averaged, shuffled; no retraining
-    loss: str = "ce+dice"  # cross-entropy learns early, Dice looks after small classes
-    class_weights: Literal["none", "balanced"] = "none"  # balanced: inverse square root of a class's share
-    crop: Annotated[int, Field(ge=16)] = 256  # pixels: half of a DeepGlobe tile of 512, four times the images a second
-    augment: SegmentAugment = SegmentAugment()
-    optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
-    lr: float = 1e-3  # of a network from random weights; a pretrained encoder gets `encoder_lr` of it
-    encoder_lr: float = 1.0  # factor
-    weight_decay: float = 1e-4
-    schedule: Literal["cosine", "poly"] = "cosine"
-    poly_power: float = 0.9  # as DeepLab
-    warmup_epochs: float = 1
-    clip: Annotated[float, Field(ge=0)] = 0.0
-    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0  # momentum of averaged weights, which are then judged; 0: none
-    epochs: Positive = 50
-    batch_size: Positive = 8
-    watch: tuple[str, ...] = ()  # ids of images whose masks are kept as training goes on
-    watch_every: NonNegative = 0  # epochs; 0 keeps the first, the middle and the last
+    stem: Stem = Field(
+        default="published", description="First layers of the encoder; 3x3 of stride 2 suits inputs of 64 px and less."
+    )
+    init: Init = Field(
+        default="none",
+        description="Weights of the encoder: none, reference, a run's folder, a checkpoint file, or a timm or hub id.",
+    )
+    network: Network = Field(
+        default="teacher",
+        description="Network to take from a checkpoint file that holds both; the teacher is the better one.",
+    )
+    reference: str = Field(
+        default="dino-resnet50",
+        description="Weights that init reference means: a known name, a timm tag, a hub id, a file or a run.",
+    )
+    drop_skip: str | int | None = Field(
+        default=None,
+        description="Skip connection to go without: the index of an encoder feature, deepest, shallowest, all or "
+        "random.",
+    )
+    drop_mode: DropMode = Field(
+        default="zero",
+        description="How a skip is dropped: zero feeds zeros in its place, structural builds the decoder without it.",
+    )
+    match_parameters: bool = Field(
+        default=False, description="Whether a structural decoder is widened to the full network's number of parameters."
+    )
+    eval_skips: Literal["auto", "keep", "drop"] = Field(
+        default="auto",
+        description="Whether dropped skips are there at evaluation: keep or drop; auto drops a fixed one and keeps a "
+        "random one.",
+    )
+    interventions: bool = Field(
+        default=True,
+        description="Whether, at the end, each skip is zeroed, averaged and shuffled on validation tiles, without "
+        "retraining.",
+    )
+    loss: str = Field(
+        default="ce+dice",
+        description="Loss: ce, dice, focal, lovasz, jaccard, or a sum such as 0.5*ce+dice. Cross-entropy learns early, "
+        "Dice looks after small classes.",
+    )
+    class_weights: Literal["none", "balanced"] = Field(
+        default="none", description="Weights of the classes in the loss; balanced: inverse square root of their shares."
+    )
+    crop: Annotated[int, Field(ge=16)] = Field(
+        default=256,
+        description="Side of the training crops in pixels: half of a DeepGlobe tile, four times the images a second.",
+    )
+    augment: SegmentAugment = Field(default=SegmentAugment(), description="Augmentation of the training crops.")
+    optim: SegmentOptim = Field(default=SegmentOptim(), description="Optimizer and learning rate.")
+    ema: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="Momentum of averaged weights, which are then judged and kept; 0 averages none."
+    )
+    epochs: Positive = Field(default=50, description="Passes over the training part.")
+    batch_size: Positive = Field(default=8, description="Crops a step.")
+    watch: tuple[str, ...] = Field(default=(), description="Ids of images whose masks are kept as training goes on.")
+    watch_every: NonNegative = Field(
+        default=0, description="Epochs between kept masks; 0 keeps the first, the middle and the last."
+    )
 
     @model_validator(mode="after")
     def _skips_hang_together(self) -> SegmentConfig:
         if self.eval_skips == "drop" and self.drop_skip is None:
             raise ValueError("eval_skips = 'drop' without drop_skip: nothing would be dropped; name a skip")
+        return self
+
+    @model_validator(mode="after")
+    def _no_plateau(self) -> SegmentConfig:
+        if self.optim.schedule == "plateau":
+            raise ValueError(
+                "optim.schedule = 'plateau' watches a validation loss, and segmentation is chosen by mean IoU; take "
+                "cosine, poly or constant"
+            )
         return self

@@ -1,4 +1,4 @@
-"""What a study can be told: data, arms, seeds, budgets."""
+"""Configuration of a study: data, arms, seeds, budgets."""
 
 from __future__ import annotations
 
@@ -6,73 +6,94 @@ from typing import Literal
 
 from pydantic import Field
 
-from sightline.config.base import Frozen
-from sightline.config.schema import SETTINGS, DataConfig, NonNegative, Positive
-from sightline.config.segment_data import SegmentDataConfig
+from sightline.config.base import Frozen, Resolved
+from sightline.config.data import DataConfig
+from sightline.config.masks import SegmentDataConfig
+from sightline.config.types import NonNegative, Positive
+
+SETTINGS = ("A", "B", "C", "D", "E")
 
 
 class StudyPretrain(Frozen):
     """The study's own pretraining: a recipe and what differs from it."""
 
-    recipe: str = "dino-small"
-    data: DataConfig
-    set: dict[str, object] = Field(default_factory=dict)
+    recipe: str = Field(default="dino-small", description="Recipe of the pretraining: a name or a YAML file.")
+    data: DataConfig = Field(description="Images to learn from, without labels.")
+    set: dict[str, object] = Field(default_factory=dict, description="Keys that differ from the recipe.")
 
 
 class StudyReference(Frozen):
     """Where the weights of arms B and D come from."""
 
-    weights: str = "dino-resnet50"
-    name: str = ""  # how the report calls it; empty takes `weights`
-    supervised: dict[str, object] | None = None  # train it here, with labels, by these classify settings
+    weights: str = Field(
+        default="dino-resnet50", description="Reference weights: a known name, a timm tag, a hub id, a file or a run."
+    )
+    name: str = Field(default="", description="Name of the reference in the report; empty takes `weights`.")
+    supervised: dict[str, object] | None = Field(
+        default=None, description="Keys of a classification with labels that trains the reference here."
+    )
 
 
 class StudyClassify(Frozen):
     """Data and settings shared by arms A to E."""
 
-    data: DataConfig
-    set: dict[str, object] = Field(default_factory=dict)
+    data: DataConfig = Field(description="Labelled images.")
+    set: dict[str, object] = Field(default_factory=dict, description="Keys that differ from the defaults.")
 
 
 class StudySegment(Frozen):
     """Data and settings shared by the segmentation arms."""
 
-    data: SegmentDataConfig
-    set: dict[str, object] = Field(default_factory=dict)
-    seeds: tuple[int, ...] = ()  # () takes the study's
+    data: SegmentDataConfig = Field(description="Images with masks.")
+    set: dict[str, object] = Field(default_factory=dict, description="Keys that differ from the defaults.")
+    seeds: tuple[int, ...] = Field(default=(), description="Seeds of the segmentation arms; none takes the study's.")
 
 
 class StudyAblate(Frozen):
     """Which skip connections the U-Net goes without; each entry becomes an arm beside `unet`."""
 
-    skips: tuple[int | str, ...] = (1, 2, 3, 4, "all", "random")  # each single one of a ResNet's, and both extremes
-    structural: bool = True  # beside each fixed one, a decoder built without it and widened to the same size
+    skips: tuple[int | str, ...] = Field(
+        default=(1, 2, 3, 4, "all", "random"),
+        description="Skips to go without, one arm each: by default each single one of a ResNet's, and both extremes.",
+    )
+    structural: bool = Field(
+        default=True,
+        description="Whether each fixed one gets a second arm: a decoder built without it, widened to the same size.",
+    )
 
 
 class StudyPrompt(Frozen):
     """Arm `sam`: what a promptable engine knows of the segmentation data without having been trained on it."""
 
-    engine: str = "grabcut"
-    model: str | None = None
-    tiles: NonNegative = 50
-    clicks: Positive = 10
-    snap: str = "unet"  # the arm whose masks are voted into the engine's regions; "" votes none
+    engine: str = Field(default="grabcut", description="Promptable engine; the default needs nothing downloaded.")
+    model: str | None = Field(default=None, description="Hub id or folder of the weights; none takes the engine's own.")
+    tiles: NonNegative = Field(default=50, description="Tiles of the test part, the first by name; 0 takes all.")
+    clicks: Positive = Field(default=10, description="Clicks on each region.")
+    snap: str = Field(
+        default="unet", description="Arm whose masks are voted into the engine's regions; empty votes none."
+    )
 
 
-class StudyConfig(Frozen):
+class StudyConfig(Resolved):
     """A comparison: data, arms, seeds, budgets."""
 
     kind: Literal["study"] = "study"
-    name: str
-    arms: tuple[str, ...] = SETTINGS
-    seeds: tuple[int, ...] = (0, 1, 2)
-    pretrain: StudyPretrain | None = None
-    reference: StudyReference = StudyReference()
-    classify: StudyClassify | None = None
-    segment: StudySegment | None = None
-    ablate: StudyAblate | None = None
-    prompt: StudyPrompt = StudyPrompt()
-    embed_arm: str = "C"  # whose features the t-SNE pair shows
-    embed_samples: Positive = 2000  # more points only cover each other
-    show_samples: bool = True  # False where the pictures may not be shown
-    notes: str = ""
+    name: str = Field(description="Name of the study, the title of its report.")
+    arms: tuple[str, ...] = Field(default=SETTINGS, description="Arms: settings A to E, networks, and what they lack.")
+    seeds: tuple[int, ...] = Field(
+        default=(0, 1, 2), description="Seeds of each arm; fewer than three say nothing of another seed."
+    )
+    pretrain: StudyPretrain | None = Field(default=None, description="The study's own pretraining.")
+    reference: StudyReference = Field(default=StudyReference(), description="Reference weights.")
+    classify: StudyClassify | None = Field(default=None, description="Data and settings of arms A to E.")
+    segment: StudySegment | None = Field(default=None, description="Data and settings of the segmentation arms.")
+    ablate: StudyAblate | None = Field(default=None, description="Skip connections that the U-Net goes without.")
+    prompt: StudyPrompt = Field(default=StudyPrompt(), description="Arm `sam`, a promptable engine.")
+    embed_arm: str = Field(default="C", description="Arm whose features the t-SNE pair shows.")
+    embed_samples: Positive = Field(
+        default=2000, description="Points of the t-SNE pair; more of them only cover each other."
+    )
+    show_samples: bool = Field(
+        default=True, description="Whether the report shows test images; off where they may not be shown."
+    )
+    notes: str = Field(default="", description="Text for the top of the report.")

@@ -2,7 +2,7 @@
 
 from sightline.engine.device import make_fabric, resolve_device, resolve_precision, resolve_workers
 from sightline.engine.loop import Interrupted, fit
-from sightline.engine.optimizers import make_optimizer, scaled_lr
+from sightline.engine.optimizers import OptimSchedule, make_optimizer, scaled_lr
 from sightline.engine.precision import settle_precision
 from sightline.engine.progress import NoProgress, Progress, make_progress
 from sightline.engine.session import recorded_run
@@ -11,6 +11,7 @@ from sightline.engine.task import Task
 __all__ = [
     "Interrupted",
     "NoProgress",
+    "OptimSchedule",
     "Progress",
     "Task",
     "fit",

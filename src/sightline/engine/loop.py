@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from sightline.config import RunConfig
 from sightline.engine import checkpoint
@@ -160,12 +161,14 @@ def _clip(task: Task) -> dict[str, Tensor]:
     if not task.clip:
         return {}
     gradients = [p.grad for p in task.trained.parameters() if p.grad is not None]
+    if not task.clip_per_tensor:
+        # Neither waits for the device.
+        total = get_total_norm(gradients)
+        clip_grads_with_norm_(task.trained.parameters(), task.clip, total)
+        return {"gradient_norm": total}
     norms = torch._foreach_norm(gradients)  # pyright: ignore[reportPrivateImportUsage]
     total = torch.linalg.vector_norm(torch.stack(norms))
-    if task.clip_per_tensor:
-        torch._foreach_mul_(gradients, [(task.clip / (norm + 1e-6)).clamp(max=1.0) for norm in norms])  # pyright: ignore[reportPrivateImportUsage]
-    else:
-        torch._foreach_mul_(gradients, (task.clip / (total + 1e-6)).clamp(max=1.0))  # pyright: ignore[reportPrivateImportUsage]
+    torch._foreach_mul_(gradients, [(task.clip / (norm + 1e-6)).clamp(max=1.0) for norm in norms])  # pyright: ignore[reportPrivateImportUsage]
     return {"gradient_norm": total}
 
 

@@ -8,14 +8,7 @@ from typing import Any
 
 import yaml
 
-from sightline.config import (
-    ClassifyConfig,
-    PretrainConfig,
-    SegmentConfig,
-    from_assignments,
-    from_environment,
-    read_yaml,
-)
+from sightline.config import read_yaml
 from sightline.errors import ConfigError, nearest
 
 
@@ -38,24 +31,10 @@ def load(name: str) -> dict[str, Any]:
         return yaml.safe_load(file)
 
 
-def pretrain_config(recipe: str, *layers: dict[str, Any], assignments: tuple[str, ...] = ()) -> PretrainConfig:
-    """Resolve a pretraining configuration: recipe, then `layers`, then the environment, then `--set`.
+def layer(name: str) -> dict[str, Any]:
+    """Return a recipe's values and its name, the weakest layer of a pretraining's configuration.
 
     Raises:
-        ConfigError: an unknown recipe or key, or a value that breaks its rule.
+        ConfigError: no such recipe.
     """
-    base = load(recipe) | {"recipe": recipe}
-    over = (from_environment(), from_assignments(assignments))
-    config = PretrainConfig.build(base, *layers, *over, where=f"pretrain ({recipe})")
-    return config.model_copy(update={"data": config.data.stored_for(config.views.global_size)})
-
-
-def classify_config(*layers: dict[str, Any], assignments: tuple[str, ...] = ()) -> ClassifyConfig:
-    """Resolve a classification configuration: `layers`, then the environment, then `--set`."""
-    config = ClassifyConfig.build(*layers, from_environment(), from_assignments(assignments), where="classify")
-    return config.model_copy(update={"data": config.data.stored_for(config.input_size)})
-
-
-def segment_config(*layers: dict[str, Any], assignments: tuple[str, ...] = ()) -> SegmentConfig:
-    """Resolve a segmentation configuration: `layers`, then the environment, then `--set`."""
-    return SegmentConfig.build(*layers, from_environment(), from_assignments(assignments), where="segment")
+    return load(name) | {"recipe": name}

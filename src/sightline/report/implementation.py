@@ -16,7 +16,7 @@ APART = ("kind", "data", "init", "recipe", "monitor", "workers", "threads", "che
 
 def pretrain_rows(config: Config) -> Rows:
     """Return the recipe of a DINO run in the terms of its paper."""
-    views, dino, optim = config["views"], config["dino"], config["optim"]
+    views, dino, optim = config["views"], config["method"], config["optim"]
     crops = (
         f"2 × {views['global_size']} px (scale {plain(views['global_scale'])}), "
         f"{views['local_crops']} × {views['local_size']} px (scale {plain(views['local_scale'])})"
@@ -49,13 +49,14 @@ def pretrain_rows(config: Config) -> Rows:
 
 def classify_rows(config: Config) -> Rows:
     """Return the settings of a classification that all its arms share."""
+    optim = config["optim"]
     return [
         ("Backbone", f"{config['backbone']}, stem {config['stem']}"),
         ("Input", f"{config['input_size']} px, augmentation {config['augment']}"),
-        ("Optimiser", f"{config['optimizer']}, learning rate {plain(config['lr'])}, weight decay "
-                      f"{plain(config['weight_decay'])}"),
-        ("Schedule", f"× {plain(config['plateau_factor'])} when the validation loss has not fallen for "
-                     f"{config['plateau_patience']} epochs"),
+        ("Optimiser", f"{optim['name']}, learning rate {plain(optim['lr'])}, weight decay "
+                      f"{plain(optim['weight_decay'])}"),
+        ("Schedule", f"× {plain(optim['plateau_factor'])} when the validation loss has not fallen for "
+                     f"{optim['plateau_patience']} epochs" if optim["schedule"] == "plateau" else optim["schedule"]),
         ("Epochs, batch", f"{config['epochs']} epochs of batches of {config['batch_size']}; the epoch best on "
                           "validation is judged"),
         ("Labels used", f"{100 * config['labels']:g} % of the training split"),
@@ -64,15 +65,15 @@ def classify_rows(config: Config) -> Rows:
 
 def segment_rows(config: Config) -> Rows:
     """Return the settings of a segmentation that all its arms share."""
-    augment = config["augment"]
+    augment, optim = config["augment"], config["optim"]
     turned = " and turns" if augment["turns"] else ""
     average = f", weights averaged with momentum {plain(config['ema'])}" if config["ema"] else ""
     return [
         ("Encoder", f"{config['backbone']}, stem {config['stem']}"),
         ("Crops", f"{config['crop']} px, scale {plain(augment['scale'])}, flips{turned}, colour jitter"),
         ("Loss", f"{config['loss']}, class weights {config['class_weights']}"),
-        ("Optimiser", f"{config['optimizer']}, learning rate {plain(config['lr'])}, weight decay "
-                      f"{plain(config['weight_decay'])}, schedule {config['schedule']}{average}"),
+        ("Optimiser", f"{optim['name']}, learning rate {plain(optim['lr'])}, weight decay "
+                      f"{plain(optim['weight_decay'])}, schedule {optim['schedule']}{average}"),
         ("Epochs, batch", f"{config['epochs']} epochs of batches of {config['batch_size']}; the epoch best on "
                           "validation by mean IoU is judged"),
     ]  # fmt: skip

@@ -35,7 +35,7 @@ def learning_curves(
 def pretraining_health(run: RunFolder) -> list[Block]:
     """Return the health of a pretraining run with how to read each curve, and its schedules."""
     lines = run.metrics()
-    panels = health_panels(lines, run.config()["dino"]["prototypes"])
+    panels = health_panels(lines, run.config()["method"]["prototypes"])
     if not panels:
         return []
     blocks: list[Block] = [

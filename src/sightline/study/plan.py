@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -14,7 +15,9 @@ from sightline.config import (
     PromptJudgeConfig,
     SegmentConfig,
     StudyConfig,
+    merge,
     read_yaml,
+    resolve,
 )
 from sightline.errors import ConfigError
 from sightline.study.arms import Arm, arms_of, parse_arm, seeds_of
@@ -40,15 +43,21 @@ class Node:
     arm: str = ""
 
 
-def read_study(source: str) -> StudyConfig:
+def read_study(source: str, environment: Mapping[str, Any] | None = None) -> StudyConfig:
     """Read a study file, or the packaged `demo`.
+
+    Args:
+        source: the file, or "demo".
+        environment: keys of the study that SIGHTLINE_SET changes; its arms are not asked.
 
     Raises:
         ConfigError: no such file, an unknown key, or a value that breaks its rule.
     """
     if source == "demo":
-        return StudyConfig.build(read_yaml(Path(str(files("sightline.study") / "demo.yaml"))), where="study demo")
-    return StudyConfig.build(read_yaml(Path(source)), where=source)
+        file, where = read_yaml(Path(str(files("sightline.study") / "demo.yaml"))), "study demo"
+    else:
+        file, where = read_yaml(Path(source)), source
+    return resolve(StudyConfig, file=file, environment=environment, where=where)
 
 
 def expand(study: StudyConfig, out: Path, only: tuple[str, ...] = ()) -> list[Node]:
@@ -85,8 +94,9 @@ def _pretrain_node(study: StudyConfig) -> Node | None:
     block = study.pretrain
     if block is None:
         return None
-    layers: dict[str, Any] = {"data": block.data.model_dump(exclude_unset=True), **block.set}
-    return Node(PRETRAIN, recipes.pretrain_config(block.recipe, layers))
+    file: dict[str, Any] = {"data": block.data.model_dump(exclude_unset=True), **block.set}
+    where = f"study, pretrain ({block.recipe})"
+    return Node(PRETRAIN, resolve(PretrainConfig, recipe=recipes.layer(block.recipe), file=file, where=where))
 
 
 def _reference_node(study: StudyConfig) -> Node | None:
@@ -120,7 +130,7 @@ def _prompt_node(study: StudyConfig, arm: Arm, name: str, seed: int, out: Path) 
         raise ConfigError(f"prompt.snap = {study.prompt.snap!r}: not an arm of this study; name one, or take ''")
     settings = study.prompt.model_dump() | {"seed": seed, "snap": str(out / "runs" / snapped) if snapped else ""}
     data = {"data": study.segment.data.model_dump(exclude_unset=True)}
-    config = PromptJudgeConfig.build(data, settings, where="study, prompt")
+    config = resolve(PromptJudgeConfig, file=data, flags=settings, where="study, prompt")
     return Node(name, config, (snapped,) if snapped else (), arm.name)
 
 
@@ -133,10 +143,12 @@ def _architecture(study: StudyConfig) -> dict[str, Any]:
 def _classify(study: StudyConfig, settings: dict[str, Any]) -> ClassifyConfig:
     assert study.classify is not None, "arms_of has checked it"
     data = {"data": study.classify.data.model_dump(exclude_unset=True)}
-    return recipes.classify_config(data, _architecture(study), study.classify.set, settings)
+    file = merge(data, study.classify.set)
+    return resolve(ClassifyConfig, recipe=_architecture(study), file=file, flags=settings, where="study, classify")
 
 
 def _segment(study: StudyConfig, settings: dict[str, Any]) -> SegmentConfig:
     assert study.segment is not None, "arms_of has checked it"
     data = {"data": study.segment.data.model_dump(exclude_unset=True)}
-    return recipes.segment_config(data, _architecture(study), study.segment.set, settings)
+    file = merge(data, study.segment.set)
+    return resolve(SegmentConfig, recipe=_architecture(study), file=file, flags=settings, where="study, segment")

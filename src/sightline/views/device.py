@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sightline.config.schema import ViewsConfig
+from sightline.config import ViewsConfig
 from sightline.views import parameters as p
 from sightline.views.multicrop import MultiCrop
 from sightline.views.render import sizes_of

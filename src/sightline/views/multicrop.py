@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sightline.config.schema import ViewsConfig
+from sightline.config import ViewsConfig
 from sightline.views import parameters
 from sightline.views.parameters import Recipe
 from sightline.views.render import render, sizes_of

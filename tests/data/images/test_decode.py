@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from sightline.data import UnreadableImage, decode, shrink
-from sightline.data.images import decode as images_module
+from sightline.data.images.decode import decode as images_module
 from sightline.errors import DataError
 
 COLOURS = np.array(

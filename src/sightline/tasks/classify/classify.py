@@ -181,7 +181,7 @@ class _Job:
             "best_epoch": task.best_epoch + 1,
             "trained_on": len(self.train),
             "images_seen": len(self.train) * config.epochs,
-            "lr": config.lr,
+            "lr": config.optim.lr,
             "init": {"source": self.start.source, "matched": self.start.matched},
             "bad_images": len(listing.bad),
             "split": {name: len(ids) for name, ids in self.parts.to_dict().items()},
@@ -235,7 +235,7 @@ def _tuned(config: ClassifyConfig, out: Path, report: Progress) -> ClassifyConfi
     """Train once for each learning rate of `tune`, and return `config` with the one best on validation."""
     scores: dict[float, float] = {}
     for lr in config.tune:
-        trial = config.model_copy(update={"lr": lr, "tune": (), "keep_features": 0})
+        trial = _with_lr(config, lr).model_copy(update={"keep_features": 0})
         run = classify(
             trial, out.with_name(f"{out.name}-tune") / f"lr-{lr:g}", resume=True, on_test=False, progress=report
         )
@@ -243,4 +243,8 @@ def _tuned(config: ClassifyConfig, out: Path, report: Progress) -> ClassifyConfi
     best = max(scores, key=lambda lr: scores[lr])
     tried = ", ".join(f"{lr:g}: {score:.3f}" for lr, score in scores.items())
     report.say(f"{out.name}: learning rate {best:g} is best on validation of {tried}")
-    return config.model_copy(update={"lr": best, "tune": ()})
+    return _with_lr(config, best)
+
+
+def _with_lr(config: ClassifyConfig, lr: float) -> ClassifyConfig:
+    return config.model_copy(update={"optim": config.optim.model_copy(update={"lr": lr}), "tune": ()})

@@ -10,12 +10,10 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim import SGD, Adam, AdamW, Optimizer
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from sightline.config import FEATURE_BATCH, ClassifyConfig
 from sightline.data import Loader
-from sightline.engine import Task
+from sightline.engine import OptimSchedule, Task, make_optimizer
 from sightline.engine.task import Values
 
 Batch = tuple[Tensor, Tensor]  # inputs on the device, class indices int64 (B,)
@@ -82,11 +80,16 @@ class ClassifyTask(Task):
         self.model = self.trained = model
         self.config, self.fabric, self._loader, self._on_epoch = config, fabric, loader, on_epoch
         self._inputs, self._labels, self._validation = evaluation_inputs, labels, validation
-        self.optimizer = _optimizer(model, config)
-        self._plateau = ReduceLROnPlateau(
-            self.optimizer, mode="min", factor=config.plateau_factor, patience=config.plateau_patience
-        )
+        self.optimizer = make_optimizer(model, config.optim)
         self.steps_per_epoch = loader.steps
+        self.clip, self.clip_per_tensor = config.optim.clip, config.optim.clip_per_tensor
+        self._schedule = OptimSchedule(
+            self.optimizer,
+            config.optim,
+            epochs=config.epochs,
+            steps_per_epoch=self.steps_per_epoch,
+            batch=config.batch_size,
+        )
         self.best_accuracy = -1.0
         self.best_epoch = -1
         self.best = {name: value.detach().clone() for name, value in model.state_dict().items()}
@@ -96,9 +99,8 @@ class ClassifyTask(Task):
         return self._loader.batches(epoch, start)
 
     def schedule(self, step: int) -> Values:
-        """Yield the learning rate; the plateau rule changes it between epochs."""
-        del step
-        yield "lr", self.optimizer.param_groups[0]["lr"]
+        """Set the learning rate and yield it."""
+        yield "lr", self._schedule.set(step)
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return cross-entropy in nats and training accuracy."""
@@ -130,7 +132,7 @@ class ClassifyTask(Task):
             self.best_accuracy, self.best_epoch = accuracy, epoch
             for name, value in self.model.state_dict().items():
                 self.best[name].copy_(value)
-        self._plateau.step(loss)
+        self._schedule.end_epoch(loss)
         self._on_epoch(epoch)
         yield "val/loss", loss
         yield "val/accuracy", accuracy
@@ -144,34 +146,14 @@ class ClassifyTask(Task):
         return {f"best/{name}": value for name, value in self.best.items()}
 
     def state(self) -> dict[str, Any]:
-        """Return the plateau rule's state, the present learning rates and the best epoch."""
-        plateau = {"best": self._plateau.best, "num_bad_epochs": self._plateau.num_bad_epochs}
-        plateau["last_epoch"] = self._plateau.last_epoch
-        rates = [group["lr"] for group in self.optimizer.param_groups]
-        return {
-            "plateau": plateau | {"best": None if plateau["best"] == float("inf") else plateau["best"]},
-            "lr": rates,
-            "best_accuracy": self.best_accuracy,
-            "best_epoch": self.best_epoch,
-        }
+        """Return the schedule's state and the best epoch."""
+        return {**self._schedule.state(), "best_accuracy": self.best_accuracy, "best_epoch": self.best_epoch}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take back what `state` returned."""
-        plateau = state["plateau"]
-        best = float("inf") if plateau["best"] is None else plateau["best"]
-        self._plateau.load_state_dict(plateau | {"best": best})
-        for group, rate in zip(self.optimizer.param_groups, state["lr"], strict=True):
-            group["lr"] = rate
+        self._schedule.load_state(state)
         self.best_accuracy, self.best_epoch = state["best_accuracy"], state["best_epoch"]
 
     def use_best(self) -> None:
         """Load the weights of the best epoch into the model."""
         self.model.load_state_dict(self.best)
-
-
-def _optimizer(model: nn.Module, config: ClassifyConfig) -> Optimizer:
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    if config.optimizer == "sgd":
-        return SGD(parameters, lr=config.lr, momentum=0.9, weight_decay=config.weight_decay, fused=True)
-    cls = Adam if config.optimizer == "adam" else AdamW
-    return cls(parameters, lr=config.lr, weight_decay=config.weight_decay, fused=True)

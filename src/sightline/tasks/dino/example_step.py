@@ -9,12 +9,12 @@ from sightline.engine.precision import ExampleStep, Step, example_batch
 from sightline.models import build_backbone
 from sightline.models.cpu import place
 from sightline.tasks.dino.loss import dino_loss
-from sightline.tasks.dino.task import make_network
+from sightline.tasks.dino.task import dino_config, make_network
 
 
 def example_step(config: PretrainConfig) -> ExampleStep:
     """Return teacher's forward, student's forward and backward of `config`, at its batch or as much as is quick."""
-    views, dino = config.views, config.dino
+    views, dino = config.views, dino_config(config)
     pixels = 2 * views.global_size**2 + views.local_crops * views.local_size**2
     batch = example_batch(pixels, config.batch_size // config.devices)
 

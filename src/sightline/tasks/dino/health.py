@@ -75,17 +75,17 @@ def diagnose(values: Mapping[str, float], prototypes: int) -> list[str]:
     if values.get("teacher_entropy", 0.0) > UNIFORM:
         findings.append(
             f"uniform collapse: the teacher's entropy is {values['teacher_entropy']:.3f} of ln K, it says nothing. "
-            "Lower dino.teacher_temperature, or set dino.center_momentum nearer to 1"
+            "Lower method.teacher_temperature, or set method.center_momentum nearer to 1"
         )
     elif values.get("loss_over_ln_k", 0.0) > PLATEAU:
         findings.append(
             f"plateau at ln K: the loss is {values['loss_over_ln_k']:.3f} of ln K, a uniform guess. "
-            "Raise optim.lr, lower dino.teacher_temperature, or shorten dino.freeze_last_layer_epochs"
+            "Raise optim.lr, lower method.teacher_temperature, or shorten method.freeze_last_layer_epochs"
         )
     if values.get("kl_to_uniform", 0.0) > SAME * math.log(prototypes):
         findings.append(
             f"collapse to few prototypes: the mean teacher output is {values['kl_to_uniform']:.2f} nats from uniform "
-            f"(ln K = {math.log(prototypes):.2f}). Raise dino.teacher_temperature or lower dino.center_momentum"
+            f"(ln K = {math.log(prototypes):.2f}). Raise method.teacher_temperature or lower method.center_momentum"
         )
     if values.get("feature_std", 1.0) < POINT:
         findings.append(

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from sightline import schedules
 from sightline.config import DinoConfig, PretrainConfig
 from sightline.data import Loader
-from sightline.engine import Task, make_optimizer, scaled_lr
+from sightline.engine import OptimSchedule, Task, make_optimizer
 from sightline.engine.task import Values
 from sightline.models import Backbone, DinoHead
 from sightline.models.cpu import place
@@ -49,6 +49,12 @@ class Network(nn.Module):
         return Outputs(*(x.unflatten(0, (-1, batch)) for x in (self.head.last_layer(bottleneck), bottleneck)))
 
 
+def dino_config(config: PretrainConfig) -> DinoConfig:
+    """Return the method's configuration of a run whose method is DINO."""
+    assert isinstance(config.method, DinoConfig)
+    return config.method
+
+
 def make_network(backbone: Backbone, dino: DinoConfig) -> Network:
     """Return the backbone with a new head of that configuration, drawn from torch's generator."""
     batch_norms = (dino.head_batch_norm, dino.bottleneck_batch_norm)
@@ -73,7 +79,8 @@ class DinoTask(Task):
         self, backbone: Backbone, config: PretrainConfig, loader: Loader, fabric: Fabric, evaluation: Evaluation
     ) -> None:
         self.config, self.fabric, self._loader, self._evaluation = config, fabric, loader, evaluation
-        dino, optim = config.dino, config.optim
+        dino, optim = dino_config(config), config.optim
+        self.dino = dino
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
             student = make_network(backbone, dino)
@@ -83,6 +90,13 @@ class DinoTask(Task):
         self.optimizer = make_optimizer(student, optim)
         self.accumulate, self.clip, self.clip_per_tensor = config.accumulate, optim.clip, optim.clip_per_tensor
         self.steps_per_epoch = loader.steps // config.accumulate
+        self._schedule = OptimSchedule(
+            self.optimizer,
+            optim,
+            epochs=config.epochs,
+            steps_per_epoch=self.steps_per_epoch,
+            batch=config.batch_size * config.accumulate,
+        )
         self.center = torch.zeros(dino.prototypes, device=fabric.device)
         self._batch_mean = torch.zeros_like(self.center)
         self.use = PrototypeUse(dino.prototypes, fabric.device)
@@ -100,15 +114,8 @@ class DinoTask(Task):
     # -- one step
     def schedule(self, step: int) -> Values:
         """Set learning rate, decay, teacher momentum and temperature for `step`."""
-        config, total = self.config, self.config.epochs * self.steps_per_epoch
-        optim, dino = config.optim, config.dino
-        warmup = round(optim.warmup_epochs * self.steps_per_epoch)
-        peak = scaled_lr(optim, config.batch_size * config.accumulate)
-        lr = schedules.cosine_with_warmup(step, total, peak, optim.final_lr, warmup)
-        end = optim.weight_decay if optim.weight_decay_end is None else optim.weight_decay_end
-        decay = schedules.cosine(step, total, optim.weight_decay, end)
-        for group, value in zip(self.optimizer.param_groups, (decay, 0.0), strict=True):
-            group["lr"], group["weight_decay"] = lr, value
+        dino, total = self.dino, self.config.epochs * self.steps_per_epoch
+        lr = self._schedule.set(step)
         self.momentum = schedules.cosine(step, total, self._first_momentum(), dino.momentum_end)
         self._temperature = schedules.linear_then_constant(
             step,
@@ -122,14 +129,14 @@ class DinoTask(Task):
         yield from (("lr", lr), ("momentum", self.momentum), ("teacher_temperature", self._temperature))
 
     def _first_momentum(self) -> float:
-        half_life = self.config.dino.momentum_half_life
+        half_life = self.dino.momentum_half_life
         if half_life is None:
-            return self.config.dino.momentum
+            return self.dino.momentum
         return schedules.momentum_of_half_life(half_life * self.steps_per_epoch)
 
     def loss(self, batch: Crops) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss of one batch of crops: DINO's, and KoLeo's where the recipe asks for it."""
-        dino = self.config.dino
+        dino = self.dino
         with torch.no_grad():
             teacher_logits = self.teacher(batch[0]).logits.float()
             teacher = self._targets(teacher_logits)
@@ -144,7 +151,7 @@ class DinoTask(Task):
         return loss + dino.koleo * spread, {"dino": loss, "koleo": spread}
 
     def _targets(self, logits: Tensor) -> Tensor:
-        if self.config.dino.centering == "mean":
+        if self.dino.centering == "mean":
             return teacher_probabilities(logits, self.center, self._temperature)
         return sinkhorn_probabilities(
             logits, self._temperature, self._logsumexp_all if self.fabric.world_size > 1 else None
@@ -159,7 +166,7 @@ class DinoTask(Task):
         """Hold the last layer still in the first epochs, and the backbone during a head warm-up."""
         epoch = step / self.steps_per_epoch
         still: list[nn.Parameter] = []
-        if epoch < self.config.dino.freeze_last_layer_epochs:
+        if epoch < self.dino.freeze_last_layer_epochs:
             still += self._last_layer
         if self.config.init != "none" and epoch < self.config.head_warmup_epochs:
             still += list(self._student.backbone.parameters())
@@ -174,14 +181,14 @@ class DinoTask(Task):
         mean = self._batch_mean
         if self.fabric.world_size > 1:
             mean = self.fabric.all_reduce(mean, reduce_op="mean")
-        move_center(self.center, mean, self.config.dino.center_momentum)  # pyright: ignore[reportArgumentType]
+        move_center(self.center, mean, self.dino.center_momentum)  # pyright: ignore[reportArgumentType]
         self._batch_mean.zero_()
 
     # -- evaluation and state
     def evaluate(self, epoch: int) -> Values:
         """Yield health values, prefix health/, and what the evaluation adds."""
         mean_loss = float(self.losses[0] / self.losses[1].clamp(min=1))
-        yield "health/loss_over_ln_k", mean_loss / math.log(self.config.dino.prototypes)
+        yield "health/loss_over_ln_k", mean_loss / math.log(self.dino.prototypes)
         yield from ((f"health/{name}", value) for name, value in self.use.values().items())
         self.teacher.eval()
         yield from self._evaluation(epoch, self.teacher.backbone).items()
@@ -192,7 +199,7 @@ class DinoTask(Task):
         if epoch + 1 <= self.config.optim.warmup_epochs:
             return []
         health = {name.removeprefix("health/"): value for name, value in values.items()}
-        return diagnose(health, self.config.dino.prototypes)
+        return diagnose(health, self.dino.prototypes)
 
     def modules(self) -> dict[str, nn.Module]:
         """Return student and teacher."""

@@ -8,12 +8,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.optim import SGD, Adam, AdamW, Optimizer
 
-from sightline import schedules
 from sightline.config import SegmentConfig
 from sightline.data import Loader
-from sightline.engine import Task
+from sightline.engine import OptimSchedule, Task, make_optimizer
 from sightline.engine.task import Values
 from sightline.models.segmentation import Segmenter
 
@@ -65,9 +63,12 @@ class SegmentTask(Task):
         self.trained: nn.Module = model
         self.model, self.config, self._loader, self._loss = model, config, loader, loss
         self._validate, self._on_epoch = validate, on_epoch
-        self.optimizer = _optimizer(model, config)
-        self._peaks = [group["lr"] for group in self.optimizer.param_groups]
-        self.steps_per_epoch, self.clip = loader.steps, config.clip
+        optim = config.optim
+        self.optimizer = make_optimizer(model, optim, lr_scales=[(model.encoder, optim.encoder_lr)])
+        self.steps_per_epoch, self.clip, self.clip_per_tensor = loader.steps, optim.clip, optim.clip_per_tensor
+        self._schedule = OptimSchedule(
+            self.optimizer, optim, epochs=config.epochs, steps_per_epoch=loader.steps, batch=config.batch_size
+        )
         self.averaged = copy.deepcopy(model).requires_grad_(False) if config.ema else None
         self.best_mean_iou, self.best_epoch = -1.0, -1
         self.best = {name: value.detach().clone() for name, value in self.evaluated.state_dict().items()}
@@ -82,16 +83,8 @@ class SegmentTask(Task):
         return self._loader.batches(epoch, start)
 
     def schedule(self, step: int) -> Values:
-        """Set the learning rates: warm-up, then cosine or polynomial decay to zero."""
-        config, total = self.config, self.config.epochs * self.steps_per_epoch
-        warmup = round(config.warmup_epochs * self.steps_per_epoch)
-        if config.schedule == "cosine":
-            factor = schedules.cosine_with_warmup(step, total, 1.0, 0.0, warmup)
-        else:
-            factor = schedules.poly_with_warmup(step, total, config.poly_power, warmup)
-        for group, peak in zip(self.optimizer.param_groups, self._peaks, strict=True):
-            group["lr"] = peak * factor
-        yield "lr", config.lr * factor
+        """Set the learning rates and yield that of the parts with random weights."""
+        yield "lr", self._schedule.set(step)
 
     def loss(self, batch: SegmentBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss and pixel accuracy of a batch, ignored pixels left out."""
@@ -145,16 +138,3 @@ class SegmentTask(Task):
     def load_state(self, state: dict[str, float]) -> None:
         """Take back what `state` returned."""
         self.best_mean_iou, self.best_epoch = state["best_mean_iou"], int(state["best_epoch"])
-
-
-def _optimizer(model: Segmenter, config: SegmentConfig) -> Optimizer:
-    """Return the optimiser: encoder and the rest apart, biases and norms without weight decay."""
-    encoder = {id(parameter) for parameter in model.encoder.parameters()}
-    groups = []
-    for inside, rate in ((True, config.lr * config.encoder_lr), (False, config.lr)):
-        own = [p for p in model.parameters() if p.requires_grad and (id(p) in encoder) == inside]
-        groups.append({"params": [p for p in own if p.ndim > 1], "lr": rate, "weight_decay": config.weight_decay})
-        groups.append({"params": [p for p in own if p.ndim <= 1], "lr": rate, "weight_decay": 0.0})
-    if config.optimizer == "sgd":
-        return SGD(groups, lr=config.lr, momentum=0.9, nesterov=True, foreach=True)
-    return (Adam if config.optimizer == "adam" else AdamW)(groups, lr=config.lr, fused=True)

@@ -1,0 +1,75 @@
+"""Configuration of classification."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field
+
+from sightline.config.data import DataConfig
+from sightline.config.optim import ClassifyOptim
+from sightline.config.run import RunConfig
+from sightline.config.types import Init, Network, NonNegative, Positive, Range, Stem
+
+
+class ClassifyConfig(RunConfig):
+    """One of the five settings, or any other mix of where weights come from and what is trained."""
+
+    kind: Literal["classify"] = "classify"
+    data: DataConfig = Field(description="Labelled images.")
+    backbone: str = Field(
+        default="resnet50",
+        description="Backbone, by any timm or torchvision name; a run given as init brings its own.",
+    )
+    stem: Stem = Field(
+        default="published", description="First layers of the backbone; 3x3 of stride 2 suits inputs of 64 px and less."
+    )
+    init: Init = Field(
+        default="none",
+        description="Weights to begin with: none, reference, a run's folder, a checkpoint file, or a timm or hub id.",
+    )
+    network: Network = Field(
+        default="teacher",
+        description="Network to take from a checkpoint file that holds both; the teacher is the better one.",
+    )
+    reference: str = Field(
+        default="dino-resnet50",
+        description="Weights that init reference means: a known name, a timm tag, a hub id, a file or a run.",
+    )
+    freeze: bool = Field(
+        default=False,
+        description="Whether only the head is trained; the backbone stands still, batch-norm statistics too.",
+    )
+    labels: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0, description="Share of the training labels that is used, stratified by class."
+    )
+    input_size: Positive = Field(default=64, description="Side of the images that the backbone is fed, in pixels.")
+    augment: Literal["none", "flip", "crop"] = Field(
+        default="crop", description="Augmentation of the training images: none, flip, or crop (which flips too)."
+    )
+    crop_scale: Range = Field(
+        default=(0.5, 1.0),
+        description="Share of the image's area that a crop shows; milder than ImageNet's 0.08, which suits few labels.",
+    )
+    cached_views: Positive = Field(
+        default=2,
+        description="Augmented copies of each image whose features a frozen backbone computes once; 4 were no better "
+        "(docs/log.md).",
+    )
+    feature_cache: bool = Field(
+        default=True,
+        description="Whether a frozen backbone computes its features once; off, it runs every epoch, as a check.",
+    )
+    optim: ClassifyOptim = Field(default=ClassifyOptim(), description="Optimizer and learning rate.")
+    epochs: Positive = Field(default=25, description="Passes over the training part.")
+    batch_size: Positive = Field(default=32, description="Images a step.")
+    keep_features: NonNegative = Field(
+        default=0, description="Training images whose features are kept at the first and the last epoch."
+    )
+    tune: tuple[float, ...] = Field(
+        default=(), description="Learning rates of which the best on validation is taken; none takes optim.lr as it is."
+    )
+
+    def settled(self) -> Self:
+        """Return this with the size of the stored images filled in."""
+        return self.model_copy(update={"data": self.data.stored_for(self.input_size)})

@@ -1,0 +1,51 @@
+"""Images with masks: which, how classes are told from colors, and which part is for what."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sightline.config.base import Frozen
+from sightline.config.types import MaskLayout, Share
+
+
+class SegmentDataConfig(Frozen):
+    """Images with masks, how classes are told from colors, and which part is for what."""
+
+    source: str = Field(
+        description="Folder or known name of the images with masks; demo/landcover needs no network.",
+    )
+    layout: MaskLayout = Field(
+        default="auto",
+        description="Layout of the source: pairs (NAME_sat.jpg with NAME_mask.png) or folders (images/ with masks/); "
+        "auto looks at what is there.",
+    )
+    palette: Literal["auto", "deepglobe"] = Field(
+        default="auto",
+        description="Colors of the classes; auto takes DeepGlobe's where the masks hold them, and else reads them from "
+        "the masks.",
+    )
+    image_size: Annotated[int, Field(ge=16)] | None = Field(
+        default=None, description="Shorter side that tiles are shrunk to, in pixels; none keeps them as they are."
+    )
+    val: Share = Field(
+        default=0.15,
+        description="Share of the training part that validation takes, where the source has no validation part.",
+    )
+    test: Share = Field(
+        default=0.15, description="Share of the training part that the test takes, where the source has no test part."
+    )
+    split_seed: int = Field(
+        default=0,
+        description="Seed of the split. It is apart from the run's seed, so that every seed and every arm is judged "
+        "on the same tiles.",
+    )
+    split_file: str | None = Field(
+        default=None,
+        description="JSON file of part → ids, for example one without leaks from `data check --write-split`.",
+    )
+    max_bad_share: Share = Field(
+        default=0.0,
+        description="Largest share of unusable pairs tolerated: none, as a mask without image is a mistake.",
+    )

@@ -1,0 +1,92 @@
+"""Optimizer, learning rate and its schedule: one set of keys for every kind of training run."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from sightline.config.base import Effects, Frozen
+from sightline.config.types import NonNegative, Optimizer, Range, Schedule, Share, Weight
+
+
+class OptimConfig(Frozen):
+    """Optimizer, learning rate and schedule; the defaults are those of pretraining, each other kind has its own."""
+
+    effective: ClassVar[Effects] = {
+        "momentum": ("name", ("sgd", "lars")),
+        "nesterov": ("name", ("sgd",)),
+        "betas": ("name", ("adam", "adamw")),
+        "final_lr": ("schedule", ("cosine",)),
+        "poly_power": ("schedule", ("poly",)),
+        "plateau_patience": ("schedule", ("plateau",)),
+        "plateau_factor": ("schedule", ("plateau",)),
+    }
+
+    name: Optimizer = Field(default="sgd", description="Optimizer: sgd, adam, adamw or lars.")
+    lr: float = Field(default=0.03, description="Peak learning rate, at `lr_batch` images a step.")
+    lr_batch: NonNegative = Field(
+        default=256,
+        description="Images a step that `lr` is meant for: the rate is lr × batch / lr_batch; 0 takes lr as it is.",
+    )
+    momentum: Share = Field(default=0.9, description="Momentum of sgd and lars.")
+    nesterov: bool = Field(default=False, description="Whether sgd looks ahead by Nesterov's momentum.")
+    betas: Range = Field(default=(0.9, 0.999), description="Averaging factors of adam and adamw.")
+    weight_decay: float = Field(
+        default=1e-4, description="Weight decay of all weights of two or more dimensions; biases and norms have none."
+    )
+    weight_decay_end: float | None = Field(
+        default=None, description="Weight decay at the end, reached by a cosine; none keeps it constant."
+    )
+    schedule: Schedule = Field(
+        default="cosine",
+        description="Course of the learning rate after the warm-up: cosine, poly, constant, or plateau, which lowers "
+        "it where the validation loss no longer falls.",
+    )
+    warmup_epochs: float = Field(default=10, description="Epochs in which the learning rate rises linearly from zero.")
+    final_lr: float = Field(default=1e-6, description="Learning rate at the end of a cosine.")
+    poly_power: float = Field(default=0.9, description="Exponent of the poly schedule, as in DeepLab.")
+    plateau_patience: NonNegative = Field(
+        default=3, description="Epochs without a lower validation loss before plateau lowers the learning rate."
+    )
+    plateau_factor: Share = Field(default=0.1, description="Factor by which plateau lowers the learning rate.")
+    clip: Weight = Field(default=3.0, description="Largest norm of the gradient; 0 turns clipping off.")
+    clip_per_tensor: bool = Field(
+        default=False, description="Whether each tensor is clipped by its own norm, as the official DINO code does."
+    )
+
+
+class ClassifyOptim(OptimConfig):
+    """The published recipe of the five settings."""
+
+    name: Optimizer = Field(default="adam", description="Optimizer: sgd, adam, adamw or lars.")
+    lr: float = Field(default=1e-4, description="Learning rate.")
+    lr_batch: NonNegative = Field(
+        default=0,
+        description="Images a step that `lr` is meant for; 0 takes lr as it is, as published.",
+    )
+    schedule: Schedule = Field(
+        default="plateau",
+        description="Course of the learning rate after the warm-up: plateau lowers it where the validation loss no "
+        "longer falls; or cosine, poly, constant.",
+    )
+    warmup_epochs: float = Field(
+        default=0, description="Epochs in which the learning rate rises linearly from zero; none at so low a rate."
+    )
+    final_lr: float = Field(default=0.0, description="Learning rate at the end of a cosine.")
+    clip: Weight = Field(default=0.0, description="Largest norm of the gradient; 0 turns clipping off.")
+
+
+class SegmentOptim(OptimConfig):
+    """For a network whose decoder, at least, begins with random weights."""
+
+    name: Optimizer = Field(default="adamw", description="Optimizer: sgd, adam, adamw or lars.")
+    lr: float = Field(default=1e-3, description="Peak learning rate, of a network from random weights; see encoder_lr.")
+    encoder_lr: float = Field(
+        default=1.0, description="Factor on the encoder's learning rate; below 1 spares pretrained weights."
+    )
+    lr_batch: NonNegative = Field(default=0, description="Images a step that `lr` is meant for; 0 takes lr as it is.")
+    nesterov: bool = Field(default=True, description="Whether sgd looks ahead by Nesterov's momentum.")
+    warmup_epochs: float = Field(default=1, description="Epochs in which the learning rate rises linearly from zero.")
+    final_lr: float = Field(default=0.0, description="Learning rate at the end of a cosine.")
+    clip: Weight = Field(default=0.0, description="Largest norm of the gradient; 0 turns clipping off.")

@@ -1,0 +1,74 @@
+"""Configuration of pretraining."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from sightline.config.base import Frozen
+from sightline.config.data import DataConfig
+from sightline.config.methods import AnyMethod, DinoConfig, method_class
+from sightline.config.optim import OptimConfig
+from sightline.config.run import RunConfig
+from sightline.config.types import Init, Positive, Stem
+from sightline.config.views import ViewsConfig
+
+
+class MonitorConfig(Frozen):
+    """k-NN accuracy on labelled images during pretraining. For looking only: no gradient and no choice uses it."""
+
+    data: DataConfig | None = Field(default=None, description="Labelled images to monitor on; none monitors nothing.")
+    every_epochs: Positive = Field(default=5, description="Epochs from one measurement to the next.")
+    neighbours: Positive = Field(default=20, description="Neighbours that vote.")
+
+
+class PretrainConfig(RunConfig):
+    """A pretraining run: images, views, a method, a budget."""
+
+    switches: ClassVar[tuple[str, ...]] = ("method",)
+
+    kind: Literal["pretrain"] = "pretrain"
+    recipe: str = Field(default="", description="Recipe that the values come from: a name or a YAML file.")
+    data: DataConfig = Field(description="Images to learn from.")
+    backbone: str = Field(default="resnet50", description="Backbone, by any timm or torchvision name.")
+    stem: Stem = Field(
+        default="published", description="First layers of the backbone; 3x3 of stride 2 suits inputs of 64 px and less."
+    )
+    init: Init = Field(
+        default="none",
+        description="Weights to go on from: published ones, a run or a file; none draws them at random.",
+    )
+    head_warmup_epochs: float = Field(
+        default=0, description="Epochs in which the backbone stands still while the head learns, with init."
+    )
+    views: ViewsConfig = Field(default=ViewsConfig(), description="Views of each image.")
+    views_on: Literal["auto", "cpu", "device"] = Field(
+        default="auto",
+        description="Where views are made: cpu or device. auto takes the device where it is a GPU, which then gets the "
+        "images, a hundredth of the size of their views.",
+    )
+    method: AnyMethod = Field(default=DinoConfig(), description="Method of self-supervised learning and its settings.")
+    optim: OptimConfig = Field(default=OptimConfig(), description="Optimizer and learning rate.")
+    monitor: MonitorConfig = Field(default=MonitorConfig(), description="Monitoring on labelled images.")
+    epochs: Positive = Field(default=100, description="Passes over the images.")
+    batch_size: Positive = Field(default=128, description="Images a batch.")
+    accumulate: Positive = Field(default=1, description="Batches a step, whose gradients are averaged.")
+
+    @model_validator(mode="after")
+    def _no_plateau(self) -> PretrainConfig:
+        if self.optim.schedule == "plateau":
+            raise ValueError(
+                "optim.schedule = 'plateau' watches a validation loss, and pretraining has none; take cosine, poly or "
+                "constant"
+            )
+        return self
+
+    @classmethod
+    def block(cls, key: str, value: object) -> type[Frozen] | None:
+        """Return the configuration class of the block under `key`; the method's goes by its name."""
+        return method_class(value) if key == "method" else super().block(key, value)
+
+    def settled(self) -> Self:
+        """Return this with the size of the stored images filled in."""
+        return self.model_copy(update={"data": self.data.stored_for(self.views.global_size)})

@@ -1,0 +1,37 @@
+"""What every kind of training run has."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from sightline.config.base import Resolved
+from sightline.config.types import NonNegative, Positive, Precision
+
+# Images at a time where nothing is trained: near the fastest on a CPU at 64 px and at 224 (docs/log.md).
+FEATURE_BATCH = 96
+
+
+class RunConfig(Resolved):
+    """What every kind of training run has."""
+
+    seed: int = Field(default=0, description="Seed of every random draw of the run.")
+    device: str = Field(default="auto", description="Device to compute on: auto, cpu, cuda or mps.")
+    devices: Positive = Field(default=1, description="Processes that train together, one a device.")
+    precision: Precision = Field(
+        default="auto",
+        description="Precision of the arithmetic: 32-true or bf16-mixed; auto measures both once and says which won.",
+    )
+    # auto: all cores are busy where the CPU trains, and one thread more holds up each product that they share
+    # (docs/log.md).
+    workers: NonNegative | Literal["auto"] = Field(
+        default="auto",
+        description="Threads that prepare batches ahead; 0 prepares them in the loop; auto takes 1 beside a GPU and 0 "
+        "where the CPU trains.",
+    )
+    threads: NonNegative = Field(default=0, description="Threads of torch on a CPU; 0 leaves torch's own choice.")
+    checkpoint_minutes: float = Field(
+        default=5.0, description="Minutes between checkpoints: at most this much work is lost to a crash."
+    )
+    log_every: Positive = Field(default=10, description="Steps between two lines of metrics.jsonl.")

@@ -1,0 +1,28 @@
+"""Types that several configurations share, each under one name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(ge=1)]
+NonNegative = Annotated[int, Field(ge=0)]
+# A float of zero or more, for example a weight of a loss.
+Weight = Annotated[float, Field(ge=0)]
+Range = tuple[float, float]
+# Parts of a turn of the color circle.
+Hue = Annotated[float, Field(ge=0, le=0.5)]
+
+# "none", "reference", a run folder, a checkpoint file, or a timm or hub id.
+Init = str
+Layout = Literal["auto", "folder", "list", "classes", "styles", "csv"]
+MaskLayout = Literal["auto", "pairs", "folders"]
+Stem = Literal["published", "3x3"]
+# Which of the two networks of a self-distillation checkpoint.
+Network = Literal["teacher", "student"]
+DropMode = Literal["zero", "structural"]
+Precision = Literal["auto", "32-true", "bf16-mixed"]
+Optimizer = Literal["sgd", "adam", "adamw", "lars"]
+Schedule = Literal["cosine", "poly", "plateau", "constant"]
