@@ -90,7 +90,7 @@ class Stopwatch:
         return config.epochs * forward * (train * each + count * parts.val)
 
     def _segment(self, config: SegmentConfig, count: int) -> float:
-        policy = SkipPolicy(config.drop_skip, config.drop_mode, config.match_parameters)
+        policy = SkipPolicy.of(config)
         classes = len(list_pairs(config.data).palette.classes)
         key = (config.model, config.backbone, config.stem, policy, config.crop)
         forward = self._timed(

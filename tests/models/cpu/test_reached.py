@@ -39,7 +39,7 @@ def runs(monkeypatch):
 
 
 def test_pretraining_classification_features_and_predictions(runs, class_folder, tmp_path):
-    own = sl.pretrain(class_folder, tmp_path / "p", **QUICK, **BACKBONE, dino=DINO, views=VIEWS)
+    own = sl.pretrain(class_folder, tmp_path / "p", **QUICK, **BACKBONE, method=DINO, views=VIEWS)
     assert runs
     assert not any(runs)
     for train in ({}, {"freeze": True}):

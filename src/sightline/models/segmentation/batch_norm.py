@@ -8,6 +8,8 @@ value tells no variance.
 
 from __future__ import annotations
 
+from typing import Any
+
 from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
 from torch.nn import functional
@@ -30,7 +32,8 @@ class AnyBatchNormAct2d(BatchNormAct2d):
         """Return (B, C, H, W) normalised and activated."""
         if not _is_single(self, x):
             return super().forward(x)
-        return self.act(self.drop(_by_running_statistics(self, x)))
+        norm: Any = self  # whose activation and dropout timm declares of no type
+        return norm.act(norm.drop(_by_running_statistics(norm, x)))
 
 
 # Exact classes: what derives from them (a synchronised batch norm, say) has its own ways.
@@ -53,5 +56,5 @@ def _is_single(norm: nn.BatchNorm2d | BatchNormAct2d, x: Tensor) -> bool:
     return norm.training and x.numel() == x.shape[1] and norm.running_mean is not None
 
 
-def _by_running_statistics(norm: nn.BatchNorm2d | BatchNormAct2d, x: Tensor) -> Tensor:
+def _by_running_statistics(norm: Any, x: Tensor) -> Tensor:
     return functional.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, False, 0.0, norm.eps)

@@ -102,7 +102,7 @@ class DinoTask(Task):
         self.use = PrototypeUse(dino.prototypes, fabric.device)
         self.losses = torch.zeros(2, dtype=torch.float64, device=fabric.device)  # sum over the epoch, steps
         # The two lists pair the same tensors for one fused EMA call.
-        self._pairs = (list(self.teacher.parameters()), list(student.parameters()))
+        self._pairs: tuple[list[Tensor], list[Tensor]] = (list(self.teacher.parameters()), list(student.parameters()))
         self._last_layer = list(student.head.last_layer.parameters())
         self._temperature = dino.teacher_temperature_start
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pkgutil import resolve_name
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sightline.config.losses import LOSSES
 from sightline.errors import ConfigError, DataError, nearest
 
 IGNORE = 255  # as in PASCAL VOC and Cityscapes: the largest uint8, so no class of a mask
@@ -112,21 +114,17 @@ def _mean_over_present(losses: Tensor, true: Tensor) -> Tensor:
     return (losses * present).sum() / present.sum().clamp_min(1.0)
 
 
-TERMS: dict[str, Callable[[Pixels], Tensor]] = {
-    "ce": cross_entropy,
-    "dice": dice,
-    "focal": focal,
-    "jaccard": jaccard,
-    "lovasz": lovasz,
-}
-
-
 @dataclass(frozen=True)
 class Term:
-    """One summand: its weight, and its name in `TERMS`."""
+    """One summand: its weight, and its name in `LOSSES`."""
 
     weight: float
     name: str
+
+    @property
+    def function(self) -> Callable[[Pixels], Tensor]:
+        """The loss itself."""
+        return resolve_name(LOSSES[self.name].function)
 
 
 def parse_loss(text: str) -> tuple[Term, ...]:
@@ -139,9 +137,9 @@ def parse_loss(text: str) -> tuple[Term, ...]:
     for part in text.split("+"):
         weight, star, name = part.strip().rpartition("*")
         name = name.strip().lower()
-        if name not in TERMS:
+        if name not in LOSSES:
             raise ConfigError(
-                f"loss = {text!r}: {name!r} is none of {', '.join(TERMS)}.{nearest(name, TERMS)} "
+                f"loss = {text!r}: {name!r} is none of {', '.join(LOSSES)}.{nearest(name, LOSSES)} "
                 "Give one, or a sum such as ce+dice or 0.5*ce+dice"
             )
         terms.append(Term(_weight(weight, text) if star else 1.0, name))
@@ -166,7 +164,7 @@ class Loss:
 
     Attributes:
         terms: to sum.
-        class_weights: float32 (C,); of cross-entropy and focal loss. The others weigh classes alike by themselves.
+        class_weights: float32 (C,); of the losses that `LOSSES` calls weighted.
         ignore: value of the target that stands for no class.
     """
 
@@ -185,13 +183,8 @@ class Loss:
             DataError: a target out of range (on the CPU; on a GPU the gathering kernel stops).
         """
         pixels = self._pixels(logits, target)
-        losses = [term.weight * TERMS[term.name](pixels) for term in self.terms]
+        losses = [term.weight * term.function(pixels) for term in self.terms]
         return torch.stack(losses).sum()
-
-    def parts(self, logits: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Return each term's value without its weight, by name; arguments as of a call."""
-        pixels = self._pixels(logits, target)
-        return {term.name: TERMS[term.name](pixels) for term in self.terms}
 
     def _pixels(self, logits: Tensor, target: Tensor) -> Pixels:
         valid = target != self.ignore
@@ -214,8 +207,8 @@ def build_loss(text: str = "ce", class_weights: Sequence[float] | None = None, i
     """Build a loss from its text.
 
     Args:
-        text: a sum of ce, dice, focal, jaccard and lovasz, each with an optional weight.
-        class_weights: one for each class, none negative; of cross-entropy and focal loss.
+        text: a sum of names of `LOSSES`, each with an optional weight.
+        class_weights: one for each class, none negative; of the losses that `LOSSES` calls weighted.
         ignore: value of the target that stands for no class.
 
     Raises:
@@ -226,8 +219,10 @@ def build_loss(text: str = "ce", class_weights: Sequence[float] | None = None, i
         return Loss(terms, None, ignore)
     if min(class_weights) < 0 or not sum(class_weights) > 0:
         raise ConfigError(f"class_weights = {list(class_weights)}: must be 0 or more, and not all 0")
-    if not {"ce", "focal"} & {term.name for term in terms}:
+    if not any(LOSSES[term.name].weighted for term in terms):
+        weighted = [name for name, entry in LOSSES.items() if entry.weighted]
         raise ConfigError(
-            f"class_weights: only ce and focal use them, and the loss is {text!r}; leave them out, or add ce"
+            f"class_weights: only {' and '.join(weighted)} use them, and the loss is {text!r}; leave them out, or add "
+            f"{weighted[0]}"
         )
     return Loss(terms, torch.tensor(class_weights, dtype=torch.float32), ignore)
