@@ -1,4 +1,4 @@
-"""The losses of segmentation by name: what `loss`, its help and its errors know. A loss is a function and a line here."""
+"""The losses of segmentation by name, as configuration, help and errors know them. A loss is a function and a line."""
 
 from __future__ import annotations
 
