@@ -55,6 +55,20 @@ def test_where_every_class_is_there_they_are_the_librarys(name, reference):
     torch.testing.assert_close(gradient(loss, logits, target), wanted, rtol=1e-4, atol=1e-7)
 
 
+def test_tversky_is_its_formula():
+    logits, target = batch()
+    x = logits.detach().double().numpy()
+    p = np.exp(x - x.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    valid = target.numpy() != IGNORE
+    losses = []
+    for index in np.unique(target.numpy()[valid]):
+        own, true = p[:, index][valid], target.numpy()[valid] == index
+        hit, false, missed = own[true].sum(), own[~true].sum(), (1 - own[true]).sum()
+        losses.append(1 - hit / (hit + 0.3 * false + 0.7 * missed))
+    assert build_loss("tversky")(logits, target).item() == pytest.approx(np.mean(losses), rel=1e-5)
+
+
 def test_focal_is_its_formula():
     logits, target = batch()
     weights = [1.0, 2.0, 3.0, 0.5]

@@ -27,6 +27,7 @@ LOSSES: dict[str, LossEntry] = {
     "focal": LossEntry(f"{_ROOM}:focal", "focal", weighted=True),
     "jaccard": LossEntry(f"{_ROOM}:jaccard", "Jaccard"),
     "lovasz": LossEntry(f"{_ROOM}:lovasz", "Lovász-softmax"),
+    "tversky": LossEntry(f"{_ROOM}:tversky", "Tversky, which pays more for missed pixels than for false ones"),
 }
 
 

@@ -21,6 +21,8 @@ from sightline.errors import ConfigError, DataError, nearest
 
 IGNORE = 255  # as in PASCAL VOC and Cityscapes: the largest uint8, so no class of a mask
 GAMMA = 2.0  # of the focal loss: "works best" in Lin et al. 2017, section 5.1
+# Of false pixels and of missed ones in the Tversky loss: the best of Salehi et al. 2017, table 2; equal ones are Dice.
+FALSE, MISSED = 0.3, 0.7
 TINY = 1e-7  # keeps a quotient of two zeros at zero
 
 
@@ -82,6 +84,16 @@ def jaccard(pixels: Pixels) -> Tensor:
     """Return the mean over present classes of 1 − Σ p·y / (Σ p + Σ y − Σ p·y)."""
     overlap, predicted, true = _overlaps(pixels)
     return _mean_over_present(1 - overlap / (predicted + true - overlap).clamp_min(TINY), true)
+
+
+def tversky(pixels: Pixels) -> Tensor:
+    """Return the mean over present classes of 1 − T / (T + 0.3·F + 0.7·M) (Salehi et al. 2017, equation 4).
+
+    T = Σ p·y, false pixels F = Σ p·(1 − y), missed ones M = Σ (1 − p)·y: for small classes, which Dice lets go missing.
+    """
+    overlap, predicted, true = _overlaps(pixels)
+    weighted = overlap + FALSE * (predicted - overlap) + MISSED * (true - overlap)
+    return _mean_over_present(1 - overlap / weighted.clamp_min(TINY), true)
 
 
 def lovasz(pixels: Pixels) -> Tensor:
