@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +13,11 @@ from sightline.engine import Progress, make_fabric, make_progress
 from sightline.files.atomic import write_json, write_text
 from sightline.metrics.features import knn_accuracy, silhouette
 from sightline.models import load_backbone
+from sightline.models.cpu import place
 from sightline.models.features import extract_features
 from sightline.tasks.embed.tsne import Map, map_quality, tsne, write_table
 from sightline.views import Resize
-from sightline.views.device import normalise
+from sightline.views.device import Preprocessing
 
 
 def embed(config: EmbedConfig, out: Path, *, progress: Progress | None = None) -> dict[str, float]:
@@ -42,8 +42,8 @@ def embed(config: EmbedConfig, out: Path, *, progress: Progress | None = None) -
     if config.split != "all":
         chosen = getattr(split(listing, config.data.split), config.split)
     resize = Resize(preprocessing["input_size"])
-    to_device = partial(normalise, mean=preprocessing["mean"], std=preprocessing["std"], device=fabric.device)
-    backbone = loaded.backbone.to(fabric.device)
+    to_device = Preprocessing.from_dict(preprocessing).on(fabric.device)
+    backbone = place(loaded.backbone, fabric.device)
     report.start("embed", len(chosen), 0, str(out))
     features = extract_features(
         backbone,

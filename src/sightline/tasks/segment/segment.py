@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,9 @@ from sightline.engine import (
 from sightline.files import text_digest
 from sightline.files.atomic import atomic_path, write_json
 from sightline.metrics import segmentation
+from sightline.models.cpu import place
+from sightline.models.initial import InitialBackbone, initial_backbone
 from sightline.models.segmentation import Segmenter, SkipPolicy, build_segmenter, describe, load_encoder, save_segmenter
-from sightline.models.start import Start, initial_backbone
 from sightline.randomness import sample_keys
 from sightline.runs import RunFolder
 from sightline.tasks.segment.counts import Counts, count_tiles, describe_counts, kept_at_evaluation
@@ -38,7 +39,6 @@ from sightline.tasks.segment.predictor import Predictor
 from sightline.tasks.segment.progress import MaskProgress, draw_progress, find_watched
 from sightline.tasks.segment.task import SegmentBatch, SegmentTask, Validation
 from sightline.views import JointCrop
-from sightline.views.device import normalise
 
 PART = "test"  # judged once, at the end
 
@@ -63,7 +63,14 @@ def segment(config: SegmentConfig, out: Path, *, resume: bool = False, progress:
     """
     report = progress or make_progress()
     images = load_parts(config.data, progress=report.say)
-    start = initial_backbone(config)
+    start = initial_backbone(
+        config.init,
+        config.backbone,
+        config.stem,
+        config.seed,
+        reference=config.reference,
+        network=config.network,
+    )
     config, precision = settle_precision(config, out, example_step(config, start.backbone), report.say)
     fabric = make_fabric(config)
     notes = {"precision": precision.to_dict()}
@@ -86,16 +93,18 @@ class Job:
     config: SegmentConfig
     run: RunFolder
     images: SegmentImages
-    start: Start
+    start: InitialBackbone
     policy: SkipPolicy
     network: Segmenter
     fabric: Fabric
 
     @classmethod
-    def open(cls, config: SegmentConfig, run: RunFolder, images: SegmentImages, start: Start, fabric: Fabric) -> Job:
+    def open(
+        cls, config: SegmentConfig, run: RunFolder, images: SegmentImages, start: InitialBackbone, fabric: Fabric
+    ) -> Job:
         """Build the network, its encoder's weights loaded."""
         backbone = start.backbone
-        policy = SkipPolicy(config.drop_skip, config.drop_mode, config.match_parameters)
+        policy = SkipPolicy.of(config)
         # A skip that comes back at evaluation stays in the network, and batches say that training goes without it.
         built = SkipPolicy() if config.eval_skips == "keep" and policy.mode == "zero" else policy
         classes = len(images.palette.classes)
@@ -105,7 +114,7 @@ class Job:
         policy.dropped(network.skips)  # refuses a skip that the network does not have
         if config.init != "none":
             load_encoder(network, backbone.state_dict(), start.source)
-        return cls(config, run, images, start, policy, network.to(fabric.device), fabric)
+        return cls(config, run, images, start, policy, place(network, fabric.device), fabric)
 
     def task(self) -> SegmentTask:
         """Build the task."""
@@ -126,6 +135,7 @@ class Job:
 
     def _batch_maker(self):
         config, images, policy = self.config, self.images, self.policy
+        to_tensor = self.start.preprocessing.on(self.fabric.device)
         augment = JointCrop(config.crop, config.augment)
         skips, device = self.network.skips, self.fabric.device
         drops = policy.drop is not None and not self.network.dropped
@@ -135,17 +145,12 @@ class Job:
             seen, masks = augment([images.image(i) for i in samples], [images.mask(i) for i in samples], keys)
             kept = policy.kept(skips, config.seed, epoch, samples.tolist()) if drops else None
             return SegmentBatch(
-                self._normalise(seen),
+                to_tensor(seen),
                 torch.from_numpy(masks).to(device).long(),
                 None if kept is None else torch.from_numpy(kept).to(device),
             )
 
         return make
-
-    @property
-    def _normalise(self):
-        preprocessing = self.start.preprocessing
-        return partial(normalise, mean=preprocessing["mean"], std=preprocessing["std"], device=self.fabric.device)
 
     def _class_weights(self) -> list[float] | None:
         """Return weights of mean one, the inverse square roots of class shares in the training masks."""
@@ -166,7 +171,7 @@ class Job:
         return count_tiles(self._predictor(network), self.images, indices, kept=kept, **options)
 
     def _predictor(self, network: Segmenter) -> Predictor:
-        return Predictor(network, self._normalise, self.fabric)
+        return Predictor(network, self.start.preprocessing.on(self.fabric.device), self.fabric)
 
     def _validate(self, network: Segmenter) -> Validation:
         found = segmentation.mean_iou(self.counts(network, "val", boundaries=False).confusion.sum(axis=0))
@@ -249,7 +254,7 @@ class Job:
         return INTERVENTIONS
 
     def _save(self, network: Segmenter) -> None:
-        preprocessing, palette = self.start.preprocessing, self.images.palette
+        palette = self.images.palette
         save_segmenter(
             self.run,
             network,
@@ -257,6 +262,6 @@ class Job:
                 "classes": list(palette.classes),
                 "palette": palette.to_dict(),
                 "image_size": self.config.data.image_size,
-                "preprocessing": {"mean": list(preprocessing["mean"]), "std": list(preprocessing["std"])},
+                "preprocessing": replace(self.start.preprocessing, input_size=None).to_dict(),
             },
         )
