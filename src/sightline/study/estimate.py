@@ -18,9 +18,8 @@ from sightline.engine.progress import clock_text
 from sightline.errors import NotAvailable
 from sightline.models import build_backbone
 from sightline.models.cpu import place
-from sightline.models.promptable import Prompts, build_engine
-from sightline.models.promptable.everything import Settings, everything
 from sightline.models.segmentation import SkipPolicy, build_segmenter
+from sightline.prompts import EverythingSettings, Prompts, build_engine
 from sightline.runs import RunFolder, StudyFolder
 from sightline.runs.kinds import import_dotted
 from sightline.study.plan import Node
@@ -114,7 +113,7 @@ def prompt_seconds(config: PromptJudgeConfig, count: int, stopwatch: Stopwatch) 
     labels, _ = found.palette.encode(read_mask(pair.mask, found.palette))
     begin = time.perf_counter()
     state = engine.set_image(decode(pair.image))
-    everything(engine, state, Settings(grid=config.grid))
+    engine.everything(state, EverythingSettings(points_per_side=config.points_per_side))
     once = time.perf_counter() - begin
     click = engine.predict(state, Prompts(points=((state.width / 2, state.height / 2, 1),))).seconds
     return count * (once + click * config.clicks * len(list(regions_of(labels, config.min_share))))
