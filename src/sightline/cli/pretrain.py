@@ -21,6 +21,7 @@ RECIPE = "dino-small"
     "init",
     "epochs",
     "batch_size",
+    "optim.lr",
     "seed",
     "data.layout",
     "data.style",
