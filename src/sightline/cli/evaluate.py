@@ -52,7 +52,7 @@ def evaluate(
     from sightline.errors import ConfigError
     from sightline.runs import RunFolder
 
-    if RunFolder.open(run).info()["kind"] == "segment":
+    if RunFolder.open(run).info().kind == "segment":
         layer = {"source": data, **given(layout=layout, split_file=str(split_file) if split_file else None)}
         _evaluate_masks(run, layer, part, interventions, device, as_json)
         return

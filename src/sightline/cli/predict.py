@@ -55,7 +55,7 @@ def predict(
     """
     from sightline.runs import RunFolder
 
-    if RunFolder.open(run).info()["kind"] == "segment":
+    if RunFolder.open(run).info().kind == "segment":
         from sightline.tasks.segment import Options, predict_masks
 
         options = Options(turns=turns, probabilities=probabilities)

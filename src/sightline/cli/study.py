@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from sightline.cli.common import Json, show
+
+if TYPE_CHECKING:
+    from sightline.runs.study_result import ArmResult
 
 
 def study(
@@ -57,20 +60,20 @@ def study(
 
     finished = run_study(config, folder, only=only, jobs=jobs)
     written = write(folder)
-    show([_row(arm) for arm in finished.result["arms"]], as_json=as_json, title=config.name)
+    show([_row(arm) for arm in finished.result.arms], as_json=as_json, title=config.name)
     if not as_json:
         print("report: " + ", ".join(str(path) for path in written))
 
 
-def _row(arm: dict) -> dict:
-    row = {"arm": arm["arm"], "setting": arm["name"], "status": arm["status"]}
-    if arm["status"] != "done":
-        return row | {"reason": arm["reason"]}
+def _row(arm: ArmResult) -> dict[str, object]:
+    row: dict[str, object] = {"arm": arm.arm, "setting": arm.name, "status": arm.status}
+    if (score := arm.score) is None:
+        return row | {"reason": arm.reason}
     return row | {
-        "metric": arm["metric"],
-        "mean": arm["mean"],
-        "low": arm["low"],
-        "high": arm["high"],
-        "n": arm["n"],
-        "seeds": len(arm["seeds"]),
+        "metric": arm.metric,
+        "mean": score.mean,
+        "low": score.low,
+        "high": score.high,
+        "n": score.n,
+        "seeds": len(score.seeds),
     }

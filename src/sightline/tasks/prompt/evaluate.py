@@ -19,8 +19,7 @@ from sightline.errors import RunError
 from sightline.files import text_digest
 from sightline.files.atomic import atomic_path
 from sightline.metrics import segmentation
-from sightline.models.promptable import PromptEngine, build_engine
-from sightline.models.promptable.everything import Settings, everything, method
+from sightline.prompts import ENGINES, EverythingSettings, PromptEngine, build_engine
 from sightline.randomness import generator
 from sightline.runs import RunFolder
 from sightline.tasks.prompt.semantic import IGNORED, Clicked, click_regions, counted, covered, voted
@@ -87,12 +86,12 @@ def _judge(
 ) -> None:
     chosen = sorted(images.parts["test"].tolist(), key=lambda i: images.ids[i])[: config.tiles or None]
     masks = _masks_of(config.snap, [images.ids[i] for i in chosen]) if config.snap else None
-    settings, classes = Settings(grid=config.grid), len(images.palette.classes)
+    settings, classes = EverythingSettings(points_per_side=config.points_per_side), len(images.palette.classes)
     found, begin = Found(), time.perf_counter()
     report.start(f"prompt, {engine.name}", len(chosen), 0, str(run.path))
     for number, i in enumerate(chosen):
         truth, state = images.mask(i), engine.set_image(images.image(i))
-        regions = everything(engine, state, settings)
+        regions = engine.everything(state, settings)
         labelled = truth != IGNORED
         found.oracle.append(counted(truth, voted(regions, truth), classes))
         found.covered.append((int((labelled & covered(regions, truth.shape)).sum()), int(labelled.sum())))
@@ -124,8 +123,12 @@ def _judge(
         },
         "classes": list(images.palette.classes),
         **segmentation.describe(counts.sum(axis=0), images.palette.classes),
-        "engine": {"name": engine.name, "model": engine.model_id or None},
-        "method": method(engine),
+        "engine": {
+            "name": engine.name,
+            "description": ENGINES[engine.name].description,
+            "model": engine.model_id or None,
+        },
+        "method": engine.everything_method,
         "settings": asdict(settings) | {"min_share": config.min_share},
         "oracle": _oracle(found),
         "clicks": _clicks(found.clicked),

@@ -13,7 +13,7 @@ from lightning_fabric import Fabric
 
 from sightline.config import SegmentConfig
 from sightline.data import Loader, SegmentImages, load_parts
-from sightline.data.masks.pictures import palette_png
+from sightline.data.masks.formats import palette_png
 from sightline.engine import (
     Progress,
     fit,
