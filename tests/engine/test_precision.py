@@ -128,7 +128,7 @@ def test_a_real_run_says_which_and_goes_on_with_it(class_folder, tmp_path):
     run = pretrain(config, tmp_path / "run", progress=NoProgress())
     chosen = run.config()["precision"]
     assert chosen in ("32-true", "bf16-mixed")
-    assert run.info()["precision"]["chosen"] == chosen
-    assert set(run.info()["precision"]["seconds"]) == {"32-true", "bf16-mixed"}
+    assert run.info().precision.chosen == chosen
+    assert set(run.info().precision.seconds) == {"32-true", "bf16-mixed"}
     again = pretrain(config, tmp_path / "run", resume=True, progress=NoProgress())
     assert again.is_done

@@ -31,10 +31,10 @@ def test_a_run_from_start_to_end(tmp_path: Path):
     assert again.metrics() == [{"step": 1, "epoch": 0, "loss": 0.5}]
     assert again.predictions().to_pydict() == {"id": ["a", "b"], "correct": [True, False]}
     info = again.info()
-    assert info["seed"] == 3
-    assert info["timings"] == {"fit_seconds": 1.0}
-    assert info["versions"]["python"]
-    assert info["hardware"]["cores"] >= 1
+    assert info.seed == 3
+    assert info.timings == {"fit_seconds": 1.0}
+    assert info.versions["python"]
+    assert info.hardware["cores"] >= 1
 
 
 def test_two_identical_runs_differ_in_run_json_only(tmp_path: Path):
@@ -65,7 +65,7 @@ def test_resume_keeps_what_was_there(tmp_path: Path):
     run = create(tmp_path / "run")
     run.append_metrics(step=1, epoch=0, values={"loss": 1.0})
     run.fail("power cut")
-    assert run.info()["reason"] == "power cut"
+    assert run.info().reason == "power cut"
     again = create(tmp_path / "run", resume=True)
     assert again.status == "running"
     assert len(again.metrics()) == 1
