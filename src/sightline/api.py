@@ -61,7 +61,7 @@ class Run:
 
 
 def pretrain(data: Data, out: Source, *, recipe: str = "dino-small", resume: bool = False, **keys: Any) -> Run:
-    """Pretrain with DINO; `keys` are those of `sightline.config.PretrainConfig`, for example epochs=100.
+    """Pretrain a backbone without labels; `keys` are those of PretrainConfig, for example epochs=100.
 
     Args:
         data: a folder, list file, known name, or a mapping with the keys of DataConfig.
@@ -73,8 +73,6 @@ def pretrain(data: Data, out: Source, *, recipe: str = "dino-small", resume: boo
     Raises:
         UserError: wrong configuration or data; the message says what and the way out.
     """
-    from sightline.tasks.dino import pretrain as work
-
     config = resolve(
         PretrainConfig,
         recipe=recipes.layer(recipe),
@@ -82,16 +80,18 @@ def pretrain(data: Data, out: Source, *, recipe: str = "dino-small", resume: boo
         flags={**_data(data), **_plain(keys)},
         where=f"pretrain ({recipe})",
     )
+    from sightline.tasks.dino import pretrain as work
+
     return Run(work(config, Path(out), resume=resume).path)
 
 
-def classify(data: Data, out: Source, *, init: Source | Run = "none", resume: bool = False, **keys: Any) -> Run:
+def classify(data: Data, out: Source, *, init: Source | Run | None = None, resume: bool = False, **keys: Any) -> Run:
     """Train a classifier in one setting; `keys` are those of ClassifyConfig, for example freeze=True.
 
     Args:
         data: class folders, style/class folders, a CSV, a known name, or a mapping with the keys of DataConfig.
         out: the run folder to write.
-        init: none, reference, a run, a checkpoint file, or a published name.
+        init: none, reference, a run, a checkpoint file, or a published name; none by default.
         resume: go on with the run in `out`.
         **keys: what differs from the defaults.
 
@@ -99,21 +99,20 @@ def classify(data: Data, out: Source, *, init: Source | Run = "none", resume: bo
         UserError: wrong configuration, data or weights.
         NotAvailable: reference weights that cannot be had now.
     """
+    flags = {**_data(data), **_init(init), **_plain(keys)}
+    config = resolve(ClassifyConfig, environment=from_environment(), flags=flags)
     from sightline.tasks.classify import classify as work
 
-    start = str(init.path.absolute()) if isinstance(init, Run) else str(init)
-    flags = {**_data(data), "init": start, **_plain(keys)}
-    config = resolve(ClassifyConfig, environment=from_environment(), flags=flags)
     return Run(work(config, Path(out), resume=resume).path)
 
 
-def segment(data: Data, out: Source, *, init: Source | Run = "none", resume: bool = False, **keys: Any) -> Run:
+def segment(data: Data, out: Source, *, init: Source | Run | None = None, resume: bool = False, **keys: Any) -> Run:
     """Train a segmentation network; `keys` are those of SegmentConfig, for example drop_skip="deepest".
 
     Args:
         data: images with masks, a known name, or a mapping with the keys of SegmentDataConfig.
         out: the run folder to write.
-        init: weights of the encoder: none, reference, a run, a checkpoint file, or a published name.
+        init: weights of the encoder: none, reference, a run, a checkpoint file, or a published name; none by default.
         resume: go on with the run in `out`.
         **keys: what differs from the defaults.
 
@@ -121,21 +120,21 @@ def segment(data: Data, out: Source, *, init: Source | Run = "none", resume: boo
         UserError: wrong configuration, data or weights.
         NotAvailable: reference weights that cannot be had now.
     """
+    flags = {**_data(data), **_init(init), **_plain(keys)}
+    config = resolve(SegmentConfig, environment=from_environment(), flags=flags)
     from sightline.tasks.segment import segment as work
 
-    start = str(init.path.absolute()) if isinstance(init, Run) else str(init)
-    flags = {**_data(data), "init": start, **_plain(keys)}
-    config = resolve(SegmentConfig, environment=from_environment(), flags=flags)
     return Run(work(config, Path(out), resume=resume).path)
 
 
 def embed(run: Source | Run, data: Data, out: Source, **keys: Any) -> dict[str, float]:
     """Write penultimate features of `run` on `data`; `keys` are those of EmbedConfig. Returns the quality values."""
-    from sightline.tasks.embed import embed as work
-
     path = run.path if isinstance(run, Run) else run
     flags = {**_data(data), "run": str(path), **_plain(keys)}
-    return work(resolve(EmbedConfig, environment=from_environment(), flags=flags), Path(out))
+    config = resolve(EmbedConfig, environment=from_environment(), flags=flags)
+    from sightline.tasks.embed import embed as work
+
+    return work(config, Path(out))
 
 
 def study(source: Source | StudyConfig, out: Source, *, only: tuple[str, ...] = (), jobs: int = 1) -> StudyFolder:
@@ -226,6 +225,12 @@ def _data(data: Data) -> dict[str, Any]:
     if isinstance(data, DataConfig):
         return {"data": data.model_dump(mode="json", exclude_unset=True)}
     return {"data": dict(data) if isinstance(data, Mapping) else {"source": str(data)}}
+
+
+def _init(init: Source | Run | None) -> dict[str, str]:
+    if init is None:
+        return {}
+    return {"init": str(init.path.absolute()) if isinstance(init, Run) else str(init)}
 
 
 def _plain(keys: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`sightline study` and `sightline report`."""
+"""`sightline study`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,21 @@ def study(
     file: str,
     /,
     *,
-    out: Annotated[Path | None, Parameter(name="--out", help="The study's folder; FILE's name by default.")] = None,
-    only: Annotated[tuple[str, ...], Parameter(name="--only", help="Run this arm only; may be repeated.")] = (),
+    out: Annotated[Path | None, Parameter(name="--out", help="Folder of the study; FILE-study by default.")] = None,
+    only: Annotated[
+        tuple[str, ...],
+        Parameter(name="--only", negative="", show_default=False, help="Arm to run, instead of all; may be repeated."),
+    ] = (),
     dry_run: Annotated[
-        bool, Parameter(name="--dry-run", negative="", help="Print the plan with estimated time.")
+        bool,
+        Parameter(
+            name="--dry-run",
+            negative="",
+            show_default=False,
+            help="Print the plan with estimated times, and run nothing.",
+        ),
     ] = False,
-    jobs: Annotated[int, Parameter(name="--jobs", help="Runs at a time, each in its own process.")] = 1,
+    jobs: Annotated[int, Parameter(name="--jobs", help="Number of runs at a time, each in its own process.")] = 1,
     as_json: Json = False,
 ) -> None:
     """Run every arm of a comparison over several seeds, and write the report. The main job.
@@ -34,7 +43,7 @@ def study(
     Parameters
     ----------
     file
-        A study file (YAML), or `demo`: generated data, no network, a few minutes.
+        Study file (YAML), or `demo`: generated data, no network, a few minutes.
     """
     from sightline.config import from_environment
     from sightline.study import expand, read_study
@@ -54,27 +63,6 @@ def study(
     show([_row(arm) for arm in finished.result.arms], as_json=as_json, title=config.name)
     if not as_json:
         print("report: " + ", ".join(str(path) for path in written))
-
-
-def report(
-    path: Path,
-    /,
-    *,
-    out: Annotated[Path | None, Parameter(name="--out", help="Where to write; PATH by default.")] = None,
-) -> None:
-    """Write the report of a study or a run, from its files alone.
-
-    Example: sightline report demo-study
-
-    Parameters
-    ----------
-    path
-        The folder of a study or of a run.
-    """
-    from sightline.report import write
-
-    for written in write(path, out):
-        print(written)
 
 
 def _row(arm: ArmResult) -> dict[str, object]:
