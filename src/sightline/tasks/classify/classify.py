@@ -23,7 +23,7 @@ from sightline.engine import (
 )
 from sightline.errors import DataError
 from sightline.files import text_digest
-from sightline.files.atomic import atomic_path, write_json
+from sightline.files.atomic import write_json
 from sightline.metrics import statistics
 from sightline.models import (
     Backbone,
@@ -37,6 +37,8 @@ from sightline.models.cpu import place
 from sightline.models.features import extract_features
 from sightline.randomness import generator
 from sightline.runs import RunFolder
+from sightline.runs.artifacts import FEATURES, SPLIT
+from sightline.runs.results import ClassifyResult
 from sightline.tasks.classify.example_step import example_step
 from sightline.tasks.classify.inputs import FeatureInputs, ImageInputs
 from sightline.tasks.classify.task import ClassifyTask, FrozenBackbone
@@ -180,17 +182,15 @@ class _Job:
         features = extract_features(self.backbone, inputs.plain, chosen, self.fabric)
         listing = self.images.listing
         ids = np.array([listing.ids[i] for i in chosen])
-        path = self.run.path / "features" / f"{stages[epoch]}.npz"
-        path.parent.mkdir(exist_ok=True)
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, features=features, labels=listing.labels[chosen], ids=ids, epoch=epoch + 1)
+        arrays = {"features": features, "labels": listing.labels[chosen], "ids": ids}
+        self.run.write_arrays(FEATURES[stages[epoch]], compressed=False, **arrays, epoch=epoch + 1)
 
     def finish(self, task: ClassifyTask, seconds: float, on_test: bool) -> None:
         """Write weights, split and result; evaluate once on the test split."""
         task.use_best()
         config, listing = self.config, self.images.listing
         self._save_weights()
-        write_json(self.run.path / "split.json", self.parts.to_dict())
+        write_json(self.run.path / SPLIT, self.parts.to_dict())
         result = {
             "val_accuracy": task.best_accuracy,
             "best_epoch": task.best_epoch + 1,
@@ -201,7 +201,8 @@ class _Job:
             "bad_images": len(listing.bad),
             "split": {name: len(ids) for name, ids in self.parts.to_dict().items()},
         }
-        self.run.finish(result | (self._test_scores(task) if on_test else {}), {"fit_seconds": seconds})
+        result = ClassifyResult.from_dict(result | (self._test_scores(task) if on_test else {}))
+        self.run.finish(result.to_dict(), {"fit_seconds": seconds})
 
     def _test_scores(self, task: ClassifyTask) -> dict[str, object]:
         listing, test = self.images.listing, self.parts.test

@@ -15,6 +15,7 @@ from sightline.metrics.features import knn_accuracy, silhouette
 from sightline.models import load_backbone
 from sightline.models.cpu import place
 from sightline.models.features import extract_features
+from sightline.runs.artifacts import EMBEDDING
 from sightline.tasks.embed.tsne import Map, map_quality, tsne, write_table
 from sightline.views import Resize
 from sightline.views.device import Preprocessing
@@ -67,7 +68,7 @@ def embed(config: EmbedConfig, out: Path, *, progress: Progress | None = None) -
         picture = tsne(features, perplexity=config.perplexity, seed=config.seed)
         quality |= map_quality(features, picture, labels if (labels >= 0).all() else None)
     out.mkdir(parents=True, exist_ok=True)
-    write_table(out / "embedding.parquet", ids, names, features=features, points=picture)
+    write_table(out / EMBEDDING, ids, names, features=features, points=picture)
     write_json(out / "quality.json", quality | {"n": len(chosen)})
     # Where the pictures are, for whoever looks at the map.
     write_text(out / "config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True))

@@ -16,8 +16,9 @@ from sightline.files.atomic import write_json
 from sightline.models.cpu import place
 from sightline.models.segmentation import load_segmenter
 from sightline.runs import RunFolder
+from sightline.runs.artifacts import INTERVENTIONS
 from sightline.tasks.segment.counts import count_tiles, describe_counts, kept_at_evaluation
-from sightline.tasks.segment.interventions import INTERVENTIONS, interventions
+from sightline.tasks.segment.interventions import interventions
 from sightline.tasks.segment.predictor import Predictor
 from sightline.views.device import Preprocessing
 

@@ -24,16 +24,18 @@ from sightline.engine import (
     settle_precision,
 )
 from sightline.files import text_digest
-from sightline.files.atomic import atomic_path, write_json
+from sightline.files.atomic import write_json
 from sightline.metrics import segmentation
 from sightline.models.cpu import place
 from sightline.models.initial import InitialBackbone, initial_backbone
 from sightline.models.segmentation import Segmenter, SkipPolicy, build_segmenter, describe, load_encoder, save_segmenter
 from sightline.randomness import sample_keys
-from sightline.runs import RunFolder
+from sightline.runs import RunFolder, artifacts
+from sightline.runs.artifacts import INTERVENTIONS
+from sightline.runs.results import SegmentResult
 from sightline.tasks.segment.counts import Counts, count_tiles, describe_counts, kept_at_evaluation
 from sightline.tasks.segment.example_step import example_step
-from sightline.tasks.segment.interventions import INTERVENTIONS, interventable, interventions, some_tiles
+from sightline.tasks.segment.interventions import interventable, interventions, some_tiles
 from sightline.tasks.segment.losses import build_loss
 from sightline.tasks.segment.predictor import Predictor
 from sightline.tasks.segment.progress import MaskProgress, draw_progress, find_watched
@@ -181,7 +183,7 @@ class Job:
         config, images = self.config, self.images
         chosen = find_watched(config.watch, images.ids)
         keeper = MaskProgress(
-            self.run.path / "progress",
+            self.run.path / artifacts.PROGRESS,
             config.watch,
             [images.image(i) for i in chosen],
             [images.mask(i) for i in chosen],
@@ -203,9 +205,9 @@ class Job:
         network = task.use_best()
         images, config = self.images, self.config
         self._save(network)
-        write_json(self.run.path / "architecture.json", asdict(describe(network, config.crop, config.crop)))
+        write_json(self.run.path / artifacts.ARCHITECTURE, asdict(describe(network, config.crop, config.crop)))
         write_json(
-            self.run.path / "split.json",
+            self.run.path / artifacts.SPLIT,
             {name: [images.ids[i] for i in part] for name, part in images.parts.items()} | images.named_scenes(),
         )
         test, drawn = images.parts[PART], list[bytes]()
@@ -220,9 +222,8 @@ class Job:
         }
         if scenes is not None:
             arrays["scenes"] = np.array(scenes)
-        with atomic_path(self.run.path / "counts.npz") as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, **arrays)  # pyright: ignore[reportArgumentType]
-        watched = draw_progress(self.run.path / "progress")
+        self.run.write_arrays(artifacts.COUNTS, **arrays)
+        watched = draw_progress(self.run.path / artifacts.PROGRESS)
         result = {
             "classes": list(images.palette.classes),
             **describe_counts(counts, images.palette.classes, scenes),
@@ -237,7 +238,7 @@ class Job:
             "split": {name: len(part) for name, part in images.parts.items()},
             "progress": [str(path.relative_to(self.run.path)) for path in watched],
         }
-        self.run.finish(result, {"fit_seconds": seconds})
+        self.run.finish(SegmentResult.from_dict(result).to_dict(), {"fit_seconds": seconds})
 
     def _intervene(self, network: Segmenter) -> str | None:
         """Write interventions.json and return its name; None where none are asked for, or none can be.
