@@ -27,7 +27,9 @@ from sightline.models import Backbone, build_backbone, load_backbone, save_model
 from sightline.models.features import extract_features
 from sightline.randomness import permutation
 from sightline.runs import RunFolder
+from sightline.runs.results import PretrainResult
 from sightline.tasks.dino.example_step import example_step
+from sightline.tasks.dino.report import method_report
 from sightline.tasks.dino.task import DinoTask, Evaluation, make_crops
 from sightline.views import MultiCrop, Resize
 from sightline.views.device import DeviceMultiCrop, normalise
@@ -58,7 +60,8 @@ def pretrain(config: PretrainConfig, out: Path, *, resume: bool = False, progres
     fabric = make_fabric(config)
     images = load_images(config.data, progress=report.say)
     _check_size(config, len(images))
-    fingerprint, notes = images.listing.fingerprint, {"precision": precision.to_dict()}
+    fingerprint = images.listing.fingerprint
+    notes = {"precision": precision.to_dict(), "method": method_report(config).to_dict()}
     with recorded_run(fabric, out, config, kind="pretrain", fingerprint=fingerprint, resume=resume, notes=notes) as run:
         if run.is_done:
             return run
@@ -166,15 +169,14 @@ def _finish(run: RunFolder, config: PretrainConfig, task: DinoTask, images: Imag
     warnings = [f"epoch {line['epoch'] + 1}: {text}" for line in epochs for text in task.remarks(line["epoch"], line)]
     last = epochs[-1] if epochs else {}
     steps = config.epochs * task.steps_per_epoch
-    run.finish(
-        {
-            "epochs": config.epochs,
-            "steps": steps,
-            "images": len(images),
-            "images_seen": steps * config.batch_size * config.accumulate,
-            "bad_images": len(images.listing.bad),
-            "health": {k: v for k, v in last.items() if k.startswith(("health/", "knn/"))},
-            "warnings": warnings,
-        },
-        {"fit_seconds": seconds},
+    result = PretrainResult(
+        epochs=config.epochs,
+        steps=steps,
+        images=len(images),
+        images_seen=steps * config.batch_size * config.accumulate,
+        bad_images=len(images.listing.bad),
+        health={k: v for k, v in last.items() if k.startswith(("health/", "knn/"))},
+        warnings=tuple(warnings),
+        method=method_report(config),
     )
+    run.finish(result.to_dict(), {"fit_seconds": seconds})
