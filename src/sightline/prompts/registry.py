@@ -67,6 +67,9 @@ ENGINES: dict[str, EngineInfo] = {
         "Apache-2.0",
         ("edgetam", "edgetam_video"),
     ),
+    "mobile-sam": EngineInfo(
+        f"{_ROOM}.mobile_sam:MobileSam", "MobileSAM: SAM for small devices", _POINTED, "mobile_sam.pt", "Apache-2.0"
+    ),
     "sam3": EngineInfo(
         f"{_ROOM}.text:Sam3",
         "SAM 3: every instance of some words",

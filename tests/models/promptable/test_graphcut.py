@@ -139,7 +139,7 @@ def test_wrong_images_and_engines():
         build_engine("graphcot")
     with pytest.raises(ConfigError, match="no weights"):
         build_engine("graphcut", "facebook/sam")
-    assert set(ENGINES) == {"graphcut", "sam", "sam-hq", "sam2", "edgetam", "sam3", "grounded-sam"}
+    assert set(ENGINES) == {"graphcut", "sam", "sam-hq", "sam2", "edgetam", "mobile-sam", "sam3", "grounded-sam"}
 
 
 def test_everything_finds_the_disc_and_cleans_up(engine):
