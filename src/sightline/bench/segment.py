@@ -13,7 +13,7 @@ from sightline.bench.timer import EPOCHS, part_rows, time_steps
 from sightline.config import SegmentConfig
 from sightline.data import load_parts
 from sightline.engine import make_fabric, resolve_workers, settle_precision
-from sightline.models.start import initial_backbone
+from sightline.models.initial import initial_backbone
 from sightline.tasks.segment import Job, example_step
 
 BATCH = 8
@@ -39,7 +39,10 @@ def run(
     """
     keys = {"batch_size": batch, "model": model, "precision": precision, "device": device}
     asked = SegmentConfig.build(SETTING, keys, where="bench segment")
-    images, start = load_parts(asked.data), initial_backbone(asked)
+    images, start = (
+        load_parts(asked.data),
+        initial_backbone(asked.init, asked.backbone, asked.stem, asked.seed, reference=asked.reference),
+    )
     with tempfile.TemporaryDirectory() as nowhere:
         probe = example_step(asked, start.backbone)
         config, verdict = settle_precision(asked, Path(nowhere) / "run", probe, lambda _: None)

@@ -17,6 +17,7 @@ from sightline.engine import make_fabric
 from sightline.engine.progress import clock_text
 from sightline.errors import NotAvailable
 from sightline.models import build_backbone
+from sightline.models.cpu import place
 from sightline.models.segmentation import SkipPolicy, build_segmenter
 from sightline.prompts import EverythingSettings, Prompts, build_engine
 from sightline.runs import RunFolder, StudyFolder
@@ -88,7 +89,7 @@ def classify_seconds(config: ClassifyConfig, count: int, stopwatch: Stopwatch) -
 
 def segment_seconds(config: SegmentConfig, count: int, stopwatch: Stopwatch) -> float:
     """Return the time of all epochs over `count` tiles."""
-    policy = SkipPolicy(config.drop_skip, config.drop_mode, config.match_parameters)
+    policy = SkipPolicy.of(config)
     classes = len(list_pairs(config.data).palette.classes)
 
     def build() -> nn.Module:
@@ -140,7 +141,7 @@ class Stopwatch:
 def _forward_seconds(config: RunConfig, size: int, network: nn.Module) -> float:
     """Return seconds an image of one forward pass; the median of three batches after one that warms up."""
     fabric = make_fabric(config)
-    network = network.eval().to(fabric.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    network = place(network.eval(), fabric.device)
     batch = max(1, min(BATCH, PIXELS // size**2))
     images = torch.zeros(batch, 3, size, size, device=fabric.device).to(memory_format=torch.channels_last)
     seconds = []

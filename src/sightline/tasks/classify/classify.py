@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,16 +23,25 @@ from sightline.engine import (
 )
 from sightline.errors import DataError
 from sightline.files import text_digest
-from sightline.files.atomic import atomic_path, write_json
+from sightline.files.atomic import write_json
 from sightline.metrics import statistics
-from sightline.models import Backbone, LinearHead, save_model
+from sightline.models import (
+    Backbone,
+    Classifier,
+    InitialBackbone,
+    LinearHead,
+    initial_backbone,
+    save_model,
+)
+from sightline.models.cpu import place
 from sightline.models.features import extract_features
-from sightline.models.start import Start, initial_backbone
 from sightline.randomness import generator
 from sightline.runs import RunFolder
+from sightline.runs.artifacts import FEATURES, SPLIT
+from sightline.runs.results import ClassifyResult
 from sightline.tasks.classify.example_step import example_step
 from sightline.tasks.classify.inputs import FeatureInputs, ImageInputs
-from sightline.tasks.classify.task import ClassifyTask, FrozenBackbone, Model
+from sightline.tasks.classify.task import ClassifyTask, FrozenBackbone
 
 
 def classify(
@@ -63,7 +72,14 @@ def classify(
         raise DataError(
             f"{config.data.source}: these images carry no labels; point at class folders or a CSV id,filename,label"
         )
-    start = initial_backbone(config)
+    start = initial_backbone(
+        config.init,
+        config.backbone,
+        config.stem,
+        config.seed,
+        reference=config.reference,
+        network=config.network,
+    )
     config, precision = settle_precision(config, out, example_step(config, start.backbone), report.say)
     fabric = make_fabric(config)
     fingerprint = text_digest(images.listing.fingerprint, start.checksum)
@@ -100,17 +116,19 @@ class _Job:
     images: Images
     parts: Split
     train: np.ndarray
-    start: Start
+    start: InitialBackbone
     backbone: Backbone
     head: nn.Module
     fabric: Fabric
 
     @classmethod
-    def open(cls, config: ClassifyConfig, run: RunFolder, images: Images, start: Start, fabric: Fabric) -> _Job:
+    def open(
+        cls, config: ClassifyConfig, run: RunFolder, images: Images, start: InitialBackbone, fabric: Fabric
+    ) -> _Job:
         listing = images.listing
         parts = split(listing, config.data.split)
         train = labelled_part(parts.train, listing.labels, config.labels, config.data.split.seed)
-        backbone = start.backbone.to(fabric.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        backbone = place(start.backbone, fabric.device)
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
             head = LinearHead(backbone.dim, len(listing.classes)).to(fabric.device)
@@ -127,7 +145,7 @@ class _Job:
             inputs = FeatureInputs(config, self.backbone, images, self.train, rest, fabric)
             model = self.head
         else:
-            model = Model(FrozenBackbone(self.backbone) if config.freeze else self.backbone, self.head)
+            model = Classifier(FrozenBackbone(self.backbone) if config.freeze else self.backbone, self.head)
         labels = torch.from_numpy(self.images.listing.labels).to(fabric.device)
 
         def batch(samples: np.ndarray, epoch: int) -> tuple[Tensor, Tensor]:
@@ -164,17 +182,15 @@ class _Job:
         features = extract_features(self.backbone, inputs.plain, chosen, self.fabric)
         listing = self.images.listing
         ids = np.array([listing.ids[i] for i in chosen])
-        path = self.run.path / "features" / f"{stages[epoch]}.npz"
-        path.parent.mkdir(exist_ok=True)
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, features=features, labels=listing.labels[chosen], ids=ids, epoch=epoch + 1)
+        arrays = {"features": features, "labels": listing.labels[chosen], "ids": ids}
+        self.run.write_arrays(FEATURES[stages[epoch]], compressed=False, **arrays, epoch=epoch + 1)
 
     def finish(self, task: ClassifyTask, seconds: float, on_test: bool) -> None:
         """Write weights, split and result; evaluate once on the test split."""
         task.use_best()
         config, listing = self.config, self.images.listing
         self._save_weights()
-        write_json(self.run.path / "split.json", self.parts.to_dict())
+        write_json(self.run.path / SPLIT, self.parts.to_dict())
         result = {
             "val_accuracy": task.best_accuracy,
             "best_epoch": task.best_epoch + 1,
@@ -185,7 +201,8 @@ class _Job:
             "bad_images": len(listing.bad),
             "split": {name: len(ids) for name, ids in self.parts.to_dict().items()},
         }
-        self.run.finish(result | (self._test_scores(task) if on_test else {}), {"fit_seconds": seconds})
+        result = ClassifyResult.from_dict(result | (self._test_scores(task) if on_test else {}))
+        self.run.finish(result.to_dict(), {"fit_seconds": seconds})
 
     def _test_scores(self, task: ClassifyTask) -> dict[str, object]:
         listing, test = self.images.listing, self.parts.test
@@ -211,9 +228,7 @@ class _Job:
         return {"accuracy": accuracy, "per_class": per_class}
 
     def _save_weights(self) -> None:
-        state = {f"backbone.{name}": value for name, value in self.backbone.state_dict().items()}
-        state |= {f"head.{name}": value for name, value in self.head.state_dict().items()}
-        preprocessing = self.start.preprocessing
+        state = Classifier(self.backbone, self.head).state_dict()
         description = {
             "kind": "classifier",
             "backbone": self.backbone.name,
@@ -221,11 +236,7 @@ class _Job:
             "dim": self.backbone.dim,
             "classes": list(self.images.listing.classes),
             "image_size": self.config.data.image_size,
-            "preprocessing": {
-                "input_size": self.config.input_size,
-                "mean": list(preprocessing["mean"]),
-                "std": list(preprocessing["std"]),
-            },
+            "preprocessing": replace(self.start.preprocessing, input_size=self.config.input_size).to_dict(),
         }
         save_model(self.run, state, description)
 

@@ -39,19 +39,6 @@ class FrozenBackbone(nn.Module):
         return self.inner(inputs)
 
 
-class Model(nn.Module):
-    """Backbone and linear head as one map from images to logits."""
-
-    def __init__(self, backbone: nn.Module, head: nn.Module) -> None:
-        super().__init__()
-        self.backbone = backbone
-        self.head = head
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits (B, classes)."""
-        return self.head(self.backbone(images))
-
-
 class ClassifyTask(Task):
     """Cross-entropy on labels; the epoch with the best validation accuracy is kept.
 

@@ -17,11 +17,12 @@ from sightline.data.masks.pictures import paint, save_png, strip
 from sightline.engine import Progress, make_fabric, make_progress, recorded_run
 from sightline.errors import RunError
 from sightline.files import text_digest
-from sightline.files.atomic import atomic_path
 from sightline.metrics import segmentation
 from sightline.prompts import ENGINES, EverythingSettings, PromptEngine, build_engine
 from sightline.randomness import generator
 from sightline.runs import RunFolder
+from sightline.runs.artifacts import COUNTS, PICTURES
+from sightline.runs.results import PromptResult
 from sightline.tasks.prompt.semantic import IGNORED, Clicked, click_regions, counted, covered, voted
 
 RESAMPLES = 2000
@@ -106,13 +107,12 @@ def _judge(
             pictures |= {"network": drawn, "network, snapped": snapped}
         if number < SHOWN:
             painted = [(title, paint(mask, images.palette.colours)) for title, mask in pictures.items()]
-            save_png(run.path / "pictures" / f"{number}.png", strip([("image", images.image(i)), *painted]))
+            save_png(run.path / PICTURES / f"{number}.png", strip([("image", images.image(i)), *painted]))
         report.advance(number + 1, f"{len(regions)} regions")
     report.stop()
     seconds = time.perf_counter() - begin
     counts = np.stack(found.oracle)
-    with atomic_path(run.path / "counts.npz") as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, counts=counts, ids=np.array([images.ids[i] for i in chosen]))
+    run.write_arrays(COUNTS, counts=counts, ids=np.array([images.ids[i] for i in chosen]))
     low, high = segmentation.bootstrap_interval(counts, seed=0)
     result = {
         "mean_iou": {
@@ -134,11 +134,11 @@ def _judge(
         "clicks": _clicks(found.clicked),
         "snap": _snap(found) if masks is not None else None,
         "images_seen": len(chosen),
-        "pictures": {f"pictures/{number}.png": images.ids[i] for number, i in enumerate(chosen[:SHOWN])},
+        "pictures": {f"{PICTURES}/{number}.png": images.ids[i] for number, i in enumerate(chosen[:SHOWN])},
         "bad_images": len(images.bad),
         "split": {name: len(part) for name, part in images.parts.items()},
     }
-    run.finish(result, {"fit_seconds": seconds})
+    run.finish(PromptResult.from_dict(result).to_dict(), {"fit_seconds": seconds})
 
 
 def _masks_of(run: str, ids: list[str]) -> dict[str, np.ndarray]:

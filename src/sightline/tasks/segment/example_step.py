@@ -7,6 +7,7 @@ import torch
 from sightline.config import SegmentConfig
 from sightline.engine.precision import ExampleStep, Step, example_batch
 from sightline.models import Backbone
+from sightline.models.cpu import place
 from sightline.models.segmentation import SkipPolicy, build_segmenter
 
 CLASSES = 7  # as in land cover; the last layer is a thousandth of the work whatever their number
@@ -15,11 +16,11 @@ CLASSES = 7  # as in land cover; the last layer is a thousandth of the work what
 def example_step(config: SegmentConfig, backbone: Backbone) -> ExampleStep:
     """Return forward and backward of the run's architecture on crops, with weights of its own."""
     size, batch = config.crop, example_batch(config.crop**2, config.batch_size // config.devices)
-    policy = SkipPolicy(config.drop_skip, config.drop_mode, config.match_parameters)
+    policy = SkipPolicy.of(config)
 
     def build(device: torch.device) -> Step:
         model = build_segmenter(config.model, backbone.name, CLASSES, stem=backbone.stem, policy=policy)
-        model = model.to(device).train()
+        model = place(model, device).train()
         images = torch.randn(batch, 3, size, size, device=device)
 
         def step() -> torch.Tensor:

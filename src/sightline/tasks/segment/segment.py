@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,21 +24,23 @@ from sightline.engine import (
     settle_precision,
 )
 from sightline.files import text_digest
-from sightline.files.atomic import atomic_path, write_json
+from sightline.files.atomic import write_json
 from sightline.metrics import segmentation
+from sightline.models.cpu import place
+from sightline.models.initial import InitialBackbone, initial_backbone
 from sightline.models.segmentation import Segmenter, SkipPolicy, build_segmenter, describe, load_encoder, save_segmenter
-from sightline.models.start import Start, initial_backbone
 from sightline.randomness import sample_keys
-from sightline.runs import RunFolder
+from sightline.runs import RunFolder, artifacts
+from sightline.runs.artifacts import INTERVENTIONS
+from sightline.runs.results import SegmentResult
 from sightline.tasks.segment.counts import Counts, count_tiles, describe_counts, kept_at_evaluation
 from sightline.tasks.segment.example_step import example_step
-from sightline.tasks.segment.interventions import INTERVENTIONS, interventable, interventions, some_tiles
+from sightline.tasks.segment.interventions import interventable, interventions, some_tiles
 from sightline.tasks.segment.losses import build_loss
 from sightline.tasks.segment.predictor import Predictor
 from sightline.tasks.segment.progress import MaskProgress, draw_progress, find_watched
 from sightline.tasks.segment.task import SegmentBatch, SegmentTask, Validation
 from sightline.views import JointCrop
-from sightline.views.device import normalise
 
 PART = "test"  # judged once, at the end
 
@@ -63,7 +65,14 @@ def segment(config: SegmentConfig, out: Path, *, resume: bool = False, progress:
     """
     report = progress or make_progress()
     images = load_parts(config.data, progress=report.say)
-    start = initial_backbone(config)
+    start = initial_backbone(
+        config.init,
+        config.backbone,
+        config.stem,
+        config.seed,
+        reference=config.reference,
+        network=config.network,
+    )
     config, precision = settle_precision(config, out, example_step(config, start.backbone), report.say)
     fabric = make_fabric(config)
     notes = {"precision": precision.to_dict()}
@@ -86,16 +95,18 @@ class Job:
     config: SegmentConfig
     run: RunFolder
     images: SegmentImages
-    start: Start
+    start: InitialBackbone
     policy: SkipPolicy
     network: Segmenter
     fabric: Fabric
 
     @classmethod
-    def open(cls, config: SegmentConfig, run: RunFolder, images: SegmentImages, start: Start, fabric: Fabric) -> Job:
+    def open(
+        cls, config: SegmentConfig, run: RunFolder, images: SegmentImages, start: InitialBackbone, fabric: Fabric
+    ) -> Job:
         """Build the network, its encoder's weights loaded."""
         backbone = start.backbone
-        policy = SkipPolicy(config.drop_skip, config.drop_mode, config.match_parameters)
+        policy = SkipPolicy.of(config)
         # A skip that comes back at evaluation stays in the network, and batches say that training goes without it.
         built = SkipPolicy() if config.eval_skips == "keep" and policy.mode == "zero" else policy
         classes = len(images.palette.classes)
@@ -105,7 +116,7 @@ class Job:
         policy.dropped(network.skips)  # refuses a skip that the network does not have
         if config.init != "none":
             load_encoder(network, backbone.state_dict(), start.source)
-        return cls(config, run, images, start, policy, network.to(fabric.device), fabric)
+        return cls(config, run, images, start, policy, place(network, fabric.device), fabric)
 
     def task(self) -> SegmentTask:
         """Build the task."""
@@ -126,6 +137,7 @@ class Job:
 
     def _batch_maker(self):
         config, images, policy = self.config, self.images, self.policy
+        to_tensor = self.start.preprocessing.on(self.fabric.device)
         augment = JointCrop(config.crop, config.augment)
         skips, device = self.network.skips, self.fabric.device
         drops = policy.drop is not None and not self.network.dropped
@@ -135,17 +147,12 @@ class Job:
             seen, masks = augment([images.image(i) for i in samples], [images.mask(i) for i in samples], keys)
             kept = policy.kept(skips, config.seed, epoch, samples.tolist()) if drops else None
             return SegmentBatch(
-                self._normalise(seen),
+                to_tensor(seen),
                 torch.from_numpy(masks).to(device).long(),
                 None if kept is None else torch.from_numpy(kept).to(device),
             )
 
         return make
-
-    @property
-    def _normalise(self):
-        preprocessing = self.start.preprocessing
-        return partial(normalise, mean=preprocessing["mean"], std=preprocessing["std"], device=self.fabric.device)
 
     def _class_weights(self) -> list[float] | None:
         """Return weights of mean one, the inverse square roots of class shares in the training masks."""
@@ -166,7 +173,7 @@ class Job:
         return count_tiles(self._predictor(network), self.images, indices, kept=kept, **options)
 
     def _predictor(self, network: Segmenter) -> Predictor:
-        return Predictor(network, self._normalise, self.fabric)
+        return Predictor(network, self.start.preprocessing.on(self.fabric.device), self.fabric)
 
     def _validate(self, network: Segmenter) -> Validation:
         found = segmentation.mean_iou(self.counts(network, "val", boundaries=False).confusion.sum(axis=0))
@@ -176,7 +183,7 @@ class Job:
         config, images = self.config, self.images
         chosen = find_watched(config.watch, images.ids)
         keeper = MaskProgress(
-            self.run.path / "progress",
+            self.run.path / artifacts.PROGRESS,
             config.watch,
             [images.image(i) for i in chosen],
             [images.mask(i) for i in chosen],
@@ -198,9 +205,9 @@ class Job:
         network = task.use_best()
         images, config = self.images, self.config
         self._save(network)
-        write_json(self.run.path / "architecture.json", asdict(describe(network, config.crop, config.crop)))
+        write_json(self.run.path / artifacts.ARCHITECTURE, asdict(describe(network, config.crop, config.crop)))
         write_json(
-            self.run.path / "split.json",
+            self.run.path / artifacts.SPLIT,
             {name: [images.ids[i] for i in part] for name, part in images.parts.items()} | images.named_scenes(),
         )
         test, drawn = images.parts[PART], list[bytes]()
@@ -215,9 +222,8 @@ class Job:
         }
         if scenes is not None:
             arrays["scenes"] = np.array(scenes)
-        with atomic_path(self.run.path / "counts.npz") as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, **arrays)  # pyright: ignore[reportArgumentType]
-        watched = draw_progress(self.run.path / "progress")
+        self.run.write_arrays(artifacts.COUNTS, **arrays)
+        watched = draw_progress(self.run.path / artifacts.PROGRESS)
         result = {
             "classes": list(images.palette.classes),
             **describe_counts(counts, images.palette.classes, scenes),
@@ -232,7 +238,7 @@ class Job:
             "split": {name: len(part) for name, part in images.parts.items()},
             "progress": [str(path.relative_to(self.run.path)) for path in watched],
         }
-        self.run.finish(result, {"fit_seconds": seconds})
+        self.run.finish(SegmentResult.from_dict(result).to_dict(), {"fit_seconds": seconds})
 
     def _intervene(self, network: Segmenter) -> str | None:
         """Write interventions.json and return its name; None where none are asked for, or none can be.
@@ -249,7 +255,7 @@ class Job:
         return INTERVENTIONS
 
     def _save(self, network: Segmenter) -> None:
-        preprocessing, palette = self.start.preprocessing, self.images.palette
+        palette = self.images.palette
         save_segmenter(
             self.run,
             network,
@@ -257,6 +263,6 @@ class Job:
                 "classes": list(palette.classes),
                 "palette": palette.to_dict(),
                 "image_size": self.config.data.image_size,
-                "preprocessing": {"mean": list(preprocessing["mean"]), "std": list(preprocessing["std"])},
+                "preprocessing": replace(self.start.preprocessing, input_size=None).to_dict(),
             },
         )
