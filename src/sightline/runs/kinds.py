@@ -37,7 +37,7 @@ class Kind:
         images: `(config) -> int`: how many images one reads.
         details: class of what an arm of a study tells beside its mean; None where no arm is of this kind.
         node: `(study, arm, seed, out) -> Node`: one run of an arm.
-        metric: the metric that an arm of it is judged by.
+        metric: the metric that its arms are compared by where the study names none.
         block: the block of the study file with its data and settings.
         data: what the study's result calls the data that it reads.
         data_title: what a reader calls them.
