@@ -20,7 +20,7 @@ from sightline.config import (
     from_environment,
     resolve,
 )
-from sightline.runs import RunFolder
+from sightline.runs import RunFolder, StudyFolder
 
 Source = str | Path
 Data = Source | Mapping[str, Any] | DataConfig
@@ -60,43 +60,8 @@ class Run:
         return str(self.path)
 
 
-@dataclass(frozen=True)
-class ArmResult:
-    """One arm of a study.
-
-    Attributes:
-        status: done, failed or not run.
-        reason: why it is not done.
-        entry: its whole entry in result.json.
-    """
-
-    status: str
-    reason: str
-    entry: dict[str, Any]
-
-    @property
-    def accuracy(self) -> float:
-        """Mean test accuracy over seeds, 0–1; KeyError when the arm is not done."""
-        return self.entry["mean"]
-
-
-@dataclass(frozen=True)
-class StudyRun:
-    """A study that has run: `study.result["C"].accuracy`.
-
-    Attributes:
-        path: its folder.
-        result: its arms by name.
-        report: the report's files.
-    """
-
-    path: Path
-    result: dict[str, ArmResult]
-    report: tuple[Path, ...]
-
-
 def pretrain(data: Data, out: Source, *, recipe: str = "dino-small", resume: bool = False, **keys: Any) -> Run:
-    """Pretrain with DINO; `keys` are those of `sightline.config.PretrainConfig`, for example epochs=100.
+    """Pretrain a backbone without labels; `keys` are those of PretrainConfig, for example epochs=100.
 
     Args:
         data: a folder, list file, known name, or a mapping with the keys of DataConfig.
@@ -108,8 +73,6 @@ def pretrain(data: Data, out: Source, *, recipe: str = "dino-small", resume: boo
     Raises:
         UserError: wrong configuration or data; the message says what and the way out.
     """
-    from sightline.tasks.dino import pretrain as work
-
     config = resolve(
         PretrainConfig,
         recipe=recipes.layer(recipe),
@@ -117,16 +80,18 @@ def pretrain(data: Data, out: Source, *, recipe: str = "dino-small", resume: boo
         flags={**_data(data), **_plain(keys)},
         where=f"pretrain ({recipe})",
     )
+    from sightline.tasks.dino import pretrain as work
+
     return Run(work(config, Path(out), resume=resume).path)
 
 
-def classify(data: Data, out: Source, *, init: Source | Run = "none", resume: bool = False, **keys: Any) -> Run:
+def classify(data: Data, out: Source, *, init: Source | Run | None = None, resume: bool = False, **keys: Any) -> Run:
     """Train a classifier in one setting; `keys` are those of ClassifyConfig, for example freeze=True.
 
     Args:
         data: class folders, style/class folders, a CSV, a known name, or a mapping with the keys of DataConfig.
         out: the run folder to write.
-        init: none, reference, a run, a checkpoint file, or a published name.
+        init: none, reference, a run, a checkpoint file, or a published name; none by default.
         resume: go on with the run in `out`.
         **keys: what differs from the defaults.
 
@@ -134,21 +99,20 @@ def classify(data: Data, out: Source, *, init: Source | Run = "none", resume: bo
         UserError: wrong configuration, data or weights.
         NotAvailable: reference weights that cannot be had now.
     """
+    flags = {**_data(data), **_init(init), **_plain(keys)}
+    config = resolve(ClassifyConfig, environment=from_environment(), flags=flags)
     from sightline.tasks.classify import classify as work
 
-    start = str(init.path.absolute()) if isinstance(init, Run) else str(init)
-    flags = {**_data(data), "init": start, **_plain(keys)}
-    config = resolve(ClassifyConfig, environment=from_environment(), flags=flags)
     return Run(work(config, Path(out), resume=resume).path)
 
 
-def segment(data: Data, out: Source, *, init: Source | Run = "none", resume: bool = False, **keys: Any) -> Run:
+def segment(data: Data, out: Source, *, init: Source | Run | None = None, resume: bool = False, **keys: Any) -> Run:
     """Train a segmentation network; `keys` are those of SegmentConfig, for example drop_skip="deepest".
 
     Args:
         data: images with masks, a known name, or a mapping with the keys of SegmentDataConfig.
         out: the run folder to write.
-        init: weights of the encoder: none, reference, a run, a checkpoint file, or a published name.
+        init: weights of the encoder: none, reference, a run, a checkpoint file, or a published name; none by default.
         resume: go on with the run in `out`.
         **keys: what differs from the defaults.
 
@@ -156,25 +120,25 @@ def segment(data: Data, out: Source, *, init: Source | Run = "none", resume: boo
         UserError: wrong configuration, data or weights.
         NotAvailable: reference weights that cannot be had now.
     """
+    flags = {**_data(data), **_init(init), **_plain(keys)}
+    config = resolve(SegmentConfig, environment=from_environment(), flags=flags)
     from sightline.tasks.segment import segment as work
 
-    start = str(init.path.absolute()) if isinstance(init, Run) else str(init)
-    flags = {**_data(data), "init": start, **_plain(keys)}
-    config = resolve(SegmentConfig, environment=from_environment(), flags=flags)
     return Run(work(config, Path(out), resume=resume).path)
 
 
 def embed(run: Source | Run, data: Data, out: Source, **keys: Any) -> dict[str, float]:
     """Write penultimate features of `run` on `data`; `keys` are those of EmbedConfig. Returns the quality values."""
-    from sightline.tasks.embed import embed as work
-
     path = run.path if isinstance(run, Run) else run
     flags = {**_data(data), "run": str(path), **_plain(keys)}
-    return work(resolve(EmbedConfig, environment=from_environment(), flags=flags), Path(out))
+    config = resolve(EmbedConfig, environment=from_environment(), flags=flags)
+    from sightline.tasks.embed import embed as work
+
+    return work(config, Path(out))
 
 
-def study(source: Source | StudyConfig, out: Source, *, only: tuple[str, ...] = (), jobs: int = 1) -> StudyRun:
-    """Run a study file, or "demo", and write its report.
+def study(source: Source | StudyConfig, out: Source, *, only: tuple[str, ...] = (), jobs: int = 1) -> StudyFolder:
+    """Run a study file, or "demo", and write its report: `study.result["C"].value` is the mean of an arm.
 
     Args:
         source: a YAML file, "demo", or a configuration.
@@ -189,9 +153,9 @@ def study(source: Source | StudyConfig, out: Source, *, only: tuple[str, ...] = 
     from sightline.study import read_study, run_study
 
     config = source if isinstance(source, StudyConfig) else read_study(str(source), from_environment())
-    finished = run_study(config, Path(out), only=only, jobs=jobs)
-    arms = {entry["arm"]: ArmResult(entry["status"], entry["reason"], entry) for entry in finished.result["arms"]}
-    return StudyRun(finished.path, arms, tuple(write(finished.path)))
+    folder = run_study(config, Path(out), only=only, jobs=jobs)
+    write(folder.path)
+    return folder
 
 
 class Masks(np.ndarray):
@@ -261,6 +225,12 @@ def _data(data: Data) -> dict[str, Any]:
     if isinstance(data, DataConfig):
         return {"data": data.model_dump(mode="json", exclude_unset=True)}
     return {"data": dict(data) if isinstance(data, Mapping) else {"source": str(data)}}
+
+
+def _init(init: Source | Run | None) -> dict[str, str]:
+    if init is None:
+        return {}
+    return {"init": str(init.path.absolute()) if isinstance(init, Run) else str(init)}
 
 
 def _plain(keys: Mapping[str, Any]) -> dict[str, Any]:

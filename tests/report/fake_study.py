@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,24 +13,57 @@ from PIL import Image
 from sightline.config import ClassifyConfig, DataConfig, PretrainConfig, StudyClassify, StudyConfig
 from sightline.files.atomic import write_json, write_text
 from sightline.metrics import statistics
-from sightline.runs import RunFolder
+from sightline.runs import RunFolder, StudyFolder
+from sightline.runs.artifacts import SAMPLES, SAMPLES_SHEET
+from sightline.runs.info import Provenance
+from sightline.runs.results import (
+    ClassAccuracy,
+    ClassifyDetails,
+    ClassifyResult,
+    HealthPlot,
+    Init,
+    Interval,
+    MethodReport,
+    PretrainResult,
+)
+from sightline.runs.samples import ContactSheet, Prediction
+from sightline.runs.study_result import (
+    ArmResult,
+    ArmScore,
+    Comparison,
+    DataPart,
+    Embedding,
+    EmbeddingStage,
+    PretrainSummary,
+    Reference,
+    StudyResult,
+)
+from sightline.study.arms import pairs_of, parse_arm, questions_of
 
 CLASSES = ("cat", "dog", "elephant", "guitar", "horse", "house <&>", "person | you")
-NAMES = {
-    "A": "random weights, all trained",
-    "B": "reference weights, all trained",
-    "C": "own self-supervised weights, all trained",
-    "D": "reference weights, backbone frozen",
-    "E": "own self-supervised weights, backbone frozen",
-}
 LEVELS = {"A": 0.45, "C": 0.58, "E": 0.5, "D": 0.5}
 SEEDS, TEST, EPOCHS = (0, 1, 2), 140, 12
+NO_INIT = Init(source="none", matched="")
+METHOD = MethodReport(
+    name="dino",
+    title="DINO",
+    rows=(("Output", "64 prototypes"),),
+    health=(
+        HealthPlot(name="health/loss_over_ln_k", title="Loss / ln K", words="1 is a uniform guess", reference=1.0),
+        HealthPlot(
+            name="health/kl_to_uniform", title="KL", words="ln K is collapse", reference=4.2, reference_from=2.1
+        ),
+    ),
+    schedules=(HealthPlot(name="momentum", title="Teacher momentum", words="by step"),),
+    fine="No collapse and no plateau at ln K was found.",
+)
 WARNING = "epoch 3: plateau at ln K: the loss is 0.995 of ln K, a uniform guess. Raise optim.lr"
 
 
 def write_pretrain(path: Path, warnings: list[str]) -> RunFolder:
     config = PretrainConfig(data=DataConfig(source="photos/unlabelled"), recipe="dino-small", backbone="resnet18")
-    run = RunFolder.create(path, config, kind="pretrain", fingerprint="0" * 64)
+    notes = {"method": METHOD.to_dict()}
+    run = RunFolder.create(path, config, kind="pretrain", fingerprint="0" * 64, notes=notes)
     health: dict[str, float] = {}
     for epoch in range(EPOCHS):
         along = epoch / EPOCHS
@@ -45,8 +77,11 @@ def write_pretrain(path: Path, warnings: list[str]) -> RunFolder:
             "knn/accuracy": 0.2 + 0.3 * along,
         }  # fmt: skip
         run.append_metrics(step=epoch * 20 + 20, epoch=epoch, values=health)
-    result = {"epochs": EPOCHS, "steps": 240, "images": 2560, "images_seen": 30720, "bad_images": 1}
-    run.finish(result | {"health": health, "warnings": warnings}, {"fit_seconds": 312.4})
+    result = PretrainResult(
+        epochs=EPOCHS, steps=240, images=2560, images_seen=30720, bad_images=1, health=health,
+        warnings=tuple(warnings), method=METHOD,
+    )  # fmt: skip
+    run.finish(result.to_dict(), {"fit_seconds": 312.4})
     return run
 
 
@@ -73,15 +108,15 @@ def write_classify(path: Path, seed: int, level: float, freeze: bool) -> RunFold
         "correct": correct,
     })  # fmt: skip
     low, high = statistics.wilson(int(correct.sum()), TEST)
-    run.finish(
-        {
-            "val_accuracy": level, "best_epoch": EPOCHS, "images_seen": 650 * EPOCHS, "bad_images": 0,
-            "init": {"source": "none", "matched": ""}, "split": {"train": 650, "val": 140, "test": TEST},
-            "accuracy": {"value": float(correct.mean()), "low": low, "high": high, "n": TEST},
-            "per_class": {n: {"accuracy": float(correct[labels == i].mean()), "n": 20} for i, n in enumerate(CLASSES)},
+    result = ClassifyResult(
+        val_accuracy=level, best_epoch=EPOCHS, trained_on=650, images_seen=650 * EPOCHS, lr=1e-4, bad_images=0,
+        init=NO_INIT, split={"train": 650, "val": 140, "test": TEST},
+        accuracy=Interval(value=float(correct.mean()), low=low, high=high, n=TEST),
+        per_class={
+            name: ClassAccuracy(accuracy=float(correct[labels == i].mean()), n=20) for i, name in enumerate(CLASSES)
         },
-        {"fit_seconds": 61.5},
     )  # fmt: skip
+    run.finish(result.to_dict(), {"fit_seconds": 61.5})
     return run
 
 
@@ -91,40 +126,53 @@ def write_study(folder: Path, *, missing: tuple[str, ...] = ("B", "D"), warnings
     write_text(folder / "study.yaml", yaml.safe_dump(study.to_dict(), sort_keys=False))
     runs = {"pretrain": write_pretrain(folder / "runs" / "pretrain", list(warnings))}
     correct: dict[str, np.ndarray] = {}
-    arms: list[dict[str, Any]] = []
-    for arm, name in NAMES.items():
-        entry: dict[str, Any] = {"arm": arm, "name": name, "task": "classify", "metric": "accuracy"}
-        if arm in missing:
+    arms: list[ArmResult] = []
+    for arm in map(parse_arm, "ABCDE"):
+        head = {"arm": arm.name, "name": arm.title, "task": "classify", "metric": "accuracy", "parts": arm.parts(SEEDS)}
+        if arm.name in missing:
             reason = "dino-resnet50 could not be loaded: no network"
-            arms.append(entry | {"status": "not run", "reason": reason})
+            arms.append(ArmResult(**head, status="not run", reason=reason))
             continue
-        own = [write_classify(folder / "runs" / f"{arm}-{s}", s, LEVELS.get(arm, 0.7), arm in "DE") for s in SEEDS]
-        correct[arm] = np.stack([run.predictions()["correct"].to_numpy(zero_copy_only=False) for run in own])
-        low, high = statistics.bootstrap_interval(correct[arm])
-        arms.append(entry | {
-            "status": "done", "reason": "", "mean": float(correct[arm].mean()), "low": low, "high": high, "n": TEST,
-            "seeds": [run.result()["accuracy"]["value"] for run in own],
-            "per_class": dict.fromkeys(CLASSES, 0.5), "seconds": 184.5, "images_seen": 23400,
-        })  # fmt: skip
+        level, frozen = LEVELS.get(arm.name, 0.7), arm.trained == "head"
+        own = [write_classify(folder / "runs" / arm.run_name(s), s, level, frozen) for s in SEEDS]
+        correct[arm.name] = np.stack([run.predictions()["correct"].to_numpy(zero_copy_only=False) for run in own])
+        low, high = statistics.bootstrap_interval(correct[arm.name])
+        score = ArmScore(
+            mean=float(correct[arm.name].mean()), low=low, high=high, n=TEST, seconds=184.5, images_seen=23400,
+            seeds=tuple(run.result()["accuracy"]["value"] for run in own), per_class=dict.fromkeys(CLASSES, 0.5),
+        )  # fmt: skip
+        arms.append(ArmResult(**head, status="done", reason="", score=score, details=ClassifyDetails(init=NO_INIT)))
         runs |= {run.path.name: run for run in own}
-    pairs = [(a, b) for a, b in (("B", "C"), ("C", "A"), ("B", "D"), ("C", "E")) if a in correct and b in correct]
-    compared = [{"a": a, "b": b, **statistics.compare(correct[a], correct[b])} for a, b in pairs]
+    pairs = [(a, b) for a, b in pairs_of(list(map(parse_arm, "ABCDE"))) if a in correct and b in correct]
     info = runs["pretrain"].info()
-    write_json(folder / "result.json", {
-        "name": study.name, "notes": study.notes, "arms": arms, "comparisons": compared,
-        "embedding": write_embedding(folder),
-        "pretrain": {"status": "done", "seconds": 312.4, **runs["pretrain"].result()},
-        "reference": {"name": "dino-resnet50", "trained_here": False},
-        "data": {"labelled": {"source": "photos/labelled", "split": {"train": 650, "val": 140, "test": TEST},
-                              "classes": len(CLASSES), "bad_images": 0, "fingerprint": "1" * 64},
-                 "unlabelled": {"source": "photos/unlabelled", "images": 2560}},
-        "provenance": {"versions": info["versions"], "hardware": info["hardware"]},
-    })  # fmt: skip
+    labelled = DataPart(
+        source="photos/labelled", split={"train": 650, "val": 140, "test": TEST}, classes=len(CLASSES), bad_images=0,
+        fingerprint="1" * 64,
+    )  # fmt: skip
+    pretrained = {"recipe": "dino-small", "backbone": "resnet18", "stem": "published", "data": "photos/unlabelled"}
+    StudyFolder(folder).write_result(StudyResult(
+        name=study.name, notes=study.notes, arms=tuple(arms),
+        comparisons=tuple(_compared(a, b, correct) for a, b in pairs),
+        questions=tuple(questions_of(list(map(parse_arm, "ABCDE")))),
+        embedding=write_embedding(folder),
+        pretrain=PretrainSummary.from_dict(
+            {"status": "done", "seconds": 312.4, **pretrained, **runs["pretrain"].result()}
+        ),
+        reference=Reference(name="dino-resnet50", trained_here=False),
+        data={"labelled": labelled, "unlabelled": DataPart(source="photos/unlabelled", images=2560)},
+        provenance=Provenance(versions=info.versions, hardware=info.hardware),
+    ))  # fmt: skip
     write_samples(folder)
     return folder
 
 
-def write_embedding(folder: Path) -> dict[str, Any]:
+def _compared(a: str, b: str, correct: dict[str, np.ndarray]) -> Comparison:
+    difference, low, high, p = statistics.paired_bootstrap(correct[a], correct[b])
+    verdict = statistics.verdict(difference, p)
+    return Comparison(a=a, b=b, difference=difference, low=low, high=high, p_raw=p, p=p, verdict=verdict)
+
+
+def write_embedding(folder: Path) -> Embedding:
     rng = np.random.default_rng(7)
     labels = np.arange(420) % len(CLASSES)
     angle = labels / len(CLASSES) * 2 * np.pi
@@ -134,22 +182,26 @@ def write_embedding(folder: Path) -> dict[str, Any]:
     columns |= {"x_first": first[:, 0], "y_first": first[:, 1], "x_last": last[:, 0], "y_last": last[:, 1]}
     pq.write_table(pa.table(columns), folder / "embedding.parquet")
     values = {"n": 420, "silhouette": 0.02, "trustworthiness": 0.91, "map_silhouette": 0.05}
-    return {
-        "arm": "C", "seed": 0, "points": "embedding.parquet",
-        "first": values | {"epoch": 1, "knn": 0.31}, "last": values | {"epoch": EPOCHS, "knn": 0.66, "silhouette": 0.2},
-    }  # fmt: skip
+    return Embedding(
+        arm="C", seed=0, points="embedding.parquet",
+        first=EmbeddingStage(epoch=1, knn=0.31, **values),
+        last=EmbeddingStage(epoch=EPOCHS, knn=0.66, **(values | {"silhouette": 0.2})),
+    )  # fmt: skip
 
 
-def write_samples(folder: Path, number: int = 16, side: int = 48) -> None:
+def write_samples(folder: Path, number: int = 16, side: int = 48, columns: int = 6) -> None:
+    """As `study.samples` writes them."""
     rng = np.random.default_rng(9)
-    sheet = np.full((-(-number // 6) * side, 6 * side, 3), 255, np.uint8)
-    entries = []
+    samples = []
     for i in range(number):
-        top, left = i // 6 * side, i % 6 * side
-        sheet[top : top + side, left : left + side] = rng.integers(60, 220, (1, 1, 3))
         right = i < number // 2
         label, predicted = CLASSES[i % 7], CLASSES[i % 7 if right else (i + 1) % 7]
-        entries.append({"id": f"{i}.jpg", "label": label, "predicted": predicted, "probability": 0.8, "correct": right})
+        samples.append(Prediction(id=f"{i}.jpg", label=label, predicted=predicted, probability=0.8, correct=right))
+    layout = ContactSheet(side=side, columns=columns, samples=tuple(samples))
+    sheet = np.full((-(-number // columns) * side, columns * side, 3), 255, np.uint8)
+    for i in range(number):
+        left, top, right, bottom = layout.place(i)
+        sheet[top:bottom, left:right] = rng.integers(60, 220, (1, 1, 3))
     (folder / "figures").mkdir(exist_ok=True)
-    Image.fromarray(sheet).save(folder / "figures" / "samples.png")
-    write_json(folder / "figures" / "samples.json", entries)
+    Image.fromarray(sheet).save(folder / SAMPLES_SHEET)
+    write_json(folder / SAMPLES, layout.to_dict())

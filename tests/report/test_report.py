@@ -9,11 +9,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from fake_study import CLASSES, WARNING, write_classify, write_study
+from fake_study import CLASSES, WARNING, write_classify, write_samples, write_study
 
 from sightline.errors import RunError
 from sightline.report import write
-from sightline.report.pictures import tile_side
 from sightline.runs import RunFolder
 
 VOID = {"meta", "img", "br", "link", "input"}
@@ -182,12 +181,14 @@ def test_other_folders_are_refused(tmp_path: Path):
         write(tmp_path)
 
 
-def test_sheets_are_cut_into_squares():
-    assert tile_side((576, 384), 24) == 96
-    assert tile_side((288, 144), 16) == 48
-    assert tile_side((96, 96), 1) == 96
-    with pytest.raises(RunError, match="no grid"):
-        tile_side((100, 33), 7)
+@pytest.mark.parametrize("number", [1, 5, 6, 7])
+def test_a_contact_sheet_of_any_size_is_cut_as_it_was_laid_out(study_folder: Path, tmp_path: Path, number: int):
+    folder = tmp_path / "study"
+    shutil.copytree(study_folder, folder)
+    write_samples(folder, number)
+    page = Page(write(folder)[0].read_text(encoding="utf-8"))
+    tiles = [image for image in page.all("img") if (image["src"] or "").startswith("data:image/jpeg")]
+    assert len(tiles) == number
 
 
 def test_reporting_loads_no_torch():

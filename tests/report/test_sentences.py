@@ -1,24 +1,33 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from sightline.report.sentences import answers, comparison_sentence, count, duration, p_value, points
+from sightline.report.answers import answers
+from sightline.report.sentences import comparison_sentence
+from sightline.runs.info import Provenance
+from sightline.runs.metrics import METRICS
+from sightline.runs.numbers import count, duration, p_value
+from sightline.runs.study_result import ArmResult, ArmScore, Comparison, Reference, StudyResult
+from sightline.study.arms import parse_arm, questions_of
 
 
-def result(verdicts: dict[str, str], missing: str = "", low: float = 0.01) -> dict[str, Any]:
-    arms = [
-        {"arm": a, "name": "", "status": "failed", "reason": "the loss is not finite"}
-        if a in missing
-        else {"arm": a, "name": "", "status": "done", "mean": 0.5, "n": 1200, "seeds": [0.5, 0.5]}
-        for a in "ABCDE"
-    ]
+def result(verdicts: dict[str, str], missing: str = "", low: float = 0.01, metric: str = "accuracy") -> StudyResult:
+    score = ArmScore(mean=0.5, low=0.4, high=0.6, n=1200, seeds=(0.5, 0.5), per_class={}, seconds=1, images_seen=1)
+    arms = []
+    for name in "ABCDE":
+        head = {"arm": name, "name": "", "task": "classify", "metric": metric, "parts": parse_arm(name).parts((0, 1))}
+        state = {"status": "failed", "reason": "the loss is not finite"} if name in missing else {
+            "status": "done", "reason": "", "score": score}  # fmt: skip
+        arms.append(ArmResult(**head, **state))
     compared = [
-        {"a": pair[0], "b": pair[1], "difference": 0.02, "low": low, "high": 0.03, "p": 0.0004, "verdict": verdict}
-        for pair, verdict in verdicts.items()
+        Comparison(a=a, b=b, difference=0.02, low=low, high=0.03, p_raw=0.0004, p=0.0004, verdict=verdict)
+        for (a, b), verdict in verdicts.items()
     ]
-    return {"arms": arms, "comparisons": compared}
+    return StudyResult(
+        name="", notes="", arms=tuple(arms), comparisons=tuple(compared),
+        questions=tuple(questions_of([parse_arm(name) for name in "ABCDE"])), embedding=None, pretrain=None,
+        reference=Reference(name="", trained_here=False), data={}, provenance=Provenance(),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -49,8 +58,10 @@ def test_an_interval_without_zero_does_not_decide():
 
 
 def test_numbers_as_text():
+    points, ious = METRICS["accuracy"].difference, METRICS["mean_iou"].difference
     assert points(-0.0004) == "0.0"
     assert points(-0.104) == "−10.4"
+    assert (ious(0.0171), ious(-0.0001)) == ("+0.017", "0.000")
     assert p_value(0.0004).replace("\u00a0", " ") == "p < 0.001"
     assert p_value(0.0124).replace("\u00a0", " ") == "p = 0.012"
     assert count(1234567) == "1\u202f234\u202f567"

@@ -65,7 +65,7 @@ def test_resume_keeps_what_was_there(tmp_path: Path):
     run = create(tmp_path / "run")
     run.append_metrics(step=1, epoch=0, values={"loss": 1.0})
     run.fail("power cut")
-    assert run.info()["reason"] == "power cut"
+    assert run.info().reason == "power cut"
     again = create(tmp_path / "run", resume=True)
     assert again.status == "running"
     assert len(again.metrics()) == 1

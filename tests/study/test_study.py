@@ -53,45 +53,47 @@ def finished(tmp_path_factory):
 
 def test_every_arm_ran_over_every_seed(finished):
     study, _ = finished
-    assert [arm["arm"] for arm in study.result["arms"]] == list("ABCDE")
-    for arm in study.result["arms"]:
-        assert arm["status"] == "done"
-        assert len(arm["seeds"]) == 2
-        assert arm["low"] <= arm["mean"] <= arm["high"]
+    assert [arm.arm for arm in study.result.arms] == list("ABCDE")
+    for arm in study.result.arms:
+        assert arm.status == "done"
+        assert len(arm.done.seeds) == 2
+        assert arm.done.low <= arm.value <= arm.done.high
 
 
 def test_every_number_is_a_run_s(finished):
     study, _ = finished
-    for arm in study.result["arms"]:
-        own = [RunFolder.open(study.path / "runs" / f"{arm['arm']}-{seed}").result() for seed in (0, 1)]
-        assert arm["seeds"] == [run["accuracy"]["value"] for run in own]
-        assert arm["mean"] == pytest.approx(sum(arm["seeds"]) / 2)
-        assert arm["n"] == own[0]["accuracy"]["n"]
+    for arm in study.result.arms:
+        own = [RunFolder.open(study.path / "runs" / f"{arm.arm}-{seed}").result() for seed in (0, 1)]
+        assert list(arm.done.seeds) == [run["accuracy"]["value"] for run in own]
+        assert arm.value == arm.accuracy == pytest.approx(sum(arm.done.seeds) / 2)
+        assert arm.done.n == own[0]["accuracy"]["n"]
 
 
 def test_comparisons_are_paired_corrected_and_consistent(finished):
     study, _ = finished
-    arms = {arm["arm"]: arm for arm in study.result["arms"]}
-    assert [(c["a"], c["b"]) for c in study.result["comparisons"]] == [("B", "C"), ("C", "A"), ("B", "D"), ("C", "E")]
-    for entry in study.result["comparisons"]:
-        assert entry["difference"] == pytest.approx(arms[entry["a"]]["mean"] - arms[entry["b"]]["mean"])
-        assert entry["p"] >= entry["p_raw"]
-        assert entry["verdict"] in ("higher", "lower", "undecided")
+    result = study.result
+    assert [(c.a, c.b) for c in result.comparisons] == [("B", "C"), ("C", "A"), ("B", "D"), ("C", "E")]
+    for comparison in result.comparisons:
+        assert comparison.difference == pytest.approx(result[comparison.a].value - result[comparison.b].value)
+        assert comparison.p >= comparison.p_raw
+        assert comparison.verdict in ("higher", "lower", "undecided")
 
 
 def test_the_map_has_both_epochs_of_the_same_samples(finished):
     study, _ = finished
-    embedding = study.result["embedding"]
-    assert (embedding["first"]["epoch"], embedding["last"]["epoch"]) == (1, 2)
-    assert embedding["first"]["n"] == embedding["last"]["n"] == 40
-    assert 0 <= embedding["last"]["trustworthiness"] <= 1
+    embedding = study.result.embedding
+    assert embedding is not None
+    assert (embedding.first.epoch, embedding.last.epoch) == (1, 2)
+    assert embedding.first.n == embedding.last.n == 40
+    assert 0 <= embedding.last.trustworthiness <= 1
 
 
 def test_a_second_call_runs_nothing_and_changes_nothing(finished):
     study, folder = finished
     before = {path: path.stat().st_mtime_ns for path in (study.path / "runs").rglob("weights.safetensors")}
+    result = study.result
     again = run_study(str(folder / "study.yaml"), study.path)
-    assert again.result == study.result
+    assert again.result == result
     assert before == {path: path.stat().st_mtime_ns for path in (study.path / "runs").rglob("weights.safetensors")}
 
 
@@ -104,35 +106,36 @@ def test_another_study_does_not_overwrite_it(finished, tmp_path):
 def test_the_report_shows_the_numbers(finished):
     study, _ = finished
     page, text = (path.read_text() for path in sorted(write(study.path), key=lambda p: p.suffix)[:2])
-    for arm in study.result["arms"]:
-        assert f"{100 * arm['mean']:.1f}" in page
-        assert f"{100 * arm['mean']:.1f}" in text
+    for arm in study.result.arms:
+        assert f"{100 * arm.value:.1f}" in page
+        assert f"{100 * arm.value:.1f}" in text
     assert "http://" not in page.replace("http://www.w3.org", "")
 
 
 def test_without_reference_weights_b_and_d_are_not_run_with_the_reason(tmp_path):
     source = study_file(tmp_path, reference={"weights": "dino-resnet50"}, arms=["A", "B"], seeds=[0], embed_arm="A")
     result = run_study(str(source), tmp_path / "out").result
-    arms = {arm["arm"]: arm for arm in result["arms"]}
-    assert arms["A"]["status"] == "done"
-    assert arms["B"]["status"] == "not run"
-    assert "could not be fetched" in arms["B"]["reason"]
-    assert "mean" not in arms["B"]
+    assert result["A"].status == "done"
+    assert result["B"].status == "not run"
+    assert "could not be fetched" in result["B"].reason
+    assert "mean" not in result["B"].to_dict()
+    with pytest.raises(RunError, match="arm B: has no result, it is not run"):
+        _ = result["B"].value
 
 
 def test_jobs_run_the_same_study(finished, tmp_path):
     study, _ = finished
     source = study_file(tmp_path, arms=["A", "D"])
     parallel = run_study(str(source), tmp_path / "out", jobs=2)
-    assert all(arm["status"] == "done" for arm in parallel.result["arms"])
-    assert json.loads((parallel.path / "result.json").read_text()) == parallel.result
+    assert all(arm.status == "done" for arm in parallel.result.arms)
+    assert json.loads((parallel.path / "result.json").read_text()) == parallel.result.to_dict()
     del study
 
 
 def test_only_runs_what_was_asked_for(tmp_path):
     source = study_file(tmp_path, seeds=[0])
     result = run_study(str(source), tmp_path / "out", only=("A",)).result
-    status = {arm["arm"]: arm["status"] for arm in result["arms"]}
+    status = {arm.arm: arm.status for arm in result.arms}
     assert status["A"] == "done"
     assert set(status.values()) == {"done", "not run"}
 

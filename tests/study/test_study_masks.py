@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from conftest import write_classes
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, RunError
 from sightline.metrics import segmentation
 from sightline.report import write
 from sightline.runs import RunFolder, read_json
@@ -51,15 +51,15 @@ def finished(tmp_path_factory):
 
 
 def arms_of(result):
-    return {arm["arm"]: arm for arm in result["arms"]}
+    return {arm.arm: arm for arm in result.arms}
 
 
 def test_the_block_adds_each_ablation_and_its_control_of_the_same_size(finished):
     arms = arms_of(finished.result)
     added = ["unet-drop-1", "unet-drop-random", "unet-drop-1-structural"]
     assert list(arms) == ["unet", "unet-own", "deeplabv3plus", "sam", *added]
-    assert {arm["status"] for arm in arms.values()} == {"done"}
-    sizes = {name: arm["parameters"] for name, arm in arms.items() if name != "sam"}
+    assert {arm.status for arm in arms.values()} == {"done"}
+    sizes = {name: arm.details.parameters for name, arm in arms.items() if name != "sam"}
     assert sizes["unet"] == sizes["unet-drop-1"] == sizes["unet-drop-random"]
     assert abs(sizes["unet-drop-1-structural"] / sizes["unet"] - 1) < 0.01
 
@@ -68,15 +68,17 @@ def test_every_number_is_a_run_s(finished):
     for name, arm in arms_of(finished.result).items():
         seeds = (0,) if name == "sam" else (0, 1)
         own = [RunFolder.open(finished.path / "runs" / f"{name}-{seed}") for seed in seeds]
-        assert arm["seeds"] == pytest.approx([run.result()["mean_iou"]["value"] for run in own])
-        assert arm["mean"] == pytest.approx(np.mean(arm["seeds"]))
-        assert arm["low"] <= arm["mean"] <= arm["high"]
-        assert arm["n"] == own[0].result()["mean_iou"]["n"]
-        assert arm["metric"] == "mean_iou"
+        assert list(arm.done.seeds) == pytest.approx([run.result()["mean_iou"]["value"] for run in own])
+        assert arm.value == arm.mean_iou == pytest.approx(np.mean(arm.done.seeds))
+        assert arm.done.low <= arm.value <= arm.done.high
+        assert arm.done.n == own[0].result()["mean_iou"]["n"]
+        assert arm.metric == "mean_iou"
+        with pytest.raises(RunError, match="is measured in mean IoU, not in accuracy"):
+            _ = arm.accuracy
 
 
 def test_differences_are_paired_by_tile(finished):
-    found = {(entry["a"], entry["b"]): entry for entry in finished.result["comparisons"]}
+    found = {entry.pair: entry for entry in finished.result.comparisons}
     assert set(found) == {
         ("unet-own", "unet"), ("deeplabv3plus", "unet"), ("unet", "unet-drop-1"), ("unet", "unet-drop-random"),
         ("unet", "unet-drop-1-structural"),
@@ -87,41 +89,41 @@ def test_differences_are_paired_by_tile(finished):
     ]
     difference, low, high, p = segmentation.paired_difference(*counts, seed=0)
     entry = found["unet", "unet-drop-1"]
-    assert (entry["difference"], entry["low"], entry["high"], entry["p_raw"]) == (difference, low, high, p)
+    assert (entry.difference, entry.low, entry.high, entry.p_raw) == (difference, low, high, p)
 
 
 def test_own_weights_are_those_of_the_study_s_pretraining(finished):
-    source = arms_of(finished.result)["unet-own"]["init"]["source"]
+    source = arms_of(finished.result)["unet-own"].details.init.source
     assert source == str(finished.path / "runs" / "pretrain")
-    assert arms_of(finished.result)["unet"]["init"]["source"] == "none"
+    assert arms_of(finished.result)["unet"].details.init.source == "none"
 
 
 def test_free_masks_say_how_they_were_made_and_snap_the_network_s(finished):
     arm = arms_of(finished.result)["sam"]
-    assert arm["engine"]["name"] == "grabcut"
-    assert arm["n"] == 3
-    assert len(arm["clicks"]["iou"]) == 2
-    assert arm["clicks"]["iou"][1] >= arm["clicks"]["iou"][0] - 0.05
-    snap = arm["snap"]
-    assert snap["difference"] == pytest.approx(snap["after"] - snap["before"])
+    assert arm.details.engine.name == "grabcut"
+    assert arm.done.n == 3
+    assert len(arm.details.clicks.iou) == 2
+    assert arm.details.clicks.iou[1] >= arm.details.clicks.iou[0] - 0.05
+    snap = arm.details.snap
+    assert snap.difference == pytest.approx(snap.after - snap.before)
     first = RunFolder.open(finished.path / "runs" / "unet-0")
     kept = np.load(first.path / "counts.npz")
     chosen = [name in sorted(kept["ids"])[:3] for name in kept["ids"]]
-    assert snap["before"] == pytest.approx(segmentation.mean_iou(kept["counts"][chosen].sum(axis=0)).mean)
+    assert snap.before == pytest.approx(segmentation.mean_iou(kept["counts"][chosen].sum(axis=0)).mean)
 
 
 def test_the_report_shows_networks_masks_and_numbers(finished):
     paths = write(finished.path)
     page, text = paths[0].read_text(), paths[1].read_text()
-    for arm in finished.result["arms"]:
-        assert f"{arm['mean']:.3f}" in page
-        assert f"{arm['mean']:.3f}" in text
+    for arm in finished.result.arms:
+        assert f"{arm.value:.3f}" in page
+        assert f"{arm.value:.3f}" in text
     names = {path.name for path in paths}
     assert {"architecture-unet.png", "architecture-unet-drop-1.png", "segmentation-arms.png"} <= names
     assert {"progress-unet-0.png", "prompt-0.png", "prompt-2.png"} <= names
     assert "Masks without training" in page
     assert "Learning curves" in page
-    assert read_json(finished.path / "result.json") == finished.result
+    assert read_json(finished.path / "result.json") == finished.result.to_dict()
 
 
 @pytest.mark.parametrize("name", ["unet-0", "sam-0"])

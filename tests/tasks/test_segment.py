@@ -14,7 +14,7 @@ from sightline import recipes
 from sightline.config import PretrainConfig, SegmentConfig, resolve
 from sightline.data import DEEPGLOBE, load_parts
 from sightline.engine import Interrupted, NoProgress
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, DataError
 from sightline.report import write
 from sightline.runs import RunFolder
 from sightline.tasks.segment import MaskMaker, Options, predict_masks, segment
@@ -100,6 +100,19 @@ def test_predicted_masks_are_in_the_palette_under_the_graders_names(trained: Run
     probabilities = np.load(tmp_path / "out" / "plain.npy")
     np.testing.assert_allclose(probabilities.astype(np.float32).sum(axis=0), 1, atol=0.01)
     assert (probabilities.argmax(axis=0) == indices).mean() > 0.99
+
+
+def test_predicted_masks_never_replace_images_nor_each_other(trained: RunFolder, tmp_path):
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8))
+    image.save(tmp_path / "a.png")
+    before = (tmp_path / "a.png").read_bytes()
+    with pytest.raises(DataError, match=r"would replace .*a\.png, which is an input; nothing was written"):
+        predict_masks(trained.path, tmp_path, tmp_path)
+    assert (tmp_path / "a.png").read_bytes() == before
+    image.save(tmp_path / "a.jpg")
+    with pytest.raises(DataError, match=r"a\.jpg and .*a\.png would both be written to"):
+        predict_masks(trained.path, tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_averaging_over_turns_commutes_with_a_turn(trained: RunFolder):

@@ -29,7 +29,7 @@ def run(
     """Train for some steps on the demo's scenes, by the one training loop, and return where the time went.
 
     Args:
-        steps: that count; some more come first.
+        steps: timed steps, after `timer.WARM_UP` others.
         batch: crops a step.
         model: unet, deeplabv3plus, or another architecture of segmentation-models-pytorch.
         precision: auto, 32-true or bf16-mixed.

@@ -39,7 +39,7 @@ def run(
     """Train for some steps on generated pictures, by the one training loop, and return where the time went.
 
     Args:
-        steps: that count; some more come first.
+        steps: timed steps, after `timer.WARM_UP` others.
         batch: images a step.
         precision: auto, 32-true or bf16-mixed.
         device: auto, cpu, cuda or mps.

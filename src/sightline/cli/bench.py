@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from sightline.cli.common import Json, show
+from sightline.cli.common import Device, Json, show
+from sightline.cli.flags import description
+from sightline.config import RunConfig, SegmentConfig
 
 if TYPE_CHECKING:
     from sightline.bench.page import Page
@@ -18,7 +20,10 @@ app = App(
     "Example: sightline bench views",
 )
 
-Write = Annotated[Path | None, Parameter(name="--write", help="Write a page to this file, e.g. docs/benchmarks/X.md.")]
+Write = Annotated[
+    Path | None, Parameter(name="--write", help="File to write a page to, for example docs/benchmarks/X.md.")
+]
+Precision = Annotated[str, Parameter(help=description(RunConfig, "precision"))]
 
 
 @app.command
@@ -30,9 +35,9 @@ def views(*, seconds: float = 1.0, repeats: int = 3, write: Write = None, as_jso
     Parameters
     ----------
     seconds
-        Of one stretch.
+        Length of one timed repeat, in seconds.
     repeats
-        Stretches; the median counts.
+        Timed repeats, of which the median counts.
     """
     from sightline.bench.views import page
 
@@ -44,8 +49,8 @@ def step(
     *,
     steps: int = 20,
     batch: int = 64,
-    precision: str = "auto",
-    device: str = "auto",
+    precision: Precision = "auto",
+    device: Device = "auto",
     workers: int | None = None,
     write: Write = None,
     as_json: Json = False,
@@ -57,15 +62,11 @@ def step(
     Parameters
     ----------
     steps
-        That count; some more come first.
+        Timed steps, which come after a few warm-up steps.
     batch
         Images a step.
-    precision
-        auto, 32-true or bf16-mixed.
-    device
-        auto, cpu, cuda or mps.
     workers
-        Threads that make views beside the step; left out, as a run would choose: none on a CPU.
+        Threads that make views beside the step; by default what a run takes, none on a CPU.
     """
     from sightline.bench.step import run
 
@@ -85,9 +86,9 @@ def transfer(
     data
         Labelled pictures: the demo's, class folders or a CSV.
     seeds
-        Runs of each kind.
+        Runs of each kind, one a seed.
     epochs
-        Of each run.
+        Epochs of each run.
     """
     from sightline.bench.transfer import run
 
@@ -99,9 +100,9 @@ def segment(
     *,
     steps: int = 10,
     batch: int = 8,
-    model: str = "unet",
-    precision: str = "auto",
-    device: str = "auto",
+    model: Annotated[str, Parameter(help=description(SegmentConfig, "model"))] = "unet",
+    precision: Precision = "auto",
+    device: Device = "auto",
     write: Write = None,
     as_json: Json = False,
 ) -> None:
@@ -112,15 +113,9 @@ def segment(
     Parameters
     ----------
     steps
-        That count; some more come first.
+        Timed steps, which come after a few warm-up steps.
     batch
         Crops a step.
-    model
-        unet, deeplabv3plus, or another architecture of segmentation-models-pytorch.
-    precision
-        auto, 32-true or bf16-mixed.
-    device
-        auto, cpu, cuda or mps.
     """
     from sightline.bench.segment import run
 

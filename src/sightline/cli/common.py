@@ -13,17 +13,36 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
+from sightline.cli.flags import description
+from sightline.config import DataConfig, RunConfig, merge
+
 Set = Annotated[
-    tuple[str, ...], Parameter(name="--set", help="Any key, as key=value, e.g. --set optim.lr=0.01; may be repeated.")
+    tuple[str, ...],
+    Parameter(
+        name="--set",
+        negative="",
+        show_default=False,
+        help="Any key of the configuration, as key=value, for example --set optim.lr=0.01; may be repeated.",
+    ),
 ]
-Out = Annotated[Path, Parameter(name="--out", help="The folder to write.")]
-Resume = Annotated[bool, Parameter(name="--resume", negative="", help="Go on from the checkpoint in --out.")]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON for a program instead of a table.")]
+Out = Annotated[Path, Parameter(name="--out", help="Folder to write.")]
+Resume = Annotated[
+    bool, Parameter(name="--resume", negative="", show_default=False, help="Go on from the checkpoint in --out.")
+]
+Json = Annotated[
+    bool,
+    Parameter(name="--json", negative="", show_default=False, help="Print JSON for a program instead of a table."),
+]
 Layout = Annotated[
     str | None,
-    Parameter(name="--layout", help="folder, list, classes, styles or csv; found out by itself if not given."),
+    Parameter(
+        name="--layout",
+        help="Layout of the source: folder, list, classes, styles or csv, and with masks pairs or folders; found out "
+        "where it is not given.",
+    ),
 ]
-Style = Annotated[str | None, Parameter(name="--style", help="One style of style/class folders; all by default.")]
+Style = Annotated[str | None, Parameter(name="--style", help=description(DataConfig, "style"))]
+Device = Annotated[str, Parameter(name="--device", help=description(RunConfig, "device"))]
 
 
 def given(**values: Any) -> dict[str, Any]:
@@ -36,10 +55,14 @@ def data_layer(source: str, layout: str | None = None, style: str | None = None)
     return {"data": {"source": source, **given(layout=layout, style=style)}}
 
 
-def absolute(init: str) -> str:
-    """Return a path that exists as an absolute one, so that the run's configuration holds elsewhere too."""
-    path = Path(init)
-    return str(path.absolute()) if path.exists() else init
+def run_layer(source: str, flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the strongest layer of a run: what its flags were given, and the source of its data.
+
+    A path given as init becomes absolute, so that the run's configuration holds elsewhere too.
+    """
+    layer = merge(flags, {"data": {"source": source}})
+    path = Path(layer.get("init", ""))
+    return layer | {"init": str(path.absolute())} if "init" in layer and path.exists() else layer
 
 
 def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -> None:

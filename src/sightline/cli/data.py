@@ -9,6 +9,9 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from sightline.cli.common import Json, Layout, Style, data_layer, given, show
+from sightline.config import SegmentDataConfig
+
+_PARTS = SegmentDataConfig.model_fields
 
 app = App(name="data", help="Make, fetch and check data sets.\n\nExample: sightline data demo demo-data/")
 
@@ -22,9 +25,9 @@ def demo(folder: Path, /, *, seed: int = 0) -> None:
     Parameters
     ----------
     folder
-        Where to write.
+        Folder to write.
     seed
-        Another seed makes other pictures of the same kind.
+        Seed of the pictures; another one makes others of the same kind.
     """
     from sightline.data import write_demo
 
@@ -34,10 +37,10 @@ def demo(folder: Path, /, *, seed: int = 0) -> None:
 
 @app.command
 def fetch(
-    name: Annotated[str | None, Parameter(help="A data set's name; without it the known ones are listed.")] = None,
+    name: Annotated[str | None, Parameter(help="Name of the data set; without it the known ones are listed.")] = None,
     /,
     *,
-    out: Annotated[Path | None, Parameter(name="--out", help="Where to put it; the data home by default.")] = None,
+    out: Annotated[Path | None, Parameter(name="--out", help="Folder to put it in; the data home by default.")] = None,
     as_json: Json = False,
 ) -> None:
     """Download, verify and unpack a data set; an interrupted download goes on where it stopped.
@@ -60,29 +63,37 @@ def check(
     layout: Layout = None,
     style: Style = None,
     split_file: Annotated[
-        Path | None, Parameter(name="--split-file", help="With masks: judge the leaks of this split.")
+        Path | None, Parameter(name="--split-file", help="Split whose leaks are looked for; of images with masks.")
     ] = None,
     write_split: Annotated[
-        Path | None, Parameter(name="--write-split", help="With masks: write a split by whole scenes, without leaks.")
+        Path | None,
+        Parameter(
+            name="--write-split",
+            help="File to write a split by whole scenes to, which has no leaks; of images with masks.",
+        ),
     ] = None,
-    val: Annotated[float, Parameter(name="--val", help="Share of tiles that --write-split validates on.")] = 0.15,
-    test: Annotated[float, Parameter(name="--test", help="Share of tiles that --write-split tests on.")] = 0.15,
-    seed: Annotated[int, Parameter(name="--seed", help="Of the split that is written.")] = 0,
+    val: Annotated[
+        float, Parameter(name="--val", help="Share of the tiles that --write-split gives to validation.")
+    ] = _PARTS["val"].default,
+    test: Annotated[
+        float, Parameter(name="--test", help="Share of the tiles that --write-split gives to the test.")
+    ] = _PARTS["test"].default,
+    seed: Annotated[int, Parameter(name="--seed", help="Seed of the split that --write-split writes.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Open every image of a data set and tell what is there: layout, classes, unreadable files.
+    """Open every image of a data set and say what is there: layout, classes, unreadable files.
 
-    Of images with masks also class shares, pixels off the palette, and leaks between train, val and test: copies, and
-    tiles cut side by side from one scene.
+    For images with masks it also shows class shares, pixels off the palette, and leaks between train, val and test:
+    copies, and tiles cut side by side from one scene.
 
     Example: sightline data check landcover/ --write-split split.json
 
     Parameters
     ----------
     source
-        A folder, a list file, a CSV, or a known name.
+        Folder, list file, CSV, or known name.
     """
-    from sightline.config import DataConfig, SegmentDataConfig
+    from sightline.config import DataConfig
     from sightline.data import check as work
     from sightline.data import check_masks, holds_masks, write_leak_free_split
     from sightline.errors import ConfigError

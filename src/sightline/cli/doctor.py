@@ -6,7 +6,7 @@ from sightline.cli.common import Json, show
 
 
 def doctor(*, as_json: Json = False) -> None:
-    """Tell what this machine has and what will be used of it.
+    """Show what this machine has and what Sightline will use of it.
 
     Example: sightline doctor
     """

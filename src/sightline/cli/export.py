@@ -24,9 +24,9 @@ def export(
     run: Path,
     /,
     *,
-    format: Annotated[Format, Parameter(name="--format", help="What to write.")],
+    format: Annotated[Format, Parameter(name="--format", help="Format to write.")],
     out: Annotated[
-        Path | None, Parameter(name="--out", help="The file (onnx) or folder to write; RUN/export/FORMAT by default.")
+        Path | None, Parameter(name="--out", help="File (onnx) or folder to write; RUN/export/FORMAT by default.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -41,7 +41,7 @@ def export(
     Parameters
     ----------
     run
-        The folder of a finished pretrain, classify or segment run.
+        Folder of a finished pretrain, classify or segment run.
     """
     from sightline.errors import ConfigError
     from sightline.models.weights import read_description

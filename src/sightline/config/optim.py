@@ -81,7 +81,10 @@ class SegmentOptim(OptimConfig):
     """For a network whose decoder, at least, begins with random weights."""
 
     name: Optimizer = Field(default="adamw", description="Optimizer: sgd, adam, adamw or lars.")
-    lr: float = Field(default=1e-3, description="Peak learning rate, of a network from random weights; see encoder_lr.")
+    lr: float = Field(
+        default=1e-3,
+        description="Peak learning rate; the encoder's is times optim.encoder_lr.",
+    )
     encoder_lr: float = Field(
         default=1.0, description="Factor on the encoder's learning rate; below 1 spares pretrained weights."
     )

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from sightline.config.base import Frozen
 from sightline.config.data import DataConfig
-from sightline.config.methods import AnyMethod, DinoConfig, method_class
+from sightline.config.methods import METHODS, AnyMethod, DinoConfig, method_class
 from sightline.config.optim import OptimConfig
 from sightline.config.run import RunConfig
 from sightline.config.types import Init, Positive, Stem
@@ -48,7 +48,9 @@ class PretrainConfig(RunConfig):
         description="Where views are made: cpu or device. auto takes the device where it is a GPU, which then gets the "
         "images, a hundredth of the size of their views.",
     )
-    method: AnyMethod = Field(default=DinoConfig(), description="Method of self-supervised learning and its settings.")
+    method: AnyMethod = Field(
+        default=DinoConfig(), description=f"Method of self-supervised learning: {', '.join(METHODS)}."
+    )
     optim: OptimConfig = Field(default=OptimConfig(), description="Optimizer and learning rate.")
     monitor: MonitorConfig = Field(default=MonitorConfig(), description="Monitoring on labelled images.")
     epochs: Positive = Field(default=100, description="Passes over the images.")

@@ -2,6 +2,7 @@
 
 from sightline.data.images.cache import Images, load_image_set, load_images
 from sightline.data.images.decode import IMAGE_SUFFIXES, UnreadableImage, decode, image_size, shrink
+from sightline.data.images.folder import images_below, images_in, is_image
 from sightline.data.labelled.check import check
 from sightline.data.labelled.listing import BadImage, ImageSet, Sample, list_images
 from sightline.data.labelled.split import Split, split
@@ -41,6 +42,9 @@ __all__ = [
     "find",
     "holds_masks",
     "image_size",
+    "images_below",
+    "images_in",
+    "is_image",
     "list_images",
     "list_pairs",
     "load_image_set",

@@ -60,6 +60,7 @@ def train(
     example: Callable[[C, D], ExampleStep],
     build_task: Callable[[Context[C, D]], T],
     finish: Callable[[Context[C, D], T, float], None],
+    notes: Mapping[str, Any] | None = None,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> RunFolder:
@@ -74,6 +75,7 @@ def train(
         build_task: context → the task, with the weights of `init`, or random ones; where the run has a checkpoint, the
             loop replaces them with its own.
         finish: (context, task, seconds of training) → nothing; writes weights and result, on the first process only.
+        notes: further entries of run.json, written when the run begins.
         resume: go on from the checkpoint; a finished run is returned as it is.
         progress: where to report; the terminal by default.
 
@@ -96,7 +98,8 @@ def train(
         if context.fabric.is_global_zero:
             finish(context, task, seconds)
 
-    return record(config, out, opened, work, notes={"precision": precision.to_dict()}, resume=resume, progress=report)
+    entries = {"precision": precision.to_dict(), **(notes or {})}
+    return record(config, out, opened, work, notes=entries, resume=resume, progress=report)
 
 
 def record(

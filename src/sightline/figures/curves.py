@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,27 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from sightline.figures.style import Panel, colour
+from sightline.runs.metrics import METRICS
 
 Lines = Sequence[Mapping[str, Any]]  # of metrics.jsonl
 Series = tuple[np.ndarray, np.ndarray]  # x, y
 
+
+@dataclass(frozen=True)
+class Measure:
+    """A logged quantity of training or validation: its key in metrics.jsonl and its title."""
+
+    key: str
+    title: str
+    percent: bool = False
+
+
 MEASURES = (
-    ("val/accuracy", "Validation accuracy"),
-    ("val/mean_iou", "Validation mean IoU"),
-    ("val/loss", "Validation loss (nats)"),
-    ("train/accuracy", "Training accuracy"),
-    ("train/pixel_accuracy", "Training pixel accuracy"),
-    ("train/loss", "Training loss"),
+    *(Measure(f"val/{metric.name}", f"Validation {metric.text}", metric.in_percent) for metric in METRICS.values()),
+    Measure("val/loss", "Validation loss (nats)"),
+    Measure("train/accuracy", "Training accuracy", percent=True),
+    Measure("train/pixel_accuracy", "Training pixel accuracy", percent=True),
+    Measure("train/loss", "Training loss"),
 )
 ALIASES = {"train/loss": "loss"}  # the loop's own name for the loss it steps on
 LABEL_GAP = 0.07  # of the axes' height, between labels at the ends of lines
@@ -46,11 +57,12 @@ def learning_panels(arms: Mapping[str, Sequence[Lines]], prefix: str = "curves")
         prefix: of the panels' names.
     """
     panels = []
-    for key, title in MEASURES:
+    for measure in MEASURES:
+        key = measure.key
         series = {arm: [s for lines in runs if len((s := by_epoch(lines, key))[0])] for arm, runs in arms.items()}
         if any(series.values()):
             name = f"{prefix}-{key.replace('/', '-')}"
-            panels.append(Panel(name, title, _describe(series, key), _drawer(series, key)))
+            panels.append(Panel(name, measure.title, _describe(series, key), _drawer(series, measure.percent)))
     return panels
 
 
@@ -66,7 +78,7 @@ def mean_over_seeds(runs: Sequence[Series]) -> tuple[np.ndarray, np.ndarray, np.
     )
 
 
-def _drawer(series: Mapping[str, Sequence[Series]], key: str):
+def _drawer(series: Mapping[str, Sequence[Series]], percent: bool) -> Callable[[Axes], None]:
     def draw(axes: Axes) -> None:
         ends: list[tuple[str, str, float, float]] = []
         for index, (arm, runs) in enumerate(series.items()):
@@ -76,15 +88,15 @@ def _drawer(series: Mapping[str, Sequence[Series]], key: str):
             axes.fill_between(x, low, high, color=colour(index), alpha=0.18, linewidth=0)
             axes.plot(x, mean, color=colour(index), marker="o" if len(x) == 1 else None, markersize=3)
             ends.append((arm, colour(index), float(x[-1]), float(mean[-1])))
-        finish_axes(axes, percent=key.endswith("accuracy"), x_label="epoch")
+        finish_axes(axes, percent=percent, x_label="epoch")
         if len(series) > 1:
             label_ends(axes, ends)
 
     return draw
 
 
-def finish_axes(axes: Axes, *, percent: bool = False, x_label: str = "") -> None:
-    """Give axes a grid, whole numbers below, and percent at the side where asked."""
+def finish_axes(axes: Axes, *, percent: bool = False, x_label: str = "", y_label: str = "") -> None:
+    """Give axes a grid, whole numbers below, percent at the side where asked, and labels."""
     axes.grid(axis="y")
     axes.set_axisbelow(True)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
@@ -93,6 +105,8 @@ def finish_axes(axes: Axes, *, percent: bool = False, x_label: str = "") -> None
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     if x_label:
         axes.set_xlabel(x_label)
+    if y_label:
+        axes.set_ylabel(y_label)
 
 
 def label_ends(axes: Axes, ends: Sequence[tuple[str, str, float, float]]) -> None:

@@ -2,93 +2,74 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from sightline.figures.curves import Lines, by_epoch, finish_axes
 from sightline.figures.style import MUTED, Panel, colour
+from sightline.runs.results import HealthPlot
 
-
-@dataclass(frozen=True)
-class Quantity:
-    """A logged value and how to read it."""
-
-    key: str
-    title: str
-    reading: str
-    percent: bool = False
-    from_zero: bool = False
-
-
-HEALTH = (
-    Quantity("health/loss_over_ln_k", "Loss / ln K", "1 is a uniform guess over the prototypes"),
-    Quantity("health/teacher_entropy", "Teacher entropy / ln K", "1 says nothing, 0 is certain"),
-    Quantity("health/kl_to_uniform", "KL to uniform (nats)", "ln K when all samples share one prototype"),
-    Quantity("health/prototypes_used", "Prototypes used", "share that won at least one sample", True, True),
-    Quantity("health/rankme", "RankMe", "effective rank of the features", from_zero=True),
-    Quantity("health/feature_std", "Feature spread", "1 is a random direction, 0 is collapse", from_zero=True),
-    Quantity("knn/accuracy", "k-NN accuracy", "labels used for looking only", True),
+# What every method is monitored by, behind what it shows of itself.
+COMMON_HEALTH = (
+    HealthPlot(name="health/rankme", title="RankMe", words="effective rank of the features", from_zero=True),
+    HealthPlot(
+        name="health/feature_std",
+        title="Feature spread",
+        words="1 is a random direction, 0 is collapse",
+        from_zero=True,
+    ),
+    HealthPlot(name="knn/accuracy", title="k-NN accuracy", words="labels used for looking only", percent=True),
 )
-SCHEDULES = (
-    Quantity("lr", "Learning rate", "by step"),
-    Quantity("momentum", "Teacher momentum", "by step"),
-    Quantity("teacher_temperature", "Teacher temperature", "by step"),
-)
-UNIFORM_LOSS = 1.0  # of ln K
+COMMON_SCHEDULES = (HealthPlot(name="lr", title="Learning rate", words="by step"),)
 
 
-def health_panels(lines: Lines, prototypes: int | None = None) -> list[Panel]:
+def logged(lines: Lines, plots: Sequence[HealthPlot]) -> list[HealthPlot]:
+    """Return the plots whose quantity some line has."""
+    return [plot for plot in plots if len(by_epoch(lines, plot.name)[0])]
+
+
+def health_panels(lines: Lines, plots: Sequence[HealthPlot] = COMMON_HEALTH) -> list[Panel]:
     """Return a panel for each health value that was logged, by epoch.
 
     Args:
         lines: of the run's metrics.jsonl.
-        prototypes: K; marks ln K where the KL comes near it.
+        plots: what to draw, and how; a method brings its own.
     """
-    panels = []
-    for quantity in HEALTH:
-        x, y = by_epoch(lines, quantity.key)
-        if len(x):
-            panels.append(_panel(quantity, x, y, "epoch", _mark(quantity, y, prototypes)))
-    return panels
+    return [_panel(plot, *by_epoch(lines, plot.name), "epoch") for plot in logged(lines, plots)]
 
 
-def schedule_panels(lines: Lines) -> list[Panel]:
+def schedule_panels(lines: Lines, plots: Sequence[HealthPlot] = COMMON_SCHEDULES) -> list[Panel]:
     """Return a panel for each schedule that was logged, by step."""
     panels = []
-    for quantity in SCHEDULES:
-        found = [(line["step"], line[quantity.key]) for line in lines if quantity.key in line]
-        if found:
-            x, y = (np.array(column, dtype=np.float64) for column in zip(*found, strict=True))
-            panels.append(_panel(quantity, x, y, "step", None))
+    for plot in plots:
+        points = [(line["step"], line[plot.name]) for line in lines if plot.name in line]
+        if points:
+            x, y = (np.array(column, dtype=np.float64) for column in zip(*points, strict=True))
+            panels.append(_panel(plot, x, y, "step"))
     return panels
 
 
-def readings(panels: Sequence[Panel]) -> list[str]:
-    """Return "title: how to read it" of the panels given, in their order."""
-    known = {quantity.title: quantity.reading for quantity in (*HEALTH, *SCHEDULES)}
-    return [f"{panel.title}: {known[panel.title]}" for panel in panels if panel.title in known]
+def _reference(plot: HealthPlot, y: np.ndarray) -> float | None:
+    """Return where to draw the line to compare with, where the curve comes near enough to it."""
+    if plot.reference_from is not None and y.max() <= plot.reference_from:
+        return None
+    return plot.reference
 
 
-def _mark(quantity: Quantity, y: np.ndarray, prototypes: int | None) -> float | None:
-    if quantity.key == "health/loss_over_ln_k":
-        return UNIFORM_LOSS
-    if quantity.key == "health/kl_to_uniform" and prototypes and y.max() > math.log(prototypes) / 2:
-        return math.log(prototypes)
-    return None
+def _panel(plot: HealthPlot, x: np.ndarray, y: np.ndarray, unit: str) -> Panel:
+    reference = _reference(plot, y)
 
-
-def _panel(quantity: Quantity, x: np.ndarray, y: np.ndarray, unit: str, mark: float | None) -> Panel:
     def draw(axes: Axes) -> None:
         axes.plot(x, y, color=colour(0), marker="o" if len(x) < 15 else None, markersize=2.5)
-        if mark is not None:
-            axes.axhline(mark, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
-        finish_axes(axes, percent=quantity.percent, x_label=unit)
-        if quantity.from_zero:
+        if reference is not None:
+            axes.axhline(reference, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+        finish_axes(axes, percent=plot.percent, x_label=unit, y_label=plot.y_label)
+        if plot.from_zero:
             axes.set_ylim(bottom=0)
 
-    text = f"{quantity.reading}; {y[0]:.3g} at {unit} {x[0]:g}, {y[-1]:.3g} at {unit} {x[-1]:g}"
-    return Panel(quantity.key.replace("/", "-"), quantity.title, text, draw, (2.6, 1.7))
+    text = f"{plot.words}; {y[0]:.3g} at {unit} {x[0]:g}, {y[-1]:.3g} at {unit} {x[-1]:g}"
+    if reference is not None and plot.reference_label:
+        text += f"; the line at {reference:.3g} is {plot.reference_label}"
+    return Panel(plot.name.replace("/", "-"), plot.title, text, draw, (2.6, 1.7))

@@ -3,13 +3,16 @@
 from sightline.files.atomic import atomic_path, sweep, write_bytes, write_json, write_text
 from sightline.files.checksum import file_sha256, text_digest
 from sightline.files.homes import cache_home, data_home
+from sightline.files.outputs import check_outputs, one_name_each
 from sightline.files.staging import staged
 
 __all__ = [
     "atomic_path",
     "cache_home",
+    "check_outputs",
     "data_home",
     "file_sha256",
+    "one_name_each",
     "staged",
     "sweep",
     "text_digest",

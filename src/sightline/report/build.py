@@ -13,6 +13,7 @@ from sightline.files.atomic import atomic_path, write_bytes, write_text
 from sightline.report.document import Document, Thumbnails
 from sightline.report.run_page import run_document
 from sightline.report.study_page import study_document
+from sightline.runs import artifacts
 
 
 def write(path: Path, out: Path | None = None) -> list[Path]:
@@ -31,12 +32,13 @@ def write(path: Path, out: Path | None = None) -> list[Path]:
     path = Path(path)
     document = build_document(path)
     page = _page(path, out)
+    folder = page.parent / artifacts.FIGURES
     figures = [
-        png(picture.panels, page.parent / "figures" / f"{picture.name}.png", columns=picture.columns, keys=picture.keys)
+        png(picture.panels, folder / f"{picture.name}.png", columns=picture.columns, keys=picture.keys)
         for picture in document.pictures
     ]
     for sheet in document.sheets:
-        figures.append(page.parent / "figures" / f"{sheet.name}.png")
+        figures.append(folder / f"{sheet.name}.png")
         write_bytes(figures[-1], sheet.png)
     figures += _copy_samples(document, path, page.parent)
     text = page.with_suffix(".md")
@@ -51,11 +53,13 @@ def build_document(path: Path) -> Document:
     Raises:
         RunError: `path` holds neither, or a study without a result.
     """
-    if (path / "study.yaml").is_file():
+    if (path / artifacts.STUDY).is_file():
         return study_document(path)
-    if (path / "run.json").is_file():
+    if (path / artifacts.INFO).is_file():
         return run_document(path)
-    raise RunError(f"{path}: holds neither a study (study.yaml) nor a run (run.json); give the folder of one")
+    raise RunError(
+        f"{path}: holds neither a study ({artifacts.STUDY}) nor a run ({artifacts.INFO}); give the folder of one"
+    )
 
 
 def render_html(document: Document) -> str:
@@ -87,8 +91,8 @@ def _cell(text: str) -> str:
 
 def _page(path: Path, out: Path | None) -> Path:
     if out is None:
-        return path / "report.html"
-    return out if out.suffix == ".html" else out / "report.html"
+        return path / artifacts.REPORT
+    return out if out.suffix == ".html" else out / artifacts.REPORT
 
 
 def _copy_samples(document: Document, source: Path, target: Path) -> list[Path]:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from sightline.config import read_yaml
-from sightline.report import implementation, pictures, results, segmentation
-from sightline.report.document import Answer, Block, Code, Document, Listing, Section, Table, Text, Warnings
-from sightline.report.sentences import (
-    NO_VALUE,
-    answers,
-    count,
-    duration,
-    percent,
-)
-from sightline.runs import RunFolder, read_json
+from sightline.report import pictures, results, tables
+from sightline.report.answers import answers
+from sightline.report.document import Block, Code, Document, Listing, Section, Text
+from sightline.report.face import Heading, Rows, StudyView, face_of, faces
+from sightline.report.faces.pretrain import RUN as PRETRAIN
+from sightline.runs import RunFolder, StudyFolder
+from sightline.runs.kinds import KINDS
+from sightline.runs.numbers import count, duration, percent
+from sightline.runs.study_result import ArmResult, DataPart, Reference, StudyResult
 
-Result = Mapping[str, Any]
-PRETRAIN, REFERENCE = "pretrain", "reference"
+# The order of the page; a section that is not named here comes before the notes.
+PLACES = (
+    "results", "segmentation", "masks", "skips", "networks", "prompting", "implementation", "curves", "embedding",
+    "pretraining", "samples", "", "limits", "reproduce",
+)  # fmt: skip
 FEW_SEEDS = 3  # fewer give no usable estimate of the spread between seeds
 FEW = f"Some arms have fewer than {FEW_SEEDS} seeds: take their differences as a hint."
-HIDDEN = "Left out: the study file asks that the pictures are not shown."
 LIMITS = (
     "Intervals and p-values come from a paired bootstrap over test images and seeds; with few seeds they say little of "
     "how much another seed would change.",
@@ -40,202 +38,124 @@ def study_document(folder: Path) -> Document:
     Raises:
         RunError: the study has no result yet.
     """
-    result = read_json(folder / "result.json")
-    study = read_yaml(folder / "study.yaml") if (folder / "study.yaml").is_file() else {}
-    runs = _runs(folder)
-    classified = any(arm.get("task", "classify") == "classify" for arm in result["arms"])
+    view = StudyView.of(StudyFolder(folder))
     sections = [
-        *_results(result),
-        *_masks(result, study, runs),
-        Section("implementation", "What was run", _implementation(result, runs)),
-        Section("curves", "Learning curves", _curves(result, runs)),
-    ]
-    if classified:
-        sections.append(Section("embedding", "What the features look like", _embedding(folder, result)))
-    if PRETRAIN in runs or classified:
-        sections.append(Section("pretraining", "Health of pretraining", _pretraining(result, runs.get(PRETRAIN))))
-    if classified:
-        sections.append(Section("samples", "Sample predictions", _samples(folder, study, result, runs)))
-    sections += [
-        Section("limits", "Notes and limits", _notes(result)),
+        *_results(view.result),
+        *(section for face in faces().values() for section in face.study_sections(view)),
+        Section("implementation", "What was run", _implementation(view)),
+        Section("curves", "Learning curves", _curves(view)),
+        Section("limits", "Notes and limits", _notes(view.result)),
         Section("reproduce", "How to reproduce", _reproduce()),
     ]
-    name = result.get("name") or study.get("name") or folder.name
-    return Document(str(name), "Sightline study", _answers(result), sections)
+    return Document(view.result.name, "Sightline study", answers(view.result), sorted(sections, key=_place))
 
 
-def _runs(folder: Path) -> dict[str, RunFolder]:
-    return {p.parent.name: RunFolder(p.parent) for p in sorted(folder.glob("runs/*/run.json"))}
+def _place(section: Section) -> int:
+    return PLACES.index(section.anchor if section.anchor in PLACES else "")
 
 
-def _answers(result: Result) -> list[Answer]:
-    found = answers(result)
-    warnings = result.get("pretrain", {}).get("warnings", [])
-    if warnings:
-        first = found[0]
-        number = f"{len(warnings)} warning" + ("s" if len(warnings) > 1 else "")
-        note = f"Pretraining gave {number}, named below under its health."
-        found[0] = Answer(first.question, first.short, [*first.sentences, note])
+def _by_heading(result: StudyResult) -> dict[str, tuple[Heading, list[ArmResult]]]:
+    """Return the arms under each heading of the page, by its anchor."""
+    found: dict[str, tuple[Heading, list[ArmResult]]] = {}
+    for arm in result.arms:
+        heading = face_of(arm.task).heading
+        if heading is not None:
+            found.setdefault(heading.anchor, (heading, []))[1].append(arm)
     return found
 
 
-# -- results
-def _results(result: Result) -> list[Section]:
-    """Return a section of classification and one of segmentation, as far as the study has their arms."""
-    found = []
-    for anchor, title, metric in (("results", "Results", "accuracy"), ("segmentation", "Segmentation", "mean_iou")):
-        arms = [arm for arm in result["arms"] if arm.get("metric", "accuracy") == metric]
-        if arms:
-            found.append(Section(anchor, title, results.blocks(arms, results.between(result, arms))))
-    return found
-
-
-def _masks(result: Result, study: Result, runs: Mapping[str, RunFolder]) -> list[Section]:
-    """Return what was drawn: the networks, their masks over time, their skips, and masks for free."""
-    arms = [arm for arm in result["arms"] if arm.get("task") == "segment"]
-    first = segmentation.first_runs(arms, runs)
-    shown = study.get("show_samples", True)
-    strips: list[Block] = segmentation.strips(first) if shown else [Text([HIDDEN])]
-    free = next((arm for arm in result["arms"] if arm.get("task") == "prompt" and arm["status"] == "done"), None)
-    asked = segmentation.free_masks(free) if free else []
-    if free and shown:
-        asked += segmentation.free_pictures(segmentation.first_runs([free], runs)[free["arm"]])
-    sections = [
-        Section("masks", "What the networks draw, over training", strips),
-        Section("skips", "Skips replaced at test time", segmentation.interventions(first)),
-        Section("networks", "The networks", segmentation.diagrams(first)),
-        Section("prompting", "Masks without training", asked),
-    ]
-    return [section for section in sections if section.blocks and (arms or section.anchor == "prompting")]
+def _results(result: StudyResult) -> list[Section]:
+    """Return a section for each heading, with the scores of its arms; arms of one metric stand together."""
+    sections = []
+    for heading, arms in _by_heading(result).values():
+        blocks: list[Block] = []
+        for number, metric in enumerate(dict.fromkeys(arm.metric for arm in arms)):
+            alike = [arm for arm in arms if arm.metric == metric]
+            prefix = f"{heading.prefix}{metric}-" if number else heading.prefix
+            blocks += results.blocks(alike, results.between(result, alike), prefix)
+        sections.append(Section(heading.anchor, heading.title, blocks))
+    return sections
 
 
 # -- what was run
-def _implementation(result: Result, runs: Mapping[str, RunFolder]) -> list[Block]:
-    data, pretrain, reference = (result.get(key, {}) for key in ("data", "pretrain", "reference"))
-    blocks: list[Block] = [implementation.table("Data", _data_rows(data))]
-    if PRETRAIN in runs:
-        rows = implementation.pretrain_rows(runs[PRETRAIN].config())
-        if pretrain.get("status") == "done":
-            rows.append(("Cost", f"{duration(pretrain['seconds'])}, {count(pretrain['images_seen'])} images seen"))
-        blocks.append(implementation.table("Pretraining", rows))
-    if reference:
-        blocks.append(implementation.table("Reference weights of B and D", _reference_rows(reference)))
-    shared = {kind: next((run for name, run in runs.items() if run.info()["kind"] == kind and name != REFERENCE), None)
-              for kind in ("classify", "segment")}  # fmt: skip
-    if (run := shared["classify"]) is not None:
-        blocks.append(implementation.table("Classification, every arm", implementation.classify_rows(run.config())))
-    if (run := shared["segment"]) is not None:
-        blocks.append(implementation.table("Segmentation, every arm", implementation.segment_rows(run.config())))
-    if rows := implementation.provenance_rows(result.get("provenance", {})):
-        blocks.append(implementation.table("Machine and versions", rows))
-    if PRETRAIN in runs:
-        blocks.append(implementation.every_setting("Every setting of pretraining", runs[PRETRAIN].config()))
-    blocks += [
-        implementation.every_setting(f"Every setting of {run.path.name}", run.config())
-        for run in shared.values()
-        if run
-    ]
+def _implementation(view: StudyView) -> list[Block]:
+    blocks: list[Block] = [tables.table("Data", _data_rows(view.result))]
+    pretrain, shared = view.runs.get(PRETRAIN), _shared(view)
+    if pretrain is not None:
+        rows = face_of(pretrain.info().kind).rows(pretrain)
+        if (summary := view.result.pretrain) is not None:
+            rows.append(("Cost", f"{duration(summary.seconds)}, {count(summary.images_seen)} images seen"))
+        blocks.append(tables.table("Pretraining", rows))
+    blocks.append(tables.table("Reference weights of B and D", _reference_rows(view.result.reference)))
+    blocks += [tables.table(caption, face_of(run.info().kind).rows(run)) for caption, run in shared.items()]
+    if rows := tables.provenance_rows(view.result.provenance):
+        blocks.append(tables.table("Machine and versions", rows))
+    if pretrain is not None:
+        blocks.append(tables.every_setting("Every setting of pretraining", pretrain.config()))
+    blocks += [tables.every_setting(f"Every setting of {run.path.name}", run.config()) for run in shared.values()]
     return blocks
 
 
-def _data_rows(data: Result) -> implementation.Rows:
-    rows: implementation.Rows = []
-    if unlabelled := data.get("unlabelled"):
-        images = f", {count(unlabelled['images'])} images" if "images" in unlabelled else ""
-        rows.append(("Unlabelled", f"{unlabelled['source']}{images}"))
-    for key, title in (("labelled", "Labelled"), ("masks", "With masks")):
-        part = data.get(key, {})
-        if "source" in part:
-            classes = f", {part['classes']} classes" if "classes" in part else ""
-            rows.append((title, f"{part['source']}{classes}"))
-        if split := part.get("split"):
-            rows.append(("Split", ", ".join(f"{name} {count(number)}" for name, number in split.items())))
-        if "bad_images" in part:
-            rows.append(("Unreadable, left out", count(part["bad_images"])))
-        if "fingerprint" in part:
-            rows.append(("Fingerprint", str(part["fingerprint"])[:16]))
+def _shared(view: StudyView) -> dict[str, RunFolder]:
+    """Return a run of each kind whose arms share their settings, by the caption of these."""
+    found: dict[str, RunFolder] = {}
+    for kind in KINDS:
+        heading = face_of(kind).heading
+        runs = [run for arm in view.arms(kind) for run in view.runs_of(arm)]
+        if heading is not None and heading.settings and runs:
+            found[heading.settings] = min(runs, key=lambda run: run.path.name)
+    return found
+
+
+def _data_rows(result: StudyResult) -> Rows:
+    rows: Rows = []
+    for name, title in {kind.data: kind.data_title for kind in KINDS.values()}.items():
+        if name in result.data:
+            rows += _part_rows(title, result.data[name])
     return rows
 
 
-def _reference_rows(reference: Result) -> implementation.Rows:
-    rows = [("Weights", str(reference.get("name", "")))]
-    if reference.get("trained_here"):
-        rows.append(("Trained here, with labels, on", str(reference["data"])))
-        if accuracy := reference.get("accuracy"):
-            rows.append(("Own test accuracy", f"{percent(accuracy['value'])}, n = {count(accuracy['n'])}"))
-        rows.append(("Cost", f"{duration(reference['seconds'])}, {count(reference['images_seen'])} images seen"))
+def _part_rows(title: str, part: DataPart) -> Rows:
+    images = f", {count(part.images)} images" if part.images is not None else ""
+    classes = f", {part.classes} classes" if part.classes is not None else ""
+    rows: Rows = [(title, f"{part.source}{images}{classes}")]
+    if part.split:
+        rows.append(tables.split_row(part.split))
+    if part.bad_images is not None:
+        rows.append(("Unreadable, left out", count(part.bad_images)))
+    if part.fingerprint is not None:
+        rows.append(("Fingerprint", part.fingerprint[:16]))
     return rows
 
 
-# -- pictures
-def _curves(result: Result, runs: Mapping[str, RunFolder]) -> list[Block]:
-    found: list[Block] = []
-    for task in ("classify", "segment"):
-        by_arm = {
-            arm["arm"]: [run for name, run in runs.items() if name.rpartition("-")[0] == arm["arm"]]
-            for arm in result["arms"]
-            if arm.get("task", "classify") == task
-        }
+def _reference_rows(reference: Reference) -> Rows:
+    rows: Rows = [("Weights", reference.name)]
+    if reference.trained_here:
+        rows.append(("Trained here, with labels, on", str(reference.data)))
+        if (accuracy := reference.accuracy) is not None:
+            rows.append(("Own test accuracy", f"{percent(accuracy.value)}, n = {count(accuracy.n)}"))
+        rows.append(("Cost", f"{duration(reference.seconds or 0)}, {count(reference.images_seen or 0)} images seen"))
+    return rows
+
+
+# -- the rest
+def _curves(view: StudyView) -> list[Block]:
+    shown: list[Block] = []
+    for kind in KINDS:
+        heading, arms = face_of(kind).heading, view.arms(kind)
+        if heading is None or not heading.curves or not arms:
+            continue
+        by_arm = {arm.arm: view.runs_of(arm) for arm in arms}
         caption = "By epoch: the mean over seeds, with the range of the seeds behind it."
-        name = "learning-curves" if task == "classify" else "segmentation-curves"
-        if by_arm and (picture := pictures.learning_curves(by_arm, caption, name)):
-            found.append(picture)
-    return found or [Text(["No run has logged anything."])]
+        if picture := pictures.learning_curves(by_arm, caption, heading.curves):
+            shown.append(picture)
+    return shown or [Text(["No run has logged anything."])]
 
 
-def _embedding(folder: Path, result: Result) -> list[Block]:
-    embedding = result.get("embedding") or {}
-    picture = pictures.embedding_pair(folder, embedding)
-    blocks: list[Block] = [picture] if picture else []
-    stages = [(stage, embedding[stage]) for stage in ("first", "last") if stage in embedding]
-    if not stages:
-        return [Text(["No features were kept: the arm they are taken from did not run."])]
-    measures = (
-        ("knn", "k-NN accuracy", percent),
-        ("silhouette", "Silhouette, features", "{:.3f}".format),
-        ("map_silhouette", "Silhouette, map", "{:.3f}".format),
-        ("trustworthiness", "Trustworthiness of the map", "{:.3f}".format),
-    )
-    rows = [[title, *(text(values[key]) if key in values else NO_VALUE for _, values in stages)]
-            for key, title, text in measures if any(key in values for _, values in stages)]  # fmt: skip
-    caption = (
-        "Beside the picture, so that the eye is not the only judge. k-NN (leave one out) and silhouette are of the "
-        "features, not of the map; trustworthiness says how far neighbours in the map are neighbours in the features."
-    )
-    header = ("Measure", *(f"Epoch {values.get('epoch', stage)}" for stage, values in stages))
-    return [*blocks, Table(caption, header, rows, (False, *[True] * len(stages)))]
-
-
-def _pretraining(result: Result, run: RunFolder | None) -> list[Block]:
-    blocks: list[Block] = []
-    if run is None:
-        return [Text(["This study pretrained nothing."])]
-    pretrain = result.get("pretrain", {})
-    if not run.is_done:
-        reason = run.info()["reason"] or "interrupted"
-        blocks.append(Warnings("Pretraining did not finish", [f"{run.status}: {reason}."]))
-    elif pretrain.get("warnings"):
-        blocks.append(Warnings("Warnings", pretrain["warnings"]))
-    else:
-        blocks.append(Text(["No collapse and no plateau at ln K was found."]))
-    return blocks + pictures.pretraining_health(run)
-
-
-def _samples(folder: Path, study: Result, result: Result, runs: Mapping[str, RunFolder]) -> list[Block]:
-    embedding = result.get("embedding") or {}
-    arm = embedding.get("arm", study.get("embed_arm", "C"))
-    run = next((r for name, r in runs.items() if name.rpartition("-")[0] == arm and r.is_done), None)
-    if not study.get("show_samples", True):
-        return [Text([HIDDEN])]
-    caption = f"Test images and what arm {arm} said of them; half right, half wrong if there are enough."
-    block = pictures.samples(folder, run, caption)
-    return [block] if block else [Text([f"None: arm {arm} made no predictions."])]
-
-
-def _notes(result: Result) -> list[Block]:
-    notes = str(result.get("notes", "")).strip()
+def _notes(result: StudyResult) -> list[Block]:
+    notes = result.notes.strip()
     blocks: list[Block] = [Text([notes])] if notes else []
-    few = any(len(arm["seeds"]) < FEW_SEEDS for arm in result["arms"] if not results.absent(arm))
+    few = any(len(arm.score.seeds) < FEW_SEEDS for arm in result.arms if arm.score is not None)
     return [*blocks, Listing([FEW, *LIMITS] if few else LIMITS)]
 
 

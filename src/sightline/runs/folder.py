@@ -16,15 +16,11 @@ import yaml
 from sightline.config import Frozen, read_yaml
 from sightline.errors import RunError
 from sightline.files.atomic import atomic_path, sweep, write_json, write_text
+from sightline.runs import artifacts
+from sightline.runs.artifacts import CONFIG, INFO, PREDICTIONS, RESULT
+from sightline.runs.info import RunInfo
 from sightline.runs.provenance import hardware, versions
 
-INFO, CONFIG, METRICS, RESULT, PREDICTIONS = (
-    "run.json",
-    "config.yaml",
-    "metrics.jsonl",
-    "result.json",
-    "predictions.parquet",
-)
 SHOWN_DIFFERENCES = 5
 
 
@@ -96,13 +92,13 @@ class RunFolder:
         info = self.info()
         if not resume:
             raise RunError(
-                f"{self.path}: holds a {info['kind']} run ({info['status']}); "
+                f"{self.path}: holds a {info.kind} run ({info.status}); "
                 "add --resume to go on with it, or give another --out"
             )
         differences = _differences(self.config(), wanted)
-        if info["kind"] != kind:
-            differences.insert(0, f"kind: {info['kind']} there, {kind} now")
-        if info["fingerprint"] != fingerprint:
+        if info.kind != kind:
+            differences.insert(0, f"kind: {info.kind} there, {kind} now")
+        if info.fingerprint != fingerprint:
             differences.append("the data, or the weights it starts from, have changed")
         if differences:
             more = f"; and {len(differences) - SHOWN_DIFFERENCES} more" if len(differences) > SHOWN_DIFFERENCES else ""
@@ -115,9 +111,9 @@ class RunFolder:
         """Whether the folder holds a run."""
         return (self.path / INFO).is_file()
 
-    def info(self) -> dict[str, Any]:
+    def info(self) -> RunInfo:
         """Return run.json."""
-        return read_json(self.path / INFO)
+        return RunInfo.from_dict(read_json(self.path / INFO), where=str(self.path / INFO))
 
     def config(self) -> dict[str, Any]:
         """Return config.yaml."""
@@ -126,7 +122,7 @@ class RunFolder:
     @property
     def status(self) -> str:
         """running, done or failed."""
-        return self.info()["status"]
+        return self.info().status
 
     @property
     def is_done(self) -> bool:
@@ -145,11 +141,23 @@ class RunFolder:
 
     def metrics(self) -> list[dict[str, Any]]:
         """Return the lines of metrics.jsonl; a last line cut by a crash is left out."""
-        path = self.path / METRICS
+        path = self.path / artifacts.LOG
         if not path.is_file():
             return []
         lines = path.read_text(encoding="utf-8").split("\n")
         return [json.loads(line) for line in lines[:-1]]  # what follows the last newline is unfinished
+
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        """Return the arrays of an .npz file of the run, by name.
+
+        Raises:
+            RunError: the run has no such file.
+        """
+        path = self.path / name
+        if not path.is_file():
+            raise RunError(f"{path}: no such file; the run's status is {self.status}")
+        with np.load(path, allow_pickle=False) as content:
+            return dict(content)
 
     def predictions(self) -> pa.Table:
         """Return predictions.parquet.
@@ -166,19 +174,31 @@ class RunFolder:
     def append_metrics(self, *, step: int, epoch: int, values: Mapping[str, float]) -> None:
         """Append one line: step, epoch and values."""
         line = json.dumps({"step": step, "epoch": epoch, **values})
-        with (self.path / METRICS).open("a", encoding="utf-8") as file:
+        with (self.path / artifacts.LOG).open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
     def truncate_metrics(self, step: int) -> None:
         """Drop lines of steps after `step`: a resumed run writes them again."""
         kept = [line for line in self.metrics() if line["step"] <= step]
-        if (self.path / METRICS).is_file():
-            write_text(self.path / METRICS, "".join(json.dumps(line) + "\n" for line in kept))
+        if (self.path / artifacts.LOG).is_file():
+            write_text(self.path / artifacts.LOG, "".join(json.dumps(line) + "\n" for line in kept))
 
     def write_predictions(self, columns: Mapping[str, list[Any] | np.ndarray]) -> None:
         """Write predictions.parquet, one row a sample."""
         with atomic_path(self.path / PREDICTIONS) as temporary:
             pq.write_table(pa.table({name: pa.array(values) for name, values in columns.items()}), temporary)
+
+    def write_arrays(self, name: str, *, compressed: bool = True, **arrays: np.ndarray | int) -> Path:
+        """Write arrays by name to an .npz file of the run, and return its path.
+
+        Args:
+            name: one of `artifacts`, relative to the run.
+            compressed: counts shrink to a tenth, features hardly at all.
+            **arrays: of any shape and type but objects.
+        """
+        with atomic_path(self.path / name) as temporary, temporary.open("wb") as file:
+            (np.savez_compressed if compressed else np.savez)(file, **arrays)  # pyright: ignore[reportArgumentType]
+        return self.path / name
 
     def finish(self, result: Mapping[str, Any], timings: Mapping[str, float]) -> None:
         """Write result.json, then mark the run done."""
@@ -190,28 +210,29 @@ class RunFolder:
         self._update(status="failed", reason=reason, finished=_now())
 
     def _update(self, **changes: Any) -> None:
-        write_json(self.path / INFO, self.info() | changes)
+        # As it stands in the file, with the notes that `RunInfo` does not know.
+        write_json(self.path / INFO, read_json(self.path / INFO) | changes)
 
     # -- places
     @property
     def figures(self) -> Path:
         """Where figures go."""
-        return self.path / "figures"
+        return self.path / artifacts.FIGURES
 
     @property
     def checkpoint(self) -> Path:
         """Where the last checkpoint is."""
-        return self.path / "checkpoints" / "last"
+        return self.path / artifacts.CHECKPOINT
 
     @property
     def weights(self) -> Path:
         """What a user takes away: tensors."""
-        return self.path / "weights.safetensors"
+        return self.path / artifacts.WEIGHTS
 
     @property
     def model_json(self) -> Path:
         """What a user takes away: how to build the model, and its preprocessing."""
-        return self.path / "model.json"
+        return self.path / artifacts.MODEL
 
 
 def read_json(path: Path) -> Any:

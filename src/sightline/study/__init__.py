@@ -1,6 +1,6 @@
 """One file → every arm of the comparison, its statistics, its pictures."""
 
 from sightline.study.plan import Node, expand, read_study
-from sightline.study.study import Study, run_study
+from sightline.study.study import run_study
 
-__all__ = ["Node", "Study", "expand", "read_study", "run_study"]
+__all__ = ["Node", "expand", "read_study", "run_study"]

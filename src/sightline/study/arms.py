@@ -1,101 +1,272 @@
-"""The arms that a study can have: what each is called, what task it is, and which are compared. Imports no torch.
+"""The arms that a study can have, and the questions that they answer: two tables. Imports no torch.
 
-Classification: `A` to `E`, the five settings. Segmentation: `MODEL[-own|-reference][-drop-SKIP[-structural]]`, for
-example `unet`, `unet-own`, `unet-drop-deepest`, `unet-drop-2-structural`, `deeplabv3plus`. Promptable: `sam`.
+Classification: the settings `A` to `E`. Segmentation: `MODEL[-own|-reference][-drop-SKIP[-structural]]`, for example
+`unet`, `unet-own`, `unet-drop-deepest`, `unet-drop-2-structural`, `deeplabv3plus`. Promptable: `sam`. Nowhere else is
+the name of an arm taken apart: its parts are fields, here and in result.json.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sightline.config import SETTINGS, StudyConfig
+from sightline.config import StudyConfig
 from sightline.errors import ConfigError, nearest
+from sightline.runs.kinds import KINDS
+from sightline.runs.study_result import ArmParts, Pair, Question
 
-Task = Literal["classify", "segment", "prompt"]
 Weights = Literal["random", "own", "reference"]
+Trained = Literal["all", "head"]
 
 UNET, SAM = "unet", "sam"
-KNOWN = (*SETTINGS, UNET, "unet-own", "unet-drop-deepest", "unet-drop-random", "unet-drop-all", "deeplabv3plus", SAM)
-SETTING_PAIRS = (("B", "C"), ("C", "A"), ("B", "D"), ("C", "E"))
 _START: dict[Weights, str] = {
     "random": "random weights",
     "own": "own self-supervised weights",
     "reference": "reference weights",
 }
-_SETTINGS: dict[str, tuple[Weights, bool]] = {
-    "A": ("random", False),
-    "B": ("reference", False),
-    "C": ("own", False),
-    "D": ("reference", True),
-    "E": ("own", True),
-}
+_TRAINED: dict[Trained, str] = {"all": "all trained", "head": "backbone frozen"}
+_SKIPS = {"all": "all skips", "random": "a random skip in training"}
+_MODELS = {UNET: "U-Net", "deeplabv3plus": "DeepLabV3+"}
 _SEGMENTER = re.compile(
-    r"(?P<model>[a-z0-9+]+?)(?:-(?P<weights>own|reference))?"
+    r"(?P<model>[a-z0-9+]{3,}?)(?:-(?P<weights>own|reference))?"
     r"(?:-drop-(?P<drop>\d+|deepest|shallowest|all|random)(?P<structural>-structural)?)?"
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Arm:
     """One arm of a comparison.
 
     Attributes:
         name: as the study file and the result have it.
         title: what it is, for a reader.
-        task: which task runs it.
+        task: the kind of its runs, a name of `KINDS`.
         weights: what its backbone starts from.
-        settings: what its configuration has beside the study's.
+        trained: what is trained of it; None where nothing is.
+        model: of the network; "" for the study's backbone with a linear head.
+        drop: the skip that it goes without; "" for none.
+        structural: whether its decoder is built without that skip, to the same size.
+        base: the arm it differs from in one thing; "" for none.
     """
 
     name: str
     title: str
-    task: Task
+    task: str
+    weights: Weights = "random"
+    trained: Trained | None = "all"
+    model: str = ""
+    drop: str = ""
+    structural: bool = False
+    base: str = ""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What its configuration has beside the study's."""
+        settings: dict[str, Any] = {"model": self.model} if self.model else {}
+        if self.task == "classify":
+            settings["freeze"] = self.trained == "head"
+        if self.drop:
+            settings["drop_skip"] = self.drop
+        if self.structural:
+            settings |= {"drop_mode": "structural", "match_parameters": True}
+        return settings
+
+    def run_name(self, seed: int) -> str:
+        """Return the run folder of a seed, below runs/."""
+        return f"{self.name}-{seed}"
+
+    def parts(self, seeds: Sequence[int]) -> ArmParts:
+        """Return what result.json says that it is made of."""
+        return ArmParts(
+            model=self.model, weights=self.weights, trained=self.trained or "", drop=self.drop,
+            structural=self.structural, base=self.base, runs={seed: self.run_name(seed) for seed in seeds},
+        )  # fmt: skip
+
+
+# -- settings
+@dataclass(frozen=True)
+class Setting:
+    """An arm of classification: where its weights come from, and what of it is trained."""
+
     weights: Weights
-    settings: dict[str, Any]
+    trained: Trained
 
 
+SETTINGS: dict[str, Setting] = {
+    "A": Setting("random", "all"),
+    "B": Setting("reference", "all"),
+    "C": Setting("own", "all"),
+    "D": Setting("reference", "head"),
+    "E": Setting("own", "head"),
+}
+KNOWN = (*SETTINGS, UNET, "unet-own", "unet-drop-deepest", "unet-drop-random", "unet-drop-all", "deeplabv3plus", SAM)
+
+
+# -- questions
+Choice = Callable[[Sequence[Arm]], Sequence[Any]]
+
+
+def _nothing(arms: Sequence[Arm]) -> list[Any]:
+    return []
+
+
+def _whole_networks(arms: Sequence[Arm]) -> list[str]:
+    """Architectures from random weights with all their skips."""
+    return [arm.name for arm in arms if arm.task == "segment" and arm.weights == "random" and not arm.drop]
+
+
+def _between_networks(arms: Sequence[Arm]) -> list[Pair]:
+    return [(name, UNET) for name in _whole_networks(arms) if name != UNET and UNET in _whole_networks(arms)]
+
+
+def _own_encoders(arms: Sequence[Arm]) -> list[Pair]:
+    own = [arm for arm in arms if arm.task == "segment" and arm.weights == "own" and not arm.drop]
+    return [(arm.name, arm.base) for arm in own]
+
+
+def _ablations(arms: Sequence[Arm]) -> list[Pair]:
+    return [(arm.base, arm.name) for arm in arms if arm.drop]
+
+
+def _engines(arms: Sequence[Arm]) -> list[str]:
+    return [arm.name for arm in arms if arm.task == "prompt"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A question that some arms answer.
+
+    Attributes:
+        heading: the question.
+        form: how the report answers it, a name of `report.answers.FORMS`.
+        words: short answers by what is found of the first arm of its pairs: better, worse, undecided, mixed.
+        pairs: of settings, the comparisons that answer it; it is asked where the study has both arms of one of them.
+        headline: asked of every study with settings, whichever it has: that an answer is missing is news too.
+        choose_pairs: of other arms, their comparisons; it is asked where there are any.
+        choose_arms: the arms that it is about, where one alone is worth an answer.
+    """
+
+    heading: str
+    form: str = "verdict"
+    words: dict[str, str]
+    pairs: tuple[Pair, ...] = ()
+    headline: bool = False
+    choose_pairs: Choice = _nothing
+    choose_arms: Choice = _nothing
+
+    def of(self, arms: Sequence[Arm]) -> Question | None:
+        """Return the question as result.json has it; None where these arms do not ask it."""
+        names = {arm.name for arm in arms}
+        settings = self.headline and bool(names & set(SETTINGS))
+        pairs = self.pairs if settings or any(names.issuperset(pair) for pair in self.pairs) else ()
+        pairs, about = (*pairs, *self.choose_pairs(arms)), tuple(self.choose_arms(arms))
+        if not pairs and not about:
+            return None
+        return Question(heading=self.heading, form=self.form, pairs=pairs, arms=about, words=self.words)
+
+
+_NOT_SHOWN = "Not shown by this study."
+_PAYS = {"better": "Yes, here it does.", "worse": "No, here it does harm.", "undecided": _NOT_SHOWN}
+QUESTIONS = (
+    Asked(
+        heading="Does pretraining on your own images pay?",
+        pairs=(("C", "A"),),
+        words=_PAYS,
+        headline=True,
+    ),
+    Asked(
+        heading="Freeze the backbone, or fine-tune it?",
+        pairs=(("C", "E"), ("B", "D")),
+        words={
+            "better": "Fine-tune.",
+            "worse": "Freeze.",
+            "undecided": _NOT_SHOWN,
+            "mixed": "It depends on the weights.",
+        },
+        headline=True,
+    ),
+    Asked(
+        heading="Your own weights, or the reference’s?",
+        pairs=(("B", "C"),),
+        words={"better": "The reference’s.", "worse": "Your own.", "undecided": _NOT_SHOWN},
+        headline=True,
+    ),
+    Asked(
+        heading="Which segmentation model?",
+        form="best",
+        words={},
+        choose_pairs=_between_networks,
+        choose_arms=_whole_networks,
+    ),
+    Asked(
+        heading="Do your own weights help a segmentation encoder?",
+        words=_PAYS,
+        choose_pairs=_own_encoders,
+    ),
+    Asked(
+        heading="What are the skip connections worth?",
+        form="ablation",
+        words={},
+        choose_pairs=_ablations,
+    ),
+    Asked(
+        heading="What does a promptable model give for free?",
+        form="engine",
+        words={},
+        choose_arms=_engines,
+    ),
+)
+
+
+def questions_of(arms: Sequence[Arm]) -> list[Question]:
+    """Return the questions that these arms answer."""
+    return [question for asked in QUESTIONS if (question := asked.of(arms)) is not None]
+
+
+# -- names
 def parse_arm(name: str) -> Arm:
     """Return the arm of that name.
 
     Raises:
         ConfigError: no such arm.
     """
-    if name in _SETTINGS:
-        weights, freeze = _SETTINGS[name]
-        trained = "backbone frozen" if freeze else "all trained"
-        return Arm(name, f"{_START[weights]}, {trained}", "classify", weights, {"freeze": freeze})
+    if name in SETTINGS:
+        weights, trained = SETTINGS[name].weights, SETTINGS[name].trained
+        title = f"{_START[weights]}, {_TRAINED[trained]}"
+        return Arm(name=name, title=title, task="classify", weights=weights, trained=trained)
     if name == SAM:
-        return Arm(name, "a promptable engine, no training, labels by oracle", "prompt", "random", {})
-    found = _SEGMENTER.fullmatch(name)
-    if found is None or len(name) < 3:
+        title = "a promptable engine, no training, labels by oracle"
+        return Arm(name=name, title=title, task="prompt", trained=None)
+    match = _SEGMENTER.fullmatch(name)
+    if match is None:
         raise ConfigError(
             f"arm {name!r}: no such arm.{nearest(name, KNOWN)} Known: {', '.join(KNOWN)}, and any segmentation model "
             "by name with -own, -reference, -drop-SKIP and -structural"
         )
-    weights: Weights = found["weights"] or "random"  # pyright: ignore[reportAssignmentType]
-    settings: dict[str, Any] = {"model": found["model"]}
-    if found["drop"]:
-        settings["drop_skip"] = found["drop"]
-    if found["structural"]:
-        settings |= {"drop_mode": "structural", "match_parameters": True}
-    return Arm(name, _segmenter_title(found, weights), "segment", weights, settings)
+    model, drop = match["model"], match["drop"] or ""
+    weights: Weights = match["weights"] or "random"  # pyright: ignore[reportAssignmentType]
+    started = f"{model}-{weights}" if weights != "random" else model
+    # What a skip is worth is asked of the network with all its skips, what weights are worth of the one without them.
+    base = started if drop else model if weights != "random" else UNET if model != UNET else ""
+    return Arm(
+        name=name, title=_segmenter_title(model, weights, drop, bool(match["structural"])), task="segment",
+        weights=weights, model=model, drop=drop, structural=bool(match["structural"]), base=base,
+    )  # fmt: skip
 
 
-def _segmenter_title(found: re.Match[str], weights: Weights) -> str:
-    names = {UNET: "U-Net", "deeplabv3plus": "DeepLabV3+"}
-    title = names.get(found["model"], found["model"])
-    if found["drop"]:
-        skip = f"skip {found['drop']}" if found["drop"].isdigit() else f"its {found['drop']} skip"
-        skip = {"all": "all skips", "random": "a random skip in training"}.get(found["drop"], skip)
-        title += f" without {skip}"
-    if found["structural"]:
+def _segmenter_title(model: str, weights: Weights, drop: str, structural: bool) -> str:
+    title = _MODELS.get(model, model)
+    if drop:
+        skip = f"skip {drop}" if drop.isdigit() else f"its {drop} skip"
+        title += f" without {_SKIPS.get(drop, skip)}"
+    if structural:
         title += ", rebuilt to the same size"
     return f"{title}, {_START[weights]}" if weights != "random" else title
 
 
+# -- of a study
 def arms_of(study: StudyConfig) -> list[Arm]:
     """Return the study's arms: those it names, then those of its `ablate:` block that it does not name.
 
@@ -113,13 +284,11 @@ def arms_of(study: StudyConfig) -> list[Arm]:
 
 
 def _check_blocks(study: StudyConfig, arms: list[Arm]) -> None:
-    needs = (
-        ("classify", study.classify, [arm.name for arm in arms if arm.task == "classify"]),
-        ("segment", study.segment, [arm.name for arm in arms if arm.task in ("segment", "prompt")]),
-        ("pretrain", study.pretrain, [arm.name for arm in arms if arm.weights == "own"]),
-    )
-    for block, value, names in needs:
-        if value is None and names:
+    blocks = dict.fromkeys(kind.block for kind in KINDS.values() if kind.block)
+    needs = {block: [arm.name for arm in arms if KINDS[arm.task].block == block] for block in blocks}
+    needs["pretrain"] = [arm.name for arm in arms if arm.weights == "own"]
+    for block, names in needs.items():
+        if names and getattr(study, block) is None:
             raise ConfigError(
                 f"arms {', '.join(names)}: the study has no `{block}:` block, which they take their "
                 f"{'weights' if block == 'pretrain' else 'data'} from; add it, or drop them"
@@ -127,24 +296,29 @@ def _check_blocks(study: StudyConfig, arms: list[Arm]) -> None:
 
 
 def seeds_of(study: StudyConfig, arm: Arm) -> tuple[int, ...]:
-    """Return the seeds of an arm; an engine that is not trained has one."""
-    if arm.task == "prompt":
+    """Return the seeds of an arm; what is not trained has one."""
+    kind = KINDS[arm.task]
+    if not kind.trained:
         return study.seeds[:1]
-    return (study.segment.seeds if arm.task == "segment" and study.segment else ()) or study.seeds
+    return getattr(getattr(study, kind.block), "seeds", ()) or study.seeds
 
 
-def pairs_of(arms: Sequence[Arm]) -> list[tuple[str, str]]:
-    """Return which arms are compared: the settings as usual; of networks each with the one that it differs from."""
+def pairs_of(arms: Sequence[Arm]) -> list[Pair]:
+    """Return which arms are compared: the settings by the questions; of networks each with the one it differs from."""
     names = {arm.name for arm in arms}
-    pairs = [pair for pair in SETTING_PAIRS if names.issuperset(pair)]
+    settings = dict.fromkeys(pair for asked in QUESTIONS for pair in asked.pairs if names.issuperset(pair))
+    # First what differs in weights alone, then what differs in what is trained.
+    pairs = sorted(settings, key=lambda pair: (SETTINGS[pair[0]].trained != SETTINGS[pair[1]].trained, pair))
     for arm in arms:
         if arm.task != "segment" or arm.name == UNET:
             continue
-        base = arm.name.partition("-drop-")[0]
-        if base != arm.name and base in names:
-            pairs.append((base, arm.name))  # what the skip was worth
-        elif arm.weights != "random" and (plain := arm.name.removesuffix(f"-{arm.weights}")) in names:
-            pairs.append((arm.name, plain))  # what the weights are worth
-        elif UNET in names:
-            pairs.append((arm.name, UNET))
+        if arm.drop and arm.base in names:
+            pairs.append((arm.base, arm.name))
+        elif base := next((name for name in (_plain(arm), UNET) if name in names), ""):
+            pairs.append((arm.name, base))
     return pairs
+
+
+def _plain(arm: Arm) -> str:
+    """Return the same network from random weights, where the arm differs from it in its weights."""
+    return arm.base if arm.weights != "random" and not arm.drop else ""

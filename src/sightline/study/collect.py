@@ -2,144 +2,184 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
-from sightline.config import StudyConfig
+from sightline.config import PretrainConfig, StudyConfig
 from sightline.metrics import statistics
-from sightline.runs import RunFolder
-from sightline.study.arms import Arm, arms_of, pairs_of, seeds_of
-from sightline.study.evidence import EVIDENCE, Evidence
+from sightline.runs import RunFolder, StudyFolder
+from sightline.runs.info import Provenance
+from sightline.runs.kinds import KINDS, import_dotted
+from sightline.runs.metrics import METRICS
+from sightline.runs.results import ClassifyResult, JudgedResult, PretrainResult
+from sightline.runs.study_result import (
+    ArmResult,
+    ArmScore,
+    Comparison,
+    DataPart,
+    Embedding,
+    PretrainSummary,
+    Reference,
+    StudyResult,
+)
+from sightline.study.arms import Arm, arms_of, pairs_of, questions_of, seeds_of
+from sightline.study.evidence import Evidence
 from sightline.study.execute import Outcome
 from sightline.study.plan import PRETRAIN, REFERENCE, Node
 
-# What a kind of run knows beside its mean, and the report shows.
-EXTRAS = {
-    "classify": ("init",),
-    "segment": ("init", "parameters", "pixel_accuracy", "boundary_iou"),
-    "prompt": ("engine", "method", "oracle", "clicks", "snap", "settings"),
-}
-
 
 def collect(
-    study: StudyConfig, nodes: list[Node], outcomes: dict[str, Outcome], folder: Path, embedding: dict[str, Any]
-) -> dict[str, Any]:
-    """Return the study's result as the contract has it: arms, comparisons, embedding, pretrain, data, provenance."""
-    runs = {
-        node.name: RunFolder.open(folder / "runs" / node.name) for node in nodes if outcomes[node.name].status == "done"
-    }
+    study: StudyConfig,
+    nodes: Sequence[Node],
+    outcomes: Mapping[str, Outcome],
+    folder: StudyFolder,
+    embedding: Embedding | None,
+) -> StudyResult:
+    """Return the study's result.
+
+    Args:
+        study: its configuration.
+        nodes: all of its runs.
+        outcomes: what became of each.
+        folder: where they are.
+        embedding: the maps of the features, if there are any.
+    """
+    runs = {node.name: folder.run(node.name) for node in nodes if outcomes[node.name].status == "done"}
     arms = arms_of(study)
-    own = {arm.name: [runs.get(f"{arm.name}-{seed}") for seed in seeds_of(study, arm)] for arm in arms}
-    done = {arm.name: [run for run in own[arm.name] if run is not None] for arm in arms if all(own[arm.name])}
-    evidence = {arm.name: EVIDENCE[arm.task].of(done[arm.name]) for arm in arms if arm.name in done}
-    return {
-        "name": study.name,
-        "notes": study.notes,
-        "arms": [
-            _done(arm, done[arm.name], evidence[arm.name]) if arm.name in done else _absent(arm, study, outcomes)
+    by_arm = {arm.name: [runs.get(arm.run_name(seed)) for seed in seeds_of(study, arm)] for arm in arms}
+    done = {name: [run for run in of if run is not None] for name, of in by_arm.items() if all(of)}
+    evidence: dict[str, Evidence] = {
+        arm.name: import_dotted(METRICS[KINDS[arm.task].metric].evidence)(done[arm.name])
+        for arm in arms
+        if arm.name in done
+    }
+    return StudyResult(
+        name=study.name,
+        notes=study.notes,
+        arms=tuple(
+            _done(arm, study, done[arm.name], evidence[arm.name]) if arm.name in done else _absent(arm, study, outcomes)
             for arm in arms
-        ],
-        "comparisons": _comparisons(arms, evidence),
-        "embedding": embedding,
-        "pretrain": _pretrain(runs.get(PRETRAIN)),
-        "reference": _reference(study, runs.get(REFERENCE)),
-        "data": _data(study, runs, done),
-        "provenance": _provenance(runs),
-    }
-
-
-def _named(arm: Arm) -> dict[str, Any]:
-    return {"arm": arm.name, "name": arm.title, "task": arm.task, "metric": EVIDENCE[arm.task].metric}
-
-
-def _absent(arm: Arm, study: StudyConfig, outcomes: dict[str, Outcome]) -> dict[str, Any]:
-    worst = next(
-        (o for seed in seeds_of(study, arm) if (o := outcomes.get(f"{arm.name}-{seed}")) and o.status != "done"),
-        Outcome("not run", "not asked for"),
+        ),
+        comparisons=_comparisons(arms, evidence),
+        questions=tuple(questions_of(arms)),
+        embedding=embedding,
+        pretrain=_pretrain(runs.get(PRETRAIN)),
+        reference=_reference(study, runs.get(REFERENCE)),
+        data=_data(study, runs, done),
+        provenance=_provenance(runs),
     )
-    return _named(arm) | {"status": worst.status, "reason": worst.reason}
 
 
-def _done(arm: Arm, runs: list[RunFolder], evidence: Evidence) -> dict[str, Any]:
-    results = [run.result() for run in runs]
-    return {
-        **_named(arm),
-        "status": "done",
-        "reason": "",
-        **evidence.entry(),
-        "seconds": sum(run.info()["timings"]["fit_seconds"] for run in runs),
-        "images_seen": sum(result["images_seen"] for result in results),
-        **{key: results[0][key] for key in EXTRAS[arm.task] if key in results[0]},
-    }
+def _evidence(arm: Arm, runs: Sequence[RunFolder]) -> Evidence:
+    return import_dotted(METRICS[KINDS[arm.task].metric].evidence)(runs)
 
 
-def _comparisons(arms: list[Arm], evidence: dict[str, Evidence]) -> list[dict[str, Any]]:
+def _entry(arm: Arm, study: StudyConfig, outcome: Outcome, **more: object) -> ArmResult:
+    return ArmResult(
+        arm=arm.name, name=arm.title, task=arm.task, metric=KINDS[arm.task].metric,
+        parts=arm.parts(seeds_of(study, arm)), status=outcome.status, reason=outcome.reason,
+        **more,  # pyright: ignore[reportArgumentType]
+    )  # fmt: skip
+
+
+def _absent(arm: Arm, study: StudyConfig, outcomes: Mapping[str, Outcome]) -> ArmResult:
+    of = (outcomes.get(arm.run_name(seed)) for seed in seeds_of(study, arm))
+    worst = next((outcome for outcome in of if outcome and outcome.status != "done"), None)
+    return _entry(arm, study, worst or Outcome("not run", "not asked for"))
+
+
+def _done(arm: Arm, study: StudyConfig, runs: Sequence[RunFolder], evidence: Evidence) -> ArmResult:
+    results = [_judged(run) for run in runs]
+    score = ArmScore(
+        **asdict(evidence.summary()),
+        seconds=sum(run.info().fit_seconds for run in runs),
+        images_seen=sum(result.images_seen for result in results),
+    )
+    return _entry(arm, study, Outcome("done"), score=score, details=results[0].details())
+
+
+def _judged(run: RunFolder) -> JudgedResult:
+    result = KINDS[run.info().kind].result.from_dict(run.result(), str(run.path))
+    assert isinstance(result, JudgedResult), "an arm is of a kind that is judged"
+    return result
+
+
+def _comparisons(arms: Sequence[Arm], evidence: Mapping[str, Evidence]) -> tuple[Comparison, ...]:
     """Compare arms on the same samples; p by paired bootstrap over samples, Holm-corrected over the study."""
-    found = []
-    for a, b in pairs_of(arms):
-        if a in evidence and b in evidence:
-            difference, low, high, p = evidence[a].minus(evidence[b])
-            found.append({"a": a, "b": b, "difference": difference, "low": low, "high": high, "p_raw": p})
-    for entry, p in zip(found, statistics.holm([entry["p_raw"] for entry in found]), strict=True):
-        entry["p"], entry["verdict"] = p, statistics.verdict(entry["difference"], p)
-    return found
+    pairs = [(a, b) for a, b in pairs_of(arms) if a in evidence and b in evidence]
+    differences = [evidence[a].minus(evidence[b]) for a, b in pairs]
+    corrected = statistics.holm([p for _, _, _, p in differences])
+    return tuple(
+        Comparison(
+            a=a, b=b, difference=difference, low=low, high=high, p_raw=p_raw, p=p,
+            verdict=statistics.verdict(difference, p),
+        )
+        for (a, b), (difference, low, high, p_raw), p in zip(pairs, differences, corrected, strict=True)
+    )  # fmt: skip
 
 
-def _pretrain(run: RunFolder | None) -> dict[str, Any]:
+def _pretrain(run: RunFolder | None) -> PretrainSummary | None:
     if run is None:
-        return {"status": "not run"}
-    config, result = run.config(), run.result()
-    kept = ("epochs", "steps", "images", "images_seen", "bad_images", "health", "warnings")
-    return {
-        "status": "done",
-        "recipe": config["recipe"],
-        "backbone": config["backbone"],
-        "stem": config["stem"],
-        "data": config["data"]["source"],
-        "seconds": run.info()["timings"]["fit_seconds"],
-        **{key: result[key] for key in kept},
-    }
+        return None
+    config = PretrainConfig.build(run.config(), where=str(run.path))
+    result = PretrainResult.from_dict(run.result(), str(run.path))
+    return PretrainSummary(
+        recipe=config.recipe,
+        backbone=config.backbone,
+        stem=config.stem,
+        data=config.data.source,
+        seconds=run.info().fit_seconds,
+        **{name: getattr(result, name) for name in PretrainResult.__dataclass_fields__},
+    )
 
 
-def _reference(study: StudyConfig, run: RunFolder | None) -> dict[str, Any]:
+def _reference(study: StudyConfig, run: RunFolder | None) -> Reference:
     name = study.reference.name or study.reference.weights
     if run is None:
-        return {"name": name, "trained_here": False}
-    result = run.result()
-    return {
-        "name": name,
-        "trained_here": True,
-        "data": run.config()["data"]["source"],
-        "accuracy": result["accuracy"],
-        "images_seen": result["images_seen"],
-        "seconds": run.info()["timings"]["fit_seconds"],
-    }
+        return Reference(name=name, trained_here=False)
+    result = ClassifyResult.from_dict(run.result(), str(run.path))
+    return Reference(
+        name=name,
+        trained_here=True,
+        data=run.config()["data"]["source"],
+        accuracy=result.accuracy,
+        images_seen=result.images_seen,
+        seconds=run.info().fit_seconds,
+    )
 
 
-def _data(study: StudyConfig, runs: dict[str, RunFolder], done: dict[str, list[RunFolder]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    firsts = {run.info()["kind"]: run for own in reversed(list(done.values())) for run in own[:1]}
-    for part, kind, block in (("labelled", "classify", study.classify), ("masks", "segment", study.segment)):
-        if block is None:
+def _data(
+    study: StudyConfig, runs: Mapping[str, RunFolder], done: Mapping[str, Sequence[RunFolder]]
+) -> dict[str, DataPart]:
+    """Return each part of the data with what the first finished run of its kind found there."""
+    parts: dict[str, DataPart] = {}
+    firsts = {of[0].info().kind: of[0] for of in reversed(list(done.values()))}
+    for name, kind in KINDS.items():
+        block = getattr(study, kind.block) if kind.block else None
+        if block is None or kind.data in parts:
             continue
-        found[part] = {"source": block.data.source}
-        if (run := firsts.get(kind)) is not None:
-            result = run.result()
-            found[part] |= {
-                "split": result["split"],
-                "classes": len(result.get("classes", result["per_class"])),
-                "bad_images": result["bad_images"],
-                "fingerprint": run.info()["fingerprint"],
-            }
+        parts[kind.data] = _part(block.data.source, firsts.get(name))
     if study.pretrain is not None:
-        found["unlabelled"] = {"source": study.pretrain.data.source}
-        if PRETRAIN in runs:
-            found["unlabelled"]["images"] = runs[PRETRAIN].result()["images"]
-    return found
+        images = PretrainResult.from_dict(runs[PRETRAIN].result()).images if PRETRAIN in runs else None
+        parts[KINDS[PRETRAIN].data] = DataPart(source=study.pretrain.data.source, images=images)
+    return parts
 
 
-def _provenance(runs: dict[str, RunFolder]) -> dict[str, Any]:
+def _part(source: str, run: RunFolder | None) -> DataPart:
+    if run is None:
+        return DataPart(source=source)
+    info, result = run.info(), _judged(run)
+    return DataPart(
+        source=source,
+        split=result.split,
+        classes=result.class_count,
+        bad_images=result.bad_images,
+        fingerprint=info.fingerprint,
+    )
+
+
+def _provenance(runs: Mapping[str, RunFolder]) -> Provenance:
     if not runs:
-        return {}
+        return Provenance()
     info = next(iter(runs.values())).info()
-    return {"versions": info["versions"], "hardware": info["hardware"]}
+    return Provenance(versions=info.versions, hardware=info.hardware)

@@ -1,38 +1,56 @@
 """What the runs of an arm say, sample by sample: its mean with interval, and its difference from another arm.
 
-One class a kind of run; `EVIDENCE` names them. Samples are paired between arms and seeds by their ids.
+One class a metric; `runs.metrics.METRICS` names them. Samples are paired between arms and seeds by their ids.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 
 from sightline.metrics import segmentation, statistics
 from sightline.runs import RunFolder
+from sightline.runs.artifacts import COUNTS
+from sightline.runs.results import ClassifyResult
 
 Difference = tuple[float, float, float, float]  # difference, low, high, p
 
 
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What the runs of an arm say together, as `runs.study_result.ArmScore` keeps it.
+
+    Attributes:
+        mean: over seeds.
+        low: lower end of the 95 % interval.
+        high: its upper end.
+        n: samples.
+        seeds: the value of each seed.
+        per_class: mean over seeds of each class.
+        scenes: how many whole scenes the interval is over; None where it is over samples.
+    """
+
+    mean: float
+    low: float
+    high: float
+    n: int
+    seeds: tuple[float, ...]
+    per_class: dict[str, float]
+    scenes: int | None = None
+
+
 class Evidence(Protocol):
-    """The runs of one arm, one a seed."""
+    """The runs of one arm, one a seed, by one metric."""
 
-    metric: str
-
-    @classmethod
-    def of(cls, runs: Sequence[RunFolder]) -> Self:
-        """Read finished runs."""
-        ...
-
-    def entry(self) -> dict[str, Any]:
-        """Return mean, low, high, n, seeds and per_class, as result.json has them."""
+    def summary(self) -> Summary:
+        """Return mean, interval, samples, seeds and classes."""
         ...
 
     def minus(self, other: Any) -> Difference:
-        """Compare with another arm of the same kind on the same samples."""
+        """Compare with another arm by the same metric on the same samples."""
         ...
 
 
@@ -42,7 +60,6 @@ class Accuracy:
 
     correct: np.ndarray
     per_class: dict[str, float]
-    metric = "accuracy"
 
     @classmethod
     def of(cls, runs: Sequence[RunFolder]) -> Accuracy:
@@ -52,20 +69,21 @@ class Accuracy:
             table = run.predictions()
             order = np.argsort(table["id"].to_pylist())
             rows.append(table["correct"].to_numpy(zero_copy_only=False)[order])
-        named = [{name: one["accuracy"] for name, one in run.result()["per_class"].items()} for run in runs]
-        return cls(np.stack(rows).astype(np.float64), _means(named))
+        results = [ClassifyResult.from_dict(run.result(), str(run.path)) for run in runs]
+        by_class = [{name: of.accuracy for name, of in (result.per_class or {}).items()} for result in results]
+        return cls(np.stack(rows).astype(np.float64), _means(by_class))
 
-    def entry(self) -> dict[str, Any]:
-        """Return mean, low, high, n, seeds and per_class."""
+    def summary(self) -> Summary:
+        """Return mean, interval over samples and seeds, samples, seeds and classes."""
         low, high = statistics.bootstrap_interval(self.correct, seed=0)
-        return {
-            "mean": float(self.correct.mean()),
-            "low": low,
-            "high": high,
-            "n": self.correct.shape[1],
-            "seeds": self.correct.mean(axis=1).tolist(),
-            "per_class": self.per_class,
-        }
+        return Summary(
+            mean=float(self.correct.mean()),
+            low=low,
+            high=high,
+            n=self.correct.shape[1],
+            seeds=tuple(self.correct.mean(axis=1).tolist()),
+            per_class=self.per_class,
+        )
 
     def minus(self, other: Accuracy) -> Difference:
         """Return the difference of accuracies, by paired bootstrap over samples and seeds."""
@@ -79,45 +97,42 @@ class MeanIou:
     counts: np.ndarray
     classes: Sequence[str]
     scenes: Sequence[str] | None
-    metric = "mean_iou"
 
     @classmethod
     def of(cls, runs: Sequence[RunFolder]) -> MeanIou:
         """Read counts.npz of each run."""
         rows, scenes = [], None
         for run in runs:
-            with np.load(run.path / "counts.npz") as kept:
-                order = np.argsort(kept["ids"])
-                rows.append(kept["counts"][order])
-                scenes = kept["scenes"][order].tolist() if "scenes" in kept else None
+            arrays = run.arrays(COUNTS)
+            order = np.argsort(arrays["ids"])
+            rows.append(arrays["counts"][order])
+            scenes = arrays["scenes"][order].tolist() if "scenes" in arrays else None
         return cls(np.stack(rows), runs[0].result()["classes"], scenes)
 
-    def entry(self) -> dict[str, Any]:
-        """Return mean, low, high, n (tiles), seeds and per_class; `scenes` where the interval is over whole scenes."""
+    def summary(self) -> Summary:
+        """Return mean, interval over tiles (scenes where known) and seeds, tiles, seeds and classes."""
         low, high = segmentation.bootstrap_interval(self.counts, seed=0, groups=self.scenes)
-        found = [segmentation.mean_iou(one.sum(axis=0)) for one in self.counts]
-        named = [
-            {name: float(value) for name, value in zip(self.classes, one.per_class, strict=True) if not np.isnan(value)}
-            for one in found
+        by_seed = [segmentation.mean_iou(counts.sum(axis=0)) for counts in self.counts]
+        by_class = [
+            {name: float(iou) for name, iou in zip(self.classes, of.per_class, strict=True) if not np.isnan(iou)}
+            for of in by_seed
         ]
-        over = {"scenes": len(set(self.scenes))} if self.scenes is not None else {}
-        return over | {
-            "mean": float(np.mean([one.mean for one in found])),
-            "low": low,
-            "high": high,
-            "n": self.counts.shape[1],
-            "seeds": [one.mean for one in found],
-            "per_class": _means(named),
-        }
+        return Summary(
+            mean=float(np.mean([of.mean for of in by_seed])),
+            low=low,
+            high=high,
+            n=self.counts.shape[1],
+            seeds=tuple(of.mean for of in by_seed),
+            per_class=_means(by_class),
+            scenes=None if self.scenes is None else len(set(self.scenes)),
+        )
 
     def minus(self, other: MeanIou) -> Difference:
         """Return the difference of mean IoUs, by paired bootstrap over tiles (scenes where known) and seeds."""
         return segmentation.paired_difference(self.counts, other.counts, seed=0, groups=self.scenes)
 
 
-EVIDENCE: dict[str, type[Evidence]] = {"classify": Accuracy, "segment": MeanIou, "prompt": MeanIou}
-
-
-def _means(named: Sequence[dict[str, float]]) -> dict[str, float]:
-    names = dict.fromkeys(name for one in named for name in one)
-    return {name: float(np.mean([one[name] for one in named if name in one])) for name in names}
+def _means(by_class: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Return the mean of each class over the seeds that have it."""
+    names = dict.fromkeys(name for of in by_class for name in of)
+    return {name: float(np.mean([of[name] for of in by_class if name in of])) for name in names}

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from multiprocessing import active_children, get_context
 from pathlib import Path
+from typing import Literal
 
 from sightline.errors import NotAvailable, SightlineError
-from sightline.runs import RunFolder
+from sightline.runs import RunFolder, StudyFolder
+from sightline.runs.kinds import import_dotted
 from sightline.study.plan import Node
 
 
@@ -20,29 +21,20 @@ from sightline.study.plan import Node
 class Outcome:
     """What became of a node: done, failed or not run, and why."""
 
-    status: str
+    status: Literal["done", "failed", "not run"]
     reason: str = ""
 
 
 def run_node(node: Node, folder: Path) -> Outcome:
     """Run one node in this process, going on from its checkpoint; errors of its own become its outcome."""
     try:
-        _task(node)(node.config, folder / "runs" / node.name, resume=True)
+        # Imported here, where torch is needed: planning and reporting do without.
+        import_dotted(node.what.run)(node.config, StudyFolder(folder).run_path(node.name), resume=True)
     except NotAvailable as error:
         return Outcome("not run", str(error))
     except SightlineError as error:
         return Outcome("failed", str(error))
     return Outcome("done")
-
-
-def _task(node: Node) -> Callable[..., object]:
-    # Imported here, where torch is needed: planning and reporting do without.
-    from sightline.tasks.classify import classify
-    from sightline.tasks.dino import pretrain
-    from sightline.tasks.prompt import evaluate_engine
-    from sightline.tasks.segment import segment
-
-    return {"pretrain": pretrain, "classify": classify, "segment": segment, "prompt": evaluate_engine}[node.config.kind]
 
 
 def execute(nodes: list[Node], folder: Path, jobs: int = 1) -> dict[str, Outcome]:
@@ -114,8 +106,7 @@ def _blocked(node: Node, outcomes: dict[str, Outcome]) -> Outcome | None:
 
 def recorded_outcome(node: Node, folder: Path) -> Outcome:
     """Return what the run folder itself says, for a node that was not asked to run now."""
-    path = folder / "runs" / node.name
-    if not (path / "run.json").is_file():
+    run = RunFolder(StudyFolder(folder).run_path(node.name))
+    if not run.exists:
         return Outcome("not run", "left out by --only; the same command without it runs it")
-    run = RunFolder.open(path)
     return Outcome("done") if run.is_done else Outcome("not run", f"its run is {run.status}")

@@ -13,17 +13,20 @@ from sightline.config import (
     ClassifyConfig,
     PretrainConfig,
     PromptJudgeConfig,
+    RunConfig,
     SegmentConfig,
     StudyConfig,
     merge,
     read_yaml,
     resolve,
 )
+from sightline.config.study import StudyPretrain
 from sightline.errors import ConfigError
+from sightline.runs import StudyFolder
+from sightline.runs.kinds import KINDS, Kind, import_dotted
 from sightline.study.arms import Arm, arms_of, parse_arm, seeds_of
 
 PRETRAIN, REFERENCE = "pretrain", "reference"
-Config = PretrainConfig | ClassifyConfig | SegmentConfig | PromptJudgeConfig
 
 
 @dataclass(frozen=True)
@@ -32,15 +35,22 @@ class Node:
 
     Attributes:
         name: its folder under runs/.
-        config: fully resolved.
+        kind: of it, a name of `KINDS`.
+        config: fully resolved, of the class of its kind.
         needs: names of the nodes whose weights or masks it takes.
         arm: the arm it belongs to, or "" for pretraining and reference.
     """
 
     name: str
-    config: Config
+    kind: str
+    config: RunConfig
     needs: tuple[str, ...] = ()
     arm: str = ""
+
+    @property
+    def what(self) -> Kind:
+        """What is known of its kind."""
+        return KINDS[self.kind]
 
 
 def read_study(source: str, environment: Mapping[str, Any] | None = None) -> StudyConfig:
@@ -77,7 +87,12 @@ def expand(study: StudyConfig, out: Path, only: tuple[str, ...] = ()) -> list[No
             raise ConfigError(f"--only {name}: not an arm of this study; it has {', '.join(a.name for a in arms)}")
     nodes = [_pretrain_node(study), _reference_node(study)]
     seeds = dict.fromkeys(seed for arm in arms for seed in seeds_of(study, arm))
-    nodes += [_arm_node(study, arm, seed, out) for seed in seeds for arm in arms if seed in seeds_of(study, arm)]
+    nodes += [
+        import_dotted(KINDS[arm.task].node)(study, arm, seed, StudyFolder(out))
+        for seed in seeds
+        for arm in arms
+        if seed in seeds_of(study, arm)
+    ]
     return _needed([node for node in nodes if node is not None], only)
 
 
@@ -94,50 +109,71 @@ def _pretrain_node(study: StudyConfig) -> Node | None:
     block = study.pretrain
     if block is None:
         return None
-    file: dict[str, Any] = {"data": block.data.model_dump(exclude_unset=True), **block.set}
-    where = f"study, pretrain ({block.recipe})"
-    return Node(PRETRAIN, resolve(PretrainConfig, recipe=recipes.layer(block.recipe), file=file, where=where))
+    return Node(PRETRAIN, "pretrain", _pretrain(block))
 
 
 def _reference_node(study: StudyConfig) -> Node | None:
     if study.reference.supervised is None or study.classify is None:
         return None
-    return Node(REFERENCE, _classify(study, study.reference.supervised))
+    return Node(REFERENCE, "classify", _classify(study, study.reference.supervised))
 
 
-def _arm_node(study: StudyConfig, arm: Arm, seed: int, out: Path) -> Node:
-    name = f"{arm.name}-{seed}"
-    if arm.task == "prompt":
-        return _prompt_node(study, arm, name, seed, out)
-    settings, needs = {"seed": seed, **arm.settings}, ()
-    if arm.weights == "own":
-        settings["init"], needs = str(out / "runs" / PRETRAIN), (PRETRAIN,)
-    elif arm.weights == "reference" and study.reference.supervised is not None and study.classify is not None:
-        settings["init"], needs = str(out / "runs" / REFERENCE), (REFERENCE,)
-    elif arm.weights == "reference":
-        settings |= {"init": "reference", "reference": study.reference.weights}
-    if arm.task == "segment":
-        return Node(name, _segment(study, settings), needs, arm.name)
+# -- one run of an arm, by its kind
+def classify_node(study: StudyConfig, arm: Arm, seed: int, out: StudyFolder) -> Node:
+    """Return the run of a setting; the one whose features are shown keeps them."""
+    settings, needs = _started(study, arm, seed, out)
     if arm.name == study.embed_arm and seed == study.seeds[0]:
         settings["keep_features"] = study.embed_samples
-    return Node(name, _classify(study, settings), needs, arm.name)
+    return Node(arm.run_name(seed), arm.task, _classify(study, settings), needs, arm.name)
 
 
-def _prompt_node(study: StudyConfig, arm: Arm, name: str, seed: int, out: Path) -> Node:
+def segment_node(study: StudyConfig, arm: Arm, seed: int, out: StudyFolder) -> Node:
+    """Return the run of a network that draws masks."""
+    settings, needs = _started(study, arm, seed, out)
+    return Node(arm.run_name(seed), arm.task, _segment(study, settings), needs, arm.name)
+
+
+def prompt_node(study: StudyConfig, arm: Arm, seed: int, out: StudyFolder) -> Node:
+    """Return the judging of a promptable engine, which takes the masks of another arm along.
+
+    Raises:
+        ConfigError: the arm whose masks it takes is not of this study.
+    """
     assert study.segment is not None, "arms_of has checked it"
-    snapped = f"{study.prompt.snap}-{(study.segment.seeds or study.seeds)[0]}" if study.prompt.snap else ""
-    if snapped and study.prompt.snap not in (other.name for other in arms_of(study)):
+    other = next((other for other in arms_of(study) if other.name == study.prompt.snap), None)
+    if study.prompt.snap and other is None:
         raise ConfigError(f"prompt.snap = {study.prompt.snap!r}: not an arm of this study; name one, or take ''")
-    settings = study.prompt.model_dump() | {"seed": seed, "snap": str(out / "runs" / snapped) if snapped else ""}
+    snapped = other.run_name(seeds_of(study, other)[0]) if other is not None else ""
+    settings = study.prompt.model_dump() | {"seed": seed, "snap": str(out.run_path(snapped)) if snapped else ""}
     data = {"data": study.segment.data.model_dump(exclude_unset=True)}
     config = resolve(PromptJudgeConfig, file=data, flags=settings, where="study, prompt")
-    return Node(name, config, (snapped,) if snapped else (), arm.name)
+    return Node(arm.run_name(seed), arm.task, config, (snapped,) if snapped else (), arm.name)
+
+
+def _started(study: StudyConfig, arm: Arm, seed: int, out: StudyFolder) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the settings of an arm's run with where its weights come from, and the runs that it needs for them."""
+    settings = {"seed": seed, **arm.settings}
+    if arm.weights == "own":
+        return settings | {"init": str(out.run_path(PRETRAIN))}, (PRETRAIN,)
+    if arm.weights == "reference" and study.reference.supervised is not None and study.classify is not None:
+        return settings | {"init": str(out.run_path(REFERENCE))}, (REFERENCE,)
+    if arm.weights == "reference":
+        return settings | {"init": "reference", "reference": study.reference.weights}, ()
+    return settings, ()
 
 
 def _architecture(study: StudyConfig) -> dict[str, Any]:
     """Return backbone and stem as pretrained, for every network of the study unless it says otherwise."""
-    node = _pretrain_node(study)
-    return {} if node is None else {"backbone": node.config.backbone, "stem": node.config.stem}  # pyright: ignore[reportAttributeAccessIssue]
+    if study.pretrain is None:
+        return {}
+    config = _pretrain(study.pretrain)
+    return {"backbone": config.backbone, "stem": config.stem}
+
+
+def _pretrain(block: StudyPretrain) -> PretrainConfig:
+    file: dict[str, Any] = {"data": block.data.model_dump(exclude_unset=True), **block.set}
+    where = f"study, pretrain ({block.recipe})"
+    return resolve(PretrainConfig, recipe=recipes.layer(block.recipe), file=file, where=where)
 
 
 def _classify(study: StudyConfig, settings: dict[str, Any]) -> ClassifyConfig:

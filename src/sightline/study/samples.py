@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from PIL import Image
 
@@ -11,13 +9,16 @@ from sightline.config import DataConfig
 from sightline.data import decode, list_images
 from sightline.files.atomic import atomic_path, write_json
 from sightline.randomness import generator
-from sightline.runs import RunFolder
+from sightline.runs import RunFolder, StudyFolder
+from sightline.runs.artifacts import PREDICTIONS, SAMPLES, SAMPLES_SHEET
+from sightline.runs.samples import ContactSheet, Prediction
 
 SHOWN = 24  # four rows of six: a glance
+COLUMNS = 6
 SIDE = 96  # pixels
 
 
-def write_samples(run: RunFolder, folder: Path, data: DataConfig) -> None:
+def write_samples(run: RunFolder, folder: StudyFolder, data: DataConfig) -> None:
     """Write figures/samples.png and samples.json into `folder` for a classify run.
 
     Half the sheet is drawn from the right answers and half from the wrong ones, as far as there are any; so it
@@ -29,18 +30,15 @@ def write_samples(run: RunFolder, folder: Path, data: DataConfig) -> None:
     right = [int(i) for i in order if table[i]["correct"]][: SHOWN - len(wrong)]
     chosen = sorted(right) + sorted(wrong)
     paths = {sample.id: sample.path for sample in list_images(data).samples}
-    columns = 6
-    rows = -(-len(chosen) // columns)
-    sheet = Image.new("RGB", (columns * SIDE, rows * SIDE), "white")
-    for position, index in enumerate(chosen):
-        pixels = decode(paths[table[index]["id"]])
-        tile = Image.fromarray(np.ascontiguousarray(_square(pixels))).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
-        sheet.paste(tile, (position % columns * SIDE, position // columns * SIDE))
-    figures = folder / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
-    with atomic_path(figures / "samples.png") as temporary:
+    samples = tuple(Prediction.from_dict(table[index], PREDICTIONS) for index in chosen)
+    layout = ContactSheet(side=SIDE, columns=COLUMNS, samples=samples)
+    sheet = Image.new("RGB", (COLUMNS * SIDE, -(-len(chosen) // COLUMNS) * SIDE), "white")
+    for position, sample in enumerate(samples):
+        tile = Image.fromarray(np.ascontiguousarray(_square(decode(paths[sample.id]))))
+        sheet.paste(tile.resize((SIDE, SIDE), Image.Resampling.LANCZOS), layout.place(position)[:2])
+    with atomic_path(folder.path / SAMPLES_SHEET) as temporary:
         sheet.save(temporary, format="PNG")
-    write_json(figures / "samples.json", [table[index] for index in chosen])
+    write_json(folder.path / SAMPLES, layout.to_dict())
 
 
 def _square(pixels: np.ndarray) -> np.ndarray:

@@ -3,48 +3,24 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from sightline.config import StudyConfig
 from sightline.errors import RunError
-from sightline.files.atomic import write_json, write_text
-from sightline.runs import RunFolder
+from sightline.files.atomic import write_text
+from sightline.runs import RunFolder, StudyFolder, artifacts, read_json
+from sightline.runs.study_result import Embedding
+from sightline.study.arms import arms_of
 from sightline.study.collect import collect
 from sightline.study.execute import Outcome, execute, recorded_outcome
-from sightline.study.plan import Node, expand, read_study
+from sightline.study.plan import expand, read_study
 from sightline.study.samples import write_samples
 
 
-@dataclass(frozen=True)
-class Study:
-    """A study that has run.
-
-    Attributes:
-        path: its folder.
-        result: the content of its result.json.
-    """
-
-    path: Path
-    result: dict[str, Any]
-
-    def arm(self, name: str) -> dict[str, Any]:
-        """Return one arm's entry.
-
-        Raises:
-            RunError: no such arm.
-        """
-        for entry in self.result["arms"]:
-            if entry["arm"] == name:
-                return entry
-        known = ", ".join(entry["arm"] for entry in self.result["arms"])
-        raise RunError(f"arm {name!r}: not in this study; it has {known}")
-
-
-def run_study(source: str | StudyConfig, out: Path, *, only: tuple[str, ...] = (), jobs: int = 1) -> Study:
+def run_study(source: str | StudyConfig, out: Path, *, only: tuple[str, ...] = (), jobs: int = 1) -> StudyFolder:
     """Run a study, or go on with it: what is done with the same configuration and data is not run again.
 
     Args:
@@ -58,22 +34,22 @@ def run_study(source: str | StudyConfig, out: Path, *, only: tuple[str, ...] = (
         RunError: `out` holds another study.
     """
     study = source if isinstance(source, StudyConfig) else read_study(source)
-    out = out.absolute()
-    _claim(study, out)
-    nodes, asked = expand(study, out), expand(study, out, only)
-    outcomes = execute(asked, out, jobs)
-    outcomes |= {node.name: recorded_outcome(node, out) for node in nodes if node.name not in outcomes}
-    embedding = _embedding(study, nodes, outcomes, out)
-    if study.show_samples:
-        _samples(study, nodes, outcomes, out)
-    result = collect(study, nodes, outcomes, out, embedding)
-    write_json(out / "result.json", result)
-    return Study(out, result)
+    folder = StudyFolder(out.absolute())
+    _claim(study, folder)
+    nodes, asked = expand(study, folder.path), expand(study, folder.path, only)
+    outcomes = execute(asked, folder.path, jobs)
+    outcomes |= {node.name: recorded_outcome(node, folder.path) for node in nodes if node.name not in outcomes}
+    shown = _shown_run(study, outcomes, folder)
+    embedding = _embedding(study, shown, folder) if shown is not None else None
+    if study.show_samples and shown is not None and study.classify is not None:
+        write_samples(shown, folder, study.classify.data)
+    folder.write_result(collect(study, nodes, outcomes, folder, embedding))
+    return folder
 
 
-def _claim(study: StudyConfig, out: Path) -> None:
+def _claim(study: StudyConfig, folder: StudyFolder) -> None:
     """Write study.yaml, or check that the one there is the same."""
-    path = out / "study.yaml"
+    out, path = folder.path, folder.path / artifacts.STUDY
     text = yaml.safe_dump(study.to_dict(), sort_keys=False, allow_unicode=True)
     if path.is_file():
         if path.read_text(encoding="utf-8") != text:
@@ -85,29 +61,21 @@ def _claim(study: StudyConfig, out: Path) -> None:
     write_text(path, text)
 
 
-def _shown_run(study: StudyConfig, nodes: list[Node], outcomes: dict[str, Outcome], out: Path) -> RunFolder | None:
-    name = f"{study.embed_arm}-{study.seeds[0]}"
-    found = any(node.name == name for node in nodes) and outcomes[name].status == "done"
-    return RunFolder.open(out / "runs" / name) if found else None
+def _shown_run(study: StudyConfig, outcomes: Mapping[str, Outcome], folder: StudyFolder) -> RunFolder | None:
+    """Return the run whose features and predictions are shown, if it is done."""
+    arm = next((arm for arm in arms_of(study) if arm.name == study.embed_arm), None)
+    outcome = outcomes.get(arm.run_name(study.seeds[0])) if arm is not None else None
+    return folder.run(arm.run_name(study.seeds[0])) if arm and outcome and outcome.status == "done" else None
 
 
-def _embedding(study: StudyConfig, nodes: list[Node], outcomes: dict[str, Outcome], out: Path) -> dict[str, Any]:
-    run = _shown_run(study, nodes, outcomes, out)
-    if run is None:
-        return {}
-    from sightline.runs import read_json
+def _embedding(study: StudyConfig, run: RunFolder, folder: StudyFolder) -> Embedding | None:
     from sightline.tasks.embed import first_and_last
 
-    first, last = run.path / "features" / "first.npz", run.path / "features" / "last.npz"
+    first, last = (run.path / artifacts.FEATURES[stage] for stage in ("first", "last"))
     if not (first.is_file() and last.is_file()):
-        return {}
+        return None
     print("study: computing the t-SNE maps of the first and the last epoch", file=sys.stderr)
     classes = read_json(run.model_json)["classes"]
-    stages = first_and_last(first, last, classes, out / "embedding.parquet")
-    return {"arm": study.embed_arm, "seed": study.seeds[0], "points": "embedding.parquet", **stages}
-
-
-def _samples(study: StudyConfig, nodes: list[Node], outcomes: dict[str, Outcome], out: Path) -> None:
-    run = _shown_run(study, nodes, outcomes, out)
-    if run is not None and study.classify is not None:
-        write_samples(run, out, study.classify.data)
+    stages = first_and_last(first, last, classes, folder.path / artifacts.EMBEDDING)
+    content = {"arm": study.embed_arm, "seed": study.seeds[0], "points": artifacts.EMBEDDING, **stages}
+    return Embedding.from_dict(content, "embedding")

@@ -12,13 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sightline.config import DataConfig, EmbedConfig, StudyConfig, read_yaml
+from sightline.config import DataConfig, EmbedConfig, read_yaml
 from sightline.data import list_images
 from sightline.errors import DataError, RunError, SightlineError
 from sightline.metrics.features import knn_vote
-from sightline.runs import RunFolder, read_json
+from sightline.runs import RunFolder, StudyFolder
+from sightline.runs.artifacts import CONFIG, FEATURES, PREDICTIONS, STUDY
+from sightline.runs.artifacts import EMBEDDING as TABLE
 
-TABLE = "embedding.parquet"
 STAGES = {"": "Map", "first": "First epoch", "last": "Last epoch"}
 NEIGHBOURS = 20  # as in DINO's evaluation (Caron et al. 2021, section 4.1)
 MOST_FOR_NEIGHBOURS = 30_000  # samples: all distances between more take minutes on a laptop
@@ -138,7 +139,7 @@ class MapData:
 
     def _predictions(self) -> tuple[list[str], str]:
         """Return a class name for each sample, "" for none, and who said so."""
-        if self._run is not None and (self._run / "predictions.parquet").is_file():
+        if self._run is not None and (self._run / PREDICTIONS).is_file():
             table = RunFolder(self._run).predictions()
             if {"id", "predicted"} <= set(table.column_names):
                 said = dict(zip(table["id"].to_pylist(), table["predicted"].to_pylist(), strict=True))
@@ -170,25 +171,26 @@ def read_map(folder: Path, data: DataConfig | None = None) -> MapData | None:
         raise RunError(f"{folder / TABLE}: damaged ({error}); write it again") from None
     if not {"id", "label"} <= set(table.column_names):
         raise RunError(f"{folder / TABLE}: has no columns id and label; it was not written by embed or a study")
-    if (folder / "study.yaml").is_file():
+    if (folder / STUDY).is_file():
         return _of_study(folder, table, data)
     run = None
-    if (folder / "config.yaml").is_file():
-        config = EmbedConfig.build(read_yaml(folder / "config.yaml"), where=str(folder / "config.yaml"))
+    if (folder / CONFIG).is_file():
+        config = EmbedConfig.build(read_yaml(folder / CONFIG), where=str(folder / CONFIG))
         run, data = Path(config.run), data or config.data
     return MapData(folder.name, table, data=data, run=run)
 
 
 def _of_study(folder: Path, table: pa.Table, data: DataConfig | None) -> MapData:
-    study = StudyConfig.build(read_yaml(folder / "study.yaml"), where=str(folder / "study.yaml"))
-    shown = read_json(folder / "result.json").get("embedding", {}) if (folder / "result.json").is_file() else {}
-    run = folder / "runs" / f"{shown.get('arm', study.embed_arm)}-{shown.get('seed', study.seeds[0])}"
-    kept, features = run / "features" / "last.npz", None
-    if kept.is_file():
-        with np.load(kept, allow_pickle=False) as arrays:
+    study = StudyFolder(folder)
+    config, shown = study.config(), study.result.embedding if study.has_result else None
+    run, features, title = None, None, config.name
+    if shown is not None:
+        name = study.result[shown.arm].parts.runs[shown.seed]
+        run, title = study.run_path(name), f"{config.name}: arm {shown.arm}"
+        if (run / FEATURES["last"]).is_file():
+            arrays = RunFolder(run).arrays(FEATURES["last"])
             features = (arrays["ids"].tolist(), arrays["features"].astype(np.float32))
-    title = f"{study.name}: arm {shown.get('arm', study.embed_arm)}"
-    own = study.classify.data if study.classify is not None else None
+    own = config.classify.data if config.classify is not None else None
     return MapData(title, table, data=data or own, run=run, features=features)
 
 

@@ -9,6 +9,7 @@ from sightline.config import DataConfig
 from sightline.data import IMAGE_SUFFIXES, find, list_images
 from sightline.errors import RunError, UserError
 from sightline.files import data_home
+from sightline.runs import artifacts
 from sightline.web.embedding import TABLE, MapData, read_map
 from sightline.web.progress import FOLDER, INDEX, ProgressData, read_progress
 from sightline.web.site import DEFAULT_CLASSES, Site
@@ -49,7 +50,7 @@ def open_site(target: str, data: str | None = None) -> Site:
 
 
 def _holds_results(path: Path) -> bool:
-    names = ("study.yaml", "run.json", TABLE, f"{FOLDER}/{INDEX}")
+    names = (artifacts.STUDY, artifacts.INFO, TABLE, f"{FOLDER}/{INDEX}")
     return any((path / name).is_file() for name in names) or bool(_maps_below(path))
 
 
@@ -69,9 +70,9 @@ def _results(path: Path, data: DataConfig | None) -> Site:
 
 def _report(path: Path) -> Path | None:
     """Return the folder if it has a report, written now if it was not; None where it can have none."""
-    if (path / "report.html").is_file():
+    if (path / artifacts.REPORT).is_file():
         return path
-    if not ((path / "study.yaml").is_file() or (path / "run.json").is_file()):
+    if not ((path / artifacts.STUDY).is_file() or (path / artifacts.INFO).is_file()):
         return None
     from sightline.report import write  # with matplotlib: a second to import
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from sightline.errors import RunError
 from sightline.runs import RunFolder, read_json
+from sightline.runs.artifacts import PROGRESS as FOLDER
+from sightline.runs.artifacts import PROGRESS_INDEX as INDEX
 
-FOLDER, INDEX = "progress", "progress.json"
+MEAN_IOU = "val/mean_iou"
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,6 @@ def _curve(run: Path) -> list[dict[str, float]]:
     """Return the mean IoU on validation by epoch, as far as the run wrote it; epochs count from 1 as in the stages."""
     points = []
     for line in RunFolder(run).metrics():
-        key = next(
-            (k for k in ("val_mean_iou", "val/mean_iou", "mean_iou") if isinstance(line.get(k), (int, float))), None
-        )
-        if key is not None:
-            points.append({"epoch": int(line["epoch"]) + 1, "value": float(line[key])})
+        if (value := line.get(MEAN_IOU)) is not None:
+            points.append({"epoch": int(line["epoch"]) + 1, "value": float(value)})
     return points

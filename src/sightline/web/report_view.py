@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from sightline.runs import artifacts
 from sightline.web.problem import Problem
 
 # The report is one file without scripts; its drawings carry styles of their own.
@@ -21,13 +22,13 @@ def report_routes(folder: Path | None) -> list[Route]:
         return []
     figures = {
         path.name: path
-        for path in sorted((folder / "figures").glob("*"))
+        for path in sorted((folder / artifacts.FIGURES).glob("*"))
         if path.suffix in FIGURE_SUFFIXES and path.is_file()
     }
 
     def page(request: Request) -> Response:
         return FileResponse(
-            folder / "report.html",
+            folder / artifacts.REPORT,
             media_type="text/html",
             headers={"Content-Security-Policy": POLICY, "X-Frame-Options": "SAMEORIGIN", "Cache-Control": "no-store"},
         )

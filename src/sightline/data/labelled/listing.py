@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from sightline.config import DataConfig
 from sightline.data.images.decode import IMAGE_SUFFIXES
+from sightline.data.images.folder import images_below, is_image
 from sightline.data.sets.catalog import find
 from sightline.errors import DataError, nearest
 
@@ -142,24 +142,12 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _images(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if _is_image(path))
+    return sorted(path for path in folder.iterdir() if is_image(path))
 
 
 def _folder(root: Path, style: str) -> tuple[list[Sample], list[str]]:
     _no_styles(root, style)
-    return [Sample(path.relative_to(root).as_posix(), path) for path in _search(root)], []
-
-
-def _search(root: Path) -> Iterator[Path]:
-    """Yield the images in and below a folder; links to folders are not followed, for they may lead in circles."""
-    for folder, inner, names in os.walk(root):
-        inner[:] = [name for name in inner if not name.startswith(".")]
-        yield from (path for name in names if _is_image(path := Path(folder, name)))
-
-
-def _is_image(path: Path) -> bool:
-    # A leading dot is what macOS gives its notes on each file of an archive: ._photo.jpg holds no photo.
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    return [Sample(path.relative_to(root).as_posix(), path) for path in images_below(root)], []
 
 
 def _classes(root: Path, style: str) -> tuple[list[Sample], list[str]]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sightline.config import SegmentDataConfig
-from sightline.data.images.decode import IMAGE_SUFFIXES
+from sightline.data.images.folder import images_below
 from sightline.data.masks.palette import DEEPGLOBE, Palette, find_palette
 from sightline.data.sets.catalog import find
 from sightline.errors import DataError, RunError, nearest
@@ -111,7 +111,7 @@ Found = dict[tuple[Path, str], Path]
 
 def _listed(root: Path, config: SegmentDataConfig) -> tuple[Found, Found]:
     """Return images and masks of the first layout that has both; two empty dictionaries where none has."""
-    files = sorted(path for path in root.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != ".")
+    files = images_below(root)
     layouts = {"pairs": _pairs, "folders": _folders}
     for layout in list(layouts) if config.layout == "auto" else [config.layout]:
         images, masks = layouts[layout](files)

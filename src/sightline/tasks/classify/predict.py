@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from sightline.config import FEATURE_BATCH, DataConfig, RunConfig
-from sightline.data import IMAGE_SUFFIXES, UnreadableImage, decode, load_images, shrink
+from sightline.data import UnreadableImage, decode, images_in, load_images, shrink
 from sightline.engine import make_fabric
 from sightline.errors import DataError, RunError
 from sightline.files.atomic import atomic_path
@@ -138,10 +138,8 @@ def evaluate(run_path: Path, data: DataConfig, *, device: str = "auto") -> dict[
 def _listed(images: Path, folder: Path | None) -> list[tuple[str, str, Path]]:
     """Return (id, filename, path) of every image asked for."""
     if images.is_dir():
-        found = sorted(p for p in images.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
-        if not found:
-            raise DataError(f"{images}: no images in this folder; known are {', '.join(sorted(IMAGE_SUFFIXES))}")
-        return [(p.relative_to(images).as_posix(), p.relative_to(images).as_posix(), p) for p in found]
+        names = [(path.relative_to(images).as_posix(), path) for path in images_in(images)]
+        return [(name, name, path) for name, path in names]
     if not images.is_file():
         raise DataError(f"{images}: no such file or folder; give a CSV with columns id,filename or a folder of images")
     with images.open(newline="", encoding="utf-8-sig") as file:

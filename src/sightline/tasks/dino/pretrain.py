@@ -21,7 +21,9 @@ from sightline.models import Backbone, build_backbone, load_backbone, save_model
 from sightline.models.features import extract_features
 from sightline.randomness import permutation
 from sightline.runs import RunFolder
+from sightline.runs.results import PretrainResult
 from sightline.tasks.dino.example_step import example_step
+from sightline.tasks.dino.report import method_report
 from sightline.tasks.dino.task import DinoTask, Evaluation, make_crops
 from sightline.views import MultiCrop, Resize
 from sightline.views.device import DeviceMultiCrop, normalise
@@ -54,6 +56,7 @@ def pretrain(config: PretrainConfig, out: Path, *, resume: bool = False, progres
         example=lambda config, inputs: example_step(config),
         build_task=build_task,
         finish=_finish,
+        notes={"method": method_report(config).to_dict()},
         resume=resume,
         progress=progress,
     )
@@ -180,15 +183,14 @@ def _finish(context: Context[PretrainConfig, Inputs], task: DinoTask, seconds: f
     warnings = [f"epoch {line['epoch'] + 1}: {text}" for line in epochs for text in task.remarks(line["epoch"], line)]
     last = epochs[-1] if epochs else {}
     steps = config.epochs * task.steps_per_epoch
-    run.finish(
-        {
-            "epochs": config.epochs,
-            "steps": steps,
-            "images": len(images),
-            "images_seen": steps * config.batch_size * config.accumulate,
-            "bad_images": len(images.listing.bad),
-            "health": {k: v for k, v in last.items() if k.startswith(("health/", "knn/"))},
-            "warnings": warnings,
-        },
-        {"fit_seconds": seconds},
+    result = PretrainResult(
+        epochs=config.epochs,
+        steps=steps,
+        images=len(images),
+        images_seen=steps * config.batch_size * config.accumulate,
+        bad_images=len(images.listing.bad),
+        health={k: v for k, v in last.items() if k.startswith(("health/", "knn/"))},
+        warnings=tuple(warnings),
+        method=method_report(config),
     )
+    run.finish(result.to_dict(), {"fit_seconds": seconds})

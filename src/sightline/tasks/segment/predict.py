@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from sightline.config import RunConfig
-from sightline.data import IGNORED, IMAGE_SUFFIXES, Palette, UnreadableImage, decode
+from sightline.data import IGNORED, Palette, UnreadableImage, decode, images_in
 from sightline.data.images.geotiff import Raster, is_geotiff, open_raster, write_raster
 from sightline.data.masks.pictures import save_png
 from sightline.data.masks.tiles import blend, plan
 from sightline.engine import make_fabric
 from sightline.errors import ConfigError, DataError
+from sightline.files import check_outputs, one_name_each
 from sightline.models.segmentation import load_segmenter
 from sightline.tasks.segment.predictor import Predictor
 from sightline.views.device import normalise
@@ -117,42 +118,46 @@ def predict_masks(
         The masks.
 
     Raises:
-        DataError: no images, or one that cannot be read; masks written before it stay, each whole.
+        DataError: no images, one that cannot be read (masks written before it stay, each whole), or a mask that would
+            replace an image or another mask (nothing is written).
         NotAvailable: a TIFF, and rasterio is not installed.
     """
-    if not images.exists():
-        raise DataError(f"{images}: no such file or folder; give an image or a folder of images")
     root = images if images.is_dir() else images.parent
-    found = sorted(p for p in images.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES) if images.is_dir() else [images]
-    found = [path for path in found if not path.stem.endswith("_mask")]
-    if not found:
-        raise DataError(f"{images}: no images in this folder; known are {', '.join(sorted(IMAGE_SUFFIXES))}")
+    sources = [path for path in images_in(images) if not path.stem.endswith("_mask")]
+    if not sources:
+        raise DataError(f"{images}: holds masks only (NAME_mask); give the images that masks are wanted for")
+    targets = one_name_each((path, _target(path, (out / path.relative_to(root)).parent)) for path in sources)
+    check_outputs(targets, sources)
     maker = MaskMaker(run, options, device)
-    return [_write(maker, path, (out / path.relative_to(root)).parent) for path in found]
+    for target, path in targets.items():
+        _write(maker, path, target)
+    return list(targets)
 
 
-def _write(maker: MaskMaker, path: Path, folder: Path) -> Path:
+def _target(path: Path, folder: Path) -> Path:
+    name = path.stem.removesuffix("_sat") + "_mask" if path.stem.endswith("_sat") else path.stem
+    return folder / f"{name}{'.tif' if is_geotiff(path) else '.png'}"
+
+
+def _write(maker: MaskMaker, path: Path, target: Path) -> None:
     if is_geotiff(path):
-        return _write_geotiff(maker, path, folder)
+        return _write_geotiff(maker, path, target)
     try:
         pixels = decode(path)
     except UnreadableImage as error:
         raise DataError(f"{error}. Repair or remove it; the same command writes the masks again") from None
-    target = folder / f"{_mask_name(path)}.png"
     found = np.empty(pixels.shape[:2], np.uint8)
     for top, classes in _classes(maker, pixels, target):
         found[top : top + len(classes)] = classes
     save_png(target, maker.palette.decode(found))
-    return target
+    return None
 
 
-def _write_geotiff(maker: MaskMaker, path: Path, folder: Path) -> Path:
-    target = folder / f"{_mask_name(path)}.tif"
+def _write_geotiff(maker: MaskMaker, path: Path, target: Path) -> None:
     with open_raster(path) as raster, write_raster(target, raster.height, raster.width, raster.georeference) as writer:
         for top, classes in _classes(maker, raster, target):
             known = raster.known(top, top + len(classes))
             writer.append(maker.palette.decode(np.where(known, classes, np.uint8(IGNORED))))
-    return target
 
 
 def _classes(maker: MaskMaker, pixels: np.ndarray | Raster, target: Path) -> Iterator[tuple[int, np.ndarray]]:
@@ -176,7 +181,3 @@ def _most_probable(band: np.ndarray) -> np.ndarray:
     """Return class indices uint8 (rows, W) of (K, rows, W), a few rows at a time: argmax copies what it is given."""
     pieces = [band[:, top : top + ROWS].argmax(axis=0).astype(np.uint8) for top in range(0, band.shape[1], ROWS)]
     return np.concatenate(pieces)
-
-
-def _mask_name(path: Path) -> str:
-    return path.stem.removesuffix("_sat") + "_mask" if path.stem.endswith("_sat") else path.stem

@@ -1,0 +1,61 @@
+"""`sightline classify`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from sightline.cli.common import Json, Out, Resume, Set, run_layer, show
+from sightline.cli.flags import config_flags
+from sightline.config import ClassifyConfig, from_environment, resolve
+
+# Learning rates a decade apart around the default, which suit heads and whole networks.
+LR_GRID = (1e-5, 1e-4, 1e-3, 1e-2)
+
+
+@config_flags(
+    ClassifyConfig,
+    "init",
+    "network",
+    "freeze",
+    "labels",
+    "backbone",
+    "epochs",
+    "optim.lr",
+    "seed",
+    "data.layout",
+    "data.style",
+)
+def classify(
+    data: str,
+    /,
+    *,
+    out: Out,
+    flags: dict[str, Any],
+    tune: Annotated[
+        Literal["lr"] | None,
+        Parameter(help=f"Choose the learning rate on validation from {', '.join(f'{lr:g}' for lr in LR_GRID)}."),
+    ] = None,
+    set: Set = (),
+    resume: Resume = False,
+    as_json: Json = False,
+) -> None:
+    """Train a classifier in one setting and evaluate it once on the test part.
+
+    Example: sightline classify pets/ --out runs/c --init runs/dino --freeze
+
+    Parameters
+    ----------
+    data
+        Class folders, style/class folders, or a CSV id,filename,label; `demo/objects` needs no network.
+    """
+    layer = run_layer(data, flags) | ({"tune": list(LR_GRID)} if tune else {})
+    config = resolve(ClassifyConfig, environment=from_environment(), assignments=set, flags=layer)
+    from sightline.tasks.classify import classify as work
+
+    run = work(config, out, resume=resume)
+    result = run.result()
+    accuracy = result["accuracy"]
+    row = {"run": str(run.path), "test accuracy": accuracy["value"], "low": accuracy["low"], "high": accuracy["high"]}
+    show([row | {"n": accuracy["n"], "best epoch": result["best_epoch"]}], as_json=as_json, title="classification")

@@ -1,0 +1,39 @@
+"""`sightline embed`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sightline.cli.common import Json, Out, run_layer, show
+from sightline.cli.flags import config_flags
+from sightline.config import EmbedConfig, from_environment, resolve
+
+
+@config_flags(EmbedConfig, "split", "tsne", "data.layout", "data.style", "seed", "device")
+def embed(
+    run: Path,
+    data: str,
+    /,
+    *,
+    out: Out,
+    flags: dict[str, Any],
+    as_json: Json = False,
+) -> None:
+    """Write penultimate features of a run as parquet, with k-NN accuracy where there are labels.
+
+    Example: sightline embed runs/dino demo/objects --out embeddings --tsne
+
+    Parameters
+    ----------
+    run
+        Folder of a finished run, or a checkpoint file.
+    data
+        Images, with or without labels.
+    """
+    layer = run_layer(data, flags) | {"run": str(run)}
+    config = resolve(EmbedConfig, environment=from_environment(), flags=layer)
+    from sightline.tasks.embed import embed as work
+
+    quality = work(config, out)
+    show([{"out": str(out), **quality}], as_json=as_json, title="embedding")

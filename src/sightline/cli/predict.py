@@ -1,0 +1,68 @@
+"""`sightline predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from sightline.cli.common import Device
+
+
+def predict(
+    run: Path,
+    source: Path,
+    /,
+    *,
+    out: Annotated[
+        Path, Parameter(name="--out", help="CSV to write, id,filename,label; of a segmenter, the folder of masks.")
+    ],
+    root: Annotated[
+        Path | None,
+        Parameter(name="--root", help="Folder that the CSV's file names are below; the CSV's own folder by default."),
+    ] = None,
+    turns: Annotated[
+        bool,
+        Parameter(
+            name="--turns",
+            negative="",
+            show_default=False,
+            help="Average the masks over flips and turns, at 8 times the work; segmenters only.",
+        ),
+    ] = False,
+    probabilities: Annotated[
+        bool,
+        Parameter(
+            name="--probabilities",
+            negative="",
+            show_default=False,
+            help="Write the probabilities too, as NAME.npy, float16 (K, H, W); segmenters only.",
+        ),
+    ] = False,
+    device: Device = "auto",
+) -> None:
+    """Name the class of new images with a trained classifier, or draw their masks with a trained segmenter.
+
+    Example: sightline predict runs/c test.csv --root test/ --out predictions.csv
+
+    Parameters
+    ----------
+    run
+        Folder of a finished classify or segment run.
+    source
+        Folder that is searched through, one image, or for a classifier a CSV with columns id,filename.
+    """
+    from sightline.runs import RunFolder
+
+    if RunFolder.open(run).info().kind == "segment":
+        from sightline.tasks.segment import Options, predict_masks
+
+        options = Options(turns=turns, probabilities=probabilities)
+        masks = predict_masks(run, source, out, options, device=device)
+        print(f"{len(masks)} masks → {out}")
+        return
+    from sightline.tasks.classify import predict as work
+
+    predictions = work(run, source, out, folder=root, device=device)
+    print(f"{len(predictions)} images → {out}")

@@ -1,0 +1,65 @@
+"""`sightline pretrain`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from sightline import recipes
+from sightline.cli.common import Json, Out, Resume, Set, run_layer, show
+from sightline.cli.flags import config_flags
+from sightline.config import PretrainConfig, from_environment, resolve
+
+RECIPE = "dino-small"
+
+
+@config_flags(
+    PretrainConfig,
+    "method",
+    "backbone",
+    "init",
+    "epochs",
+    "batch_size",
+    "seed",
+    "data.layout",
+    "data.style",
+    recipe=recipes.load(RECIPE),
+    recipe_name=RECIPE,
+)
+def pretrain(
+    data: str,
+    /,
+    *,
+    out: Out,
+    recipe: Annotated[
+        str, Parameter(help=f"Named set of values, or a YAML file. Named ones: {', '.join(recipes.names())}.")
+    ] = RECIPE,
+    flags: dict[str, Any],
+    set: Set = (),
+    resume: Resume = False,
+    as_json: Json = False,
+) -> None:
+    """Pretrain a backbone on images without labels, by self-supervised learning.
+
+    Example: sightline pretrain photos/ --out runs/dino --recipe dino-small --epochs 20
+
+    Parameters
+    ----------
+    data
+        Folder, list file, or a name known to `sightline data fetch`; `demo/unlabelled` needs no network.
+    """
+    config = resolve(
+        PretrainConfig,
+        recipe=recipes.layer(recipe),
+        environment=from_environment(),
+        assignments=set,
+        flags=run_layer(data, flags),
+        where=f"pretrain ({recipe})",
+    )
+    from sightline.tasks.dino import pretrain as work
+
+    run = work(config, out, resume=resume)
+    result = run.result()
+    rows = {"run": str(run.path), "images": result["images"], "epochs": result["epochs"], **result["health"]}
+    show([rows], as_json=as_json, title="pretraining")

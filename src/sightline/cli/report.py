@@ -1,0 +1,29 @@
+"""`sightline report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def report(
+    path: Path,
+    /,
+    *,
+    out: Annotated[Path | None, Parameter(name="--out", help="Folder to write to; PATH by default.")] = None,
+) -> None:
+    """Write the report of a study or a run, from its files alone.
+
+    Example: sightline report demo-study
+
+    Parameters
+    ----------
+    path
+        Folder of a study or of a run.
+    """
+    from sightline.report import write
+
+    for written in write(path, out):
+        print(written)

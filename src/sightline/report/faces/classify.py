@@ -1,0 +1,119 @@
+"""Classification on the page: settings, accuracy by class, features on the plane, sample predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sightline.config import ClassifyConfig
+from sightline.report import pictures
+from sightline.report.document import Answer, Block, Section, Table, Text
+from sightline.report.face import Heading, Rows, StudyView
+from sightline.report.sentences import score_interval
+from sightline.runs import RunFolder
+from sightline.runs.metrics import METRICS
+from sightline.runs.numbers import count, plain
+from sightline.runs.results import ClassifyResult
+from sightline.runs.study_result import Embedding
+
+HIDDEN = "Left out: the study file asks that the pictures are not shown."
+ACCURACY = METRICS["accuracy"]
+
+
+class ClassifyFace:
+    """The face of classify runs."""
+
+    verb = "classify"
+    heading = Heading(
+        anchor="results", title="Results", prefix="", curves="learning-curves", settings="Classification, every arm"
+    )
+
+    def rows(self, run: RunFolder) -> Rows:
+        """Return the settings that all arms of a study share."""
+        config = ClassifyConfig.build(run.config(), where=str(run.path))
+        optim = config.optim
+        return [
+            ("Backbone", f"{config.backbone}, stem {config.stem}"),
+            ("Input", f"{config.input_size} px, augmentation {config.augment}"),
+            ("Optimiser", f"{optim.name}, learning rate {plain(optim.lr)}, weight decay "
+                          f"{plain(optim.weight_decay)}"),
+            ("Schedule", f"× {plain(optim.plateau_factor)} when the validation loss has not fallen for "
+                         f"{optim.plateau_patience} epochs" if optim.schedule == "plateau" else optim.schedule),
+            ("Epochs, batch", f"{config.epochs} epochs of batches of {config.batch_size}; the epoch best on "
+                              "validation is judged"),
+            ("Labels used", f"{100 * config.labels:g} % of the training split"),
+        ]  # fmt: skip
+
+    def answers(self, run: RunFolder) -> list[Answer]:
+        """Return test accuracy."""
+        result = ClassifyResult.from_dict(run.result(), str(run.path))
+        accuracy = result.accuracy
+        if accuracy is None:
+            return []
+        sentence = (
+            f"{score_interval(ACCURACY, accuracy)}, n = {count(accuracy.n)} test images, weights of epoch "
+            f"{result.best_epoch} (best on validation, {ACCURACY.score(result.val_accuracy)})."
+        )
+        return [Answer("Test accuracy", ACCURACY.score(accuracy.value), [sentence])]
+
+    def sections(self, run: RunFolder) -> Sequence[Section]:
+        """Return accuracy by class with samples, and learning curves."""
+        return [*_judged(run), pictures.curves_section(run)]
+
+    def study_sections(self, view: StudyView) -> Sequence[Section]:
+        """Return the maps of the features, and sample predictions."""
+        if not view.arms("classify"):
+            return []
+        return [
+            Section("embedding", "What the features look like", _embedding(view)),
+            Section("samples", "Sample predictions", _samples(view)),
+        ]
+
+
+def _judged(run: RunFolder) -> list[Section]:
+    if not run.is_done:
+        return []
+    result, blocks = ClassifyResult.from_dict(run.result(), str(run.path)), list[Block]()
+    if result.per_class:
+        rows = [[name, ACCURACY.score(of.accuracy), count(of.n)] for name, of in result.per_class.items()]
+        blocks.append(Table("Accuracy by class", ("Class", "Accuracy", "n"), rows, (False, True, True)))
+    if result.accuracy is not None and (shown := pictures.samples(run.path, run, "Sample predictions")):
+        blocks.append(shown)
+    return [Section("results", "Results", blocks)] if blocks else []
+
+
+def _embedding(view: StudyView) -> list[Block]:
+    embedding = view.result.embedding
+    if embedding is None:
+        return [Text(["No features were kept: the arm they are taken from did not run."])]
+    picture = pictures.embedding_pair(view.folder, embedding)
+    return [*([picture] if picture else []), _qualities(embedding)]
+
+
+def _qualities(embedding: Embedding) -> Table:
+    first, last = embedding.first, embedding.last
+    rows = [
+        ["k-NN accuracy", *(ACCURACY.score(of.knn) for of in (first, last))],
+        ["Silhouette, features", *(f"{of.silhouette:.3f}" for of in (first, last))],
+        ["Silhouette, map", *(f"{of.map_silhouette:.3f}" for of in (first, last))],
+        ["Trustworthiness of the map", *(f"{of.trustworthiness:.3f}" for of in (first, last))],
+    ]
+    caption = (
+        "Beside the picture, so that the eye is not the only judge. k-NN (leave one out) and silhouette are of the "
+        "features, not of the map; trustworthiness says how far neighbours in the map are neighbours in the features."
+    )
+    header = ("Measure", f"Epoch {first.epoch}", f"Epoch {last.epoch}")
+    return Table(caption, header, rows, (False, True, True))
+
+
+def _samples(view: StudyView) -> list[Block]:
+    name = view.config.embed_arm
+    arm = view.result.find(name)
+    run = view.first_runs([arm]).get(name) if arm is not None else None
+    if not view.config.show_samples:
+        return [Text([HIDDEN])]
+    caption = f"Test images and what arm {name} said of them; half right, half wrong if there are enough."
+    block = pictures.samples(view.folder.path, run, caption)
+    return [block] if block else [Text([f"None: arm {name} made no predictions."])]
+
+
+FACE = ClassifyFace()

@@ -1,0 +1,32 @@
+"""The name of every file of a run folder and of a study folder, relative to it. Nowhere else are they spelled."""
+
+from __future__ import annotations
+
+# -- of a run
+INFO = "run.json"
+CONFIG = "config.yaml"
+LOG = "metrics.jsonl"
+RESULT = "result.json"  # of a study too
+CHECKPOINT = "checkpoints/last"
+WEIGHTS = "weights.safetensors"
+MODEL = "model.json"
+PREDICTIONS = "predictions.parquet"
+COUNTS = "counts.npz"
+SPLIT = "split.json"
+ARCHITECTURE = "architecture.json"
+INTERVENTIONS = "interventions.json"
+PICTURES = "pictures"
+PROGRESS = "progress"
+PROGRESS_INDEX = "progress.json"  # in PROGRESS
+FEATURES = {"first": "features/first.npz", "last": "features/last.npz"}
+
+# -- of a study
+STUDY = "study.yaml"
+RUNS = "runs"
+SAMPLES_SHEET = "figures/samples.png"
+SAMPLES = "figures/samples.json"
+
+# -- of both, and of what `embed` writes
+FIGURES = "figures"
+REPORT = "report.html"
+EMBEDDING = "embedding.parquet"

@@ -1,0 +1,59 @@
+"""run.json, typed: what a run is, how it stands, and what it ran on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sightline.runs.record import Record
+from sightline.runs.results import MethodReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardware(Record):
+    """The machine; memory in GiB, 0 where it could not be read."""
+
+    processor: str
+    cores: int
+    memory_gib: int
+    platform: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance(Record):
+    """What numbers were made with."""
+
+    versions: Mapping[str, str] = field(default_factory=dict)
+    hardware: Hardware | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunInfo(Provenance):
+    """run.json.
+
+    Attributes:
+        kind: a name of `KINDS`.
+        status: running, done or failed.
+        reason: why it failed, else "".
+        fingerprint: of the data and of the weights it starts from.
+        seed: of every random draw.
+        timings: seconds by what was timed.
+        started: ISO time.
+        finished: ISO time, "" until it is.
+        method: of a pretrain run, what its method tells of itself.
+    """
+
+    kind: str
+    status: str
+    reason: str
+    fingerprint: str
+    seed: int
+    timings: Mapping[str, float]
+    started: str
+    finished: str
+    method: MethodReport | None = None
+
+    @property
+    def fit_seconds(self) -> float:
+        """How long training, or the judging of what is not trained, took."""
+        return self.timings["fit_seconds"]

@@ -1,0 +1,132 @@
+"""The kinds of run: what each is made of, declared once. Study, report, command line and page look here.
+
+Dotted paths ("module:name") name what lies on floors above this one, and are imported when they are asked for: planning
+and reporting then load no torch, and no floor knows the one above it. See docs/decisions/0010.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pkgutil import resolve_name
+from typing import Any
+
+from sightline.config import ClassifyConfig, PretrainConfig, PromptJudgeConfig, RunConfig, SegmentConfig
+from sightline.errors import RunError, nearest
+from sightline.runs.record import Record
+from sightline.runs.results import (
+    ClassifyDetails,
+    ClassifyResult,
+    PretrainResult,
+    PromptDetails,
+    PromptResult,
+    SegmentDetails,
+    SegmentResult,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of run.
+
+    Attributes:
+        config: class of its config.yaml.
+        result: class of its result.json.
+        run: `(config, out, resume=True) -> RunFolder`: does it.
+        face: a `report.face.Face`: what the report shows of it.
+        estimate: `(config, images, stopwatch) -> seconds`: about how long one takes.
+        images: `(config) -> int`: how many images one reads.
+        details: class of what an arm of a study tells beside its mean; None where no arm is of this kind.
+        node: `(study, arm, seed, out) -> Node`: one run of an arm.
+        metric: the metric that an arm of it is judged by.
+        block: the block of the study file with its data and settings.
+        data: what the study's result calls the data that it reads.
+        data_title: what a reader calls them.
+        trained: whether a seed changes anything.
+    """
+
+    config: type[RunConfig]
+    result: type[Record]
+    run: str
+    face: str
+    estimate: str
+    images: str
+    data: str
+    data_title: str
+    details: type[Record] | None = None
+    node: str = ""
+    metric: str = ""
+    block: str = ""
+    trained: bool = True
+
+
+KINDS: dict[str, Kind] = {
+    "pretrain": Kind(
+        config=PretrainConfig,
+        result=PretrainResult,
+        run="sightline.tasks.dino:pretrain",
+        face="sightline.report.faces.pretrain:FACE",
+        estimate="sightline.study.estimate:pretrain_seconds",
+        images="sightline.study.estimate:count_images",
+        data="unlabelled",
+        data_title="Unlabelled",
+    ),
+    "classify": Kind(
+        config=ClassifyConfig,
+        result=ClassifyResult,
+        run="sightline.tasks.classify:classify",
+        face="sightline.report.faces.classify:FACE",
+        estimate="sightline.study.estimate:classify_seconds",
+        images="sightline.study.estimate:count_images",
+        details=ClassifyDetails,
+        node="sightline.study.plan:classify_node",
+        metric="accuracy",
+        block="classify",
+        data="labelled",
+        data_title="Labelled",
+    ),
+    "segment": Kind(
+        config=SegmentConfig,
+        result=SegmentResult,
+        run="sightline.tasks.segment:segment",
+        face="sightline.report.faces.segment:FACE",
+        estimate="sightline.study.estimate:segment_seconds",
+        images="sightline.study.estimate:count_pairs",
+        details=SegmentDetails,
+        node="sightline.study.plan:segment_node",
+        metric="mean_iou",
+        block="segment",
+        data="masks",
+        data_title="With masks",
+    ),
+    "prompt": Kind(
+        config=PromptJudgeConfig,
+        result=PromptResult,
+        run="sightline.tasks.prompt:evaluate_engine",
+        face="sightline.report.faces.prompt:FACE",
+        estimate="sightline.study.estimate:prompt_seconds",
+        images="sightline.study.estimate:count_tiles",
+        details=PromptDetails,
+        node="sightline.study.plan:prompt_node",
+        metric="mean_iou",
+        block="segment",
+        data="masks",
+        data_title="With masks",
+        trained=False,
+    ),
+}
+
+
+def kind_named(name: str) -> Kind:
+    """Return the kind of that name.
+
+    Raises:
+        RunError: no such kind; the folder was written by another version.
+    """
+    if name not in KINDS:
+        raise RunError(f"kind {name!r}: no such kind of run.{nearest(name, KINDS)} Known: {', '.join(KINDS)}")
+    return KINDS[name]
+
+
+def import_dotted(path: str) -> Any:
+    """Import what a dotted path names, "package.module:name"."""
+    return resolve_name(path)

@@ -1,0 +1,385 @@
+"""What a finished run says, typed: each class is one result.json, or a part of it, written from it and read into it.
+
+Imports no torch, so that report, web and command line read what the tasks wrote, and the type checker sees both ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sightline.runs.record import Record
+
+
+# -- parts
+@dataclass(frozen=True, kw_only=True)
+class Interval(Record):
+    """A number with its 95 % interval and the samples it is of.
+
+    Attributes:
+        value: the number.
+        low: lower end.
+        high: upper end.
+        n: samples.
+        scenes: where the interval is over whole scenes, how many there are.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    scenes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Init(Record):
+    """What a network started from.
+
+    Attributes:
+        source: none, a run, a file or a published name.
+        matched: how many tensors of it fitted, in words.
+    """
+
+    source: str
+    matched: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedResult(Record):
+    """What every run tells that is judged on a test part, and that an arm of a study can be made of.
+
+    Attributes:
+        images_seen: with repetition, of all epochs.
+        bad_images: unreadable ones, left out.
+        split: samples of each part.
+    """
+
+    images_seen: int
+    bad_images: int
+    split: Mapping[str, int]
+
+    @property
+    def class_count(self) -> int:
+        """How many classes the data have."""
+        raise NotImplementedError
+
+    def details(self) -> Record:
+        """Return what the arm of a study tells of its first run, beside its score."""
+        raise NotImplementedError
+
+
+# -- pretraining
+@dataclass(frozen=True, kw_only=True)
+class HealthPlot(Record):
+    """A logged quantity of pretraining, and how to read it.
+
+    Attributes:
+        name: its key in metrics.jsonl.
+        title: above the plot.
+        words: how to read it, in a phrase.
+        y_label: at the side of the plot; its unit, where it has one.
+        percent: whether the value is a share, shown in percent.
+        from_zero: whether the plot begins at zero.
+        reference: where a line is drawn to compare with; None draws none.
+        reference_label: what that line is.
+        reference_from: draw the line only where some value is above this one, for it would flatten the curve else.
+    """
+
+    name: str
+    title: str
+    words: str
+    y_label: str = ""
+    percent: bool = False
+    from_zero: bool = False
+    reference: float | None = None
+    reference_label: str = ""
+    reference_from: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodReport(Record):
+    """What a pretraining method tells the report of itself; nobody else knows what the method is made of.
+
+    It stands in run.json from the start, so that an unfinished run has a page, and in result.json at the end.
+
+    Attributes:
+        name: as the configuration has it, "dino".
+        title: as the paper has it, "DINO".
+        rows: label and text of the settings that only this method has.
+        health: quantities by epoch, in the order they are shown.
+        schedules: quantities by step that the recipe prescribed.
+        fine: a sentence for a run without a warning, "No collapse … was found."
+    """
+
+    name: str
+    title: str
+    rows: tuple[tuple[str, str], ...] = ()
+    health: tuple[HealthPlot, ...] = ()
+    schedules: tuple[HealthPlot, ...] = ()
+    fine: str = "No warning was given."
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainResult(Record):
+    """result.json of a pretrain run.
+
+    Attributes:
+        epochs: done.
+        steps: done.
+        images: readable ones.
+        images_seen: with repetition, of all epochs.
+        bad_images: unreadable ones, left out.
+        health: last values by key of metrics.jsonl.
+        warnings: every collapse or plateau, with its epoch.
+        method: what the method tells of itself.
+    """
+
+    epochs: int
+    steps: int
+    images: int
+    images_seen: int
+    bad_images: int
+    health: Mapping[str, float]
+    warnings: tuple[str, ...]
+    method: MethodReport
+
+
+# -- classification
+@dataclass(frozen=True, kw_only=True)
+class ClassAccuracy(Record):
+    """Accuracy on the test images of one class."""
+
+    accuracy: float
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifyDetails(Record):
+    """What an arm of classify runs tells beside its mean, from its first run."""
+
+    init: Init
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifyResult(JudgedResult):
+    """result.json of a classify run.
+
+    Attributes:
+        val_accuracy: of the best epoch.
+        best_epoch: counted from 1.
+        trained_on: images of the training part used.
+        lr: learning rate, as given or as chosen.
+        init: what the backbone started from.
+        accuracy: on the test part; None for a trial that does not touch it.
+        per_class: by class that the test part has.
+    """
+
+    val_accuracy: float
+    best_epoch: int
+    trained_on: int
+    lr: float
+    init: Init
+    accuracy: Interval | None = None
+    per_class: Mapping[str, ClassAccuracy] | None = None
+
+    @property
+    def class_count(self) -> int:
+        """How many classes the test part has."""
+        return len(self.per_class or ())
+
+    def details(self) -> ClassifyDetails:
+        """Return what the arm of a study tells of it."""
+        return ClassifyDetails(init=self.init)
+
+
+# -- segmentation
+@dataclass(frozen=True, kw_only=True)
+class ClassIou(Record):
+    """Overlap on one class that prediction or truth has.
+
+    Attributes:
+        iou: intersection over union.
+        dice: twice the intersection over the sum.
+        share: of the labelled pixels.
+        boundary_iou: IoU near boundaries; None where it was not counted.
+    """
+
+    iou: float
+    dice: float
+    share: float
+    boundary_iou: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentDetails(Record):
+    """What an arm of segment runs tells beside its mean, from its first run."""
+
+    init: Init
+    parameters: int
+    pixel_accuracy: float
+    boundary_iou: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentResult(JudgedResult):
+    """result.json of a segment run.
+
+    Attributes:
+        classes: names in the order of the indices.
+        mean_iou: on the test part.
+        boundary_iou: mean over classes.
+        per_class: by class that occurs.
+        absent: classes in neither prediction nor truth.
+        pixel_accuracy: share of labelled pixels that are right.
+        confusion: pixels, rows truth, columns prediction.
+        val_mean_iou: of the best epoch.
+        best_epoch: counted from 1.
+        trained_on: tiles of the training part.
+        parameters: numbers in the network.
+        init: what the encoder started from.
+        interventions: file name; None where none were asked for or none can be.
+        progress: pictures of the images watched, relative to the run.
+    """
+
+    classes: tuple[str, ...]
+    mean_iou: Interval
+    boundary_iou: float
+    per_class: Mapping[str, ClassIou]
+    absent: tuple[str, ...]
+    pixel_accuracy: float
+    confusion: tuple[tuple[int, ...], ...]
+    val_mean_iou: float
+    best_epoch: int
+    trained_on: int
+    parameters: int
+    init: Init
+    interventions: str | None
+    progress: tuple[str, ...]
+
+    @property
+    def class_count(self) -> int:
+        """How many classes the palette has."""
+        return len(self.classes)
+
+    def details(self) -> SegmentDetails:
+        """Return what the arm of a study tells of it."""
+        return SegmentDetails(
+            init=self.init,
+            parameters=self.parameters,
+            pixel_accuracy=self.pixel_accuracy,
+            boundary_iou=self.boundary_iou,
+        )
+
+
+# -- promptable engines
+@dataclass(frozen=True, kw_only=True)
+class EngineName(Record):
+    """Which engine answered, and with which weights; None for an engine without any."""
+
+    name: str
+    model: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Oracle(Record):
+    """What the engine's regions hold.
+
+    Attributes:
+        covered: share of labelled pixels in some region; None where nothing is labelled.
+        masks_per_image: mean.
+    """
+
+    covered: float | None
+    masks_per_image: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clicks(Record):
+    """Simulated clicks on every region large enough.
+
+    Attributes:
+        regions: how many.
+        iou: mean IoU after each click; empty without a region.
+        low: of 95 % intervals over images.
+        high: of these.
+        median_seconds: of an answer; None without a region.
+    """
+
+    regions: int
+    iou: tuple[float, ...] = ()
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    median_seconds: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers; of no region only that."""
+        return super().to_dict() if self.regions else {"regions": 0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snap(Record):
+    """A network's masks voted into the engine's regions: mean IoU before and after, and the difference."""
+
+    before: float
+    after: float
+    difference: float
+    low: float
+    high: float
+    p: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptDetails(Record):
+    """How a promptable engine was asked and what its regions and clicks gave.
+
+    Attributes:
+        engine: which one.
+        method: of everything mode, in words.
+        oracle: what its regions hold.
+        clicks: simulated clicks.
+        snap: a network's masks in its regions; None where none were asked for.
+        settings: of everything mode, and the least share of a tile that a clicked region has.
+    """
+
+    engine: EngineName
+    method: str
+    oracle: Oracle
+    clicks: Clicks
+    snap: Snap | None
+    settings: Mapping[str, int | float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptResult(PromptDetails, JudgedResult):
+    """result.json of a prompt run.
+
+    Attributes:
+        mean_iou: of the regions, each named by an oracle.
+        classes: names in the order of the indices.
+        per_class: by class that occurs.
+        absent: classes in neither prediction nor truth.
+        pixel_accuracy: share of labelled pixels that are right.
+        confusion: pixels, rows truth, columns prediction, the last column pixels in no region.
+        pictures: file name, relative to the run → the tile's id.
+    """
+
+    mean_iou: Interval
+    classes: tuple[str, ...]
+    per_class: Mapping[str, ClassIou]
+    absent: tuple[str, ...]
+    pixel_accuracy: float
+    confusion: tuple[tuple[int, ...], ...]
+    pictures: Mapping[str, str]
+
+    @property
+    def class_count(self) -> int:
+        """How many classes the palette has."""
+        return len(self.classes)
+
+    def details(self) -> PromptDetails:
+        """Return what the arm of a study tells of it."""
+        return PromptDetails(
+            engine=self.engine, method=self.method, oracle=self.oracle, clicks=self.clicks, snap=self.snap,
+            settings=self.settings,
+        )  # fmt: skip
