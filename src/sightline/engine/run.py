@@ -11,8 +11,9 @@ from lightning_fabric import Fabric
 
 from sightline.config import RunConfig
 from sightline.engine.device import make_fabric
+from sightline.engine.example import ExampleStep
 from sightline.engine.loop import fit
-from sightline.engine.precision import ExampleStep, settle_precision
+from sightline.engine.precision import settle_precision
 from sightline.engine.progress import Progress, make_progress
 from sightline.engine.task import Task
 from sightline.runs import RunFolder

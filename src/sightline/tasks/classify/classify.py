@@ -54,7 +54,7 @@ def classify(
         config,
         out,
         inputs=_open_inputs,
-        example=lambda config, inputs: example_step(config, inputs.start.backbone),
+        example=lambda config, inputs: example_step(config, inputs.start.backbone.name, inputs.start.backbone.stem),
         build_task=_build_task,
         finish=partial(_finish, on_test=on_test),
         resume=resume,

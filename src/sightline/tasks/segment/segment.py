@@ -58,7 +58,7 @@ def segment(config: SegmentConfig, out: Path, *, resume: bool = False, progress:
         config,
         out,
         inputs=open_inputs,
-        example=lambda config, inputs: example_step(config, inputs.start.backbone),
+        example=lambda config, inputs: example_step(config, inputs.start.backbone.name, inputs.start.backbone.stem),
         build_task=build_task,
         finish=_finish,
         resume=resume,
