@@ -65,7 +65,7 @@ class StudyAblate(Frozen):
 class StudyPrompt(Frozen):
     """Arm `sam`: what a promptable engine knows of the segmentation data without having been trained on it."""
 
-    engine: str = Field(default="grabcut", description="Promptable engine; the default needs nothing downloaded.")
+    engine: str = Field(default="graphcut", description="Promptable engine; the default needs nothing downloaded.")
     model: str | None = Field(default=None, description="Hub id or folder of the weights; none takes the engine's own.")
     tiles: NonNegative = Field(default=50, description="Tiles of the test part, the first by name; 0 takes all.")
     clicks: Positive = Field(default=10, description="Clicks on each region.")

@@ -9,8 +9,9 @@ from sightline.config import ClassifyConfig
 from sightline.config.types import Stem
 from sightline.data import list_images
 from sightline.engine.example import FORWARD, ExampleStep, Step, Workload, example_batch
-from sightline.models import LinearHead, build_backbone
-from sightline.tasks.classify.task import FrozenBackbone, Model
+from sightline.models import Classifier, LinearHead, build_backbone
+from sightline.models.cpu import place
+from sightline.tasks.classify.task import FrozenBackbone
 
 CLASSES = 10  # the linear head's share of the time is nothing
 
@@ -22,8 +23,8 @@ def example_step(config: ClassifyConfig, backbone: str, stem: Stem) -> ExampleSt
 
     def build(device: torch.device) -> Step:
         own = build_backbone(backbone, stem)
-        model = Model(FrozenBackbone(own) if config.freeze else own.train(), LinearHead(own.dim, CLASSES))
-        model = model.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        model = Classifier(FrozenBackbone(own) if config.freeze else own.train(), LinearHead(own.dim, CLASSES))
+        model = place(model, device)
         images = torch.randn(batch, side, side, 3, device=device).permute(0, 3, 1, 2)
         labels = torch.arange(batch, device=device) % CLASSES
 

@@ -8,6 +8,7 @@ from sightline.config import PretrainConfig
 from sightline.data import list_images
 from sightline.engine.example import ExampleStep, Step, Workload, example_batch
 from sightline.models import build_backbone
+from sightline.models.cpu import place
 from sightline.tasks.dino.loss import dino_loss
 from sightline.tasks.dino.task import dino_config, make_network
 
@@ -19,8 +20,7 @@ def example_step(config: PretrainConfig) -> ExampleStep:
     batch = example_batch(pixels, config.batch_size // config.devices)
 
     def build(device: torch.device) -> Step:
-        network = make_network(build_backbone(config.backbone, config.stem), dino)
-        network = network.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        network = place(make_network(build_backbone(config.backbone, config.stem), dino), device)
         globals_ = torch.randn(2, batch, views.global_size, views.global_size, 3, device=device)
         locals_ = torch.randn(views.local_crops, batch, views.local_size, views.local_size, 3, device=device)
         crops = [crop.permute(0, 1, 4, 2, 3) for crop in (globals_, locals_)]

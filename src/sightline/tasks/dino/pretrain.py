@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from sightline.data import Images, Loader, load_images
 from sightline.engine import Context, Progress, resolve_workers, train
 from sightline.errors import ConfigError, DataError
 from sightline.metrics.features import feature_std, knn_accuracy, rankme
-from sightline.models import Backbone, build_backbone, load_backbone, save_model
+from sightline.models import Backbone, initial_backbone, save_model
 from sightline.models.features import extract_features
 from sightline.randomness import permutation
 from sightline.runs import RunFolder
@@ -26,7 +25,7 @@ from sightline.tasks.dino.example_step import example_step
 from sightline.tasks.dino.report import method_report
 from sightline.tasks.dino.task import DinoTask, Evaluation, make_crops
 from sightline.views import MultiCrop, Resize
-from sightline.views.device import DeviceMultiCrop, normalise
+from sightline.views.device import DeviceMultiCrop, Preprocessing
 
 HEALTH_IMAGES = 1024  # twice the widest feature of a ResNet-18: RankMe is bounded by min(images, dim)
 MONITOR_IMAGES = 5000  # leave-one-out k-NN over these takes a second
@@ -103,14 +102,20 @@ def _check_size(config: PretrainConfig, count: int) -> None:
 
 
 def _initial_backbone(config: PretrainConfig) -> Backbone:
-    if config.init == "none":
-        return build_backbone(config.backbone, config.stem, seed=config.seed)
-    return load_backbone(config.init, name=config.backbone, stem=config.stem).backbone
+    start = initial_backbone(
+        config.init,
+        config.backbone,
+        config.stem,
+        config.seed,
+        reference=config.reference,
+        network=config.network,
+    )
+    return start.backbone
 
 
 def _loader(config: PretrainConfig, images: Images, fabric: Fabric) -> Loader:
     views = config.views
-    to_device = partial(normalise, mean=views.mean, std=views.std, device=fabric.device)
+    to_device = Preprocessing(views.global_size, views.mean, views.std).on(fabric.device)
 
     on_device = config.views_on == "device" or (config.views_on == "auto" and fabric.device.type == "cuda")
     render = DeviceMultiCrop(views, fabric.device) if on_device else MultiCrop(views)
@@ -138,7 +143,7 @@ def _evaluation(config: PretrainConfig, images: Images, fabric: Fabric) -> Evalu
 
     def features(backbone: Backbone, source: Images, chosen: np.ndarray) -> np.ndarray:
         resize = Resize(views.global_size)
-        to_device = partial(normalise, mean=views.mean, std=views.std, device=fabric.device)
+        to_device = Preprocessing(views.global_size, views.mean, views.std).on(fabric.device)
         return extract_features(backbone, lambda ids: to_device(resize(source.gather(ids))), chosen, fabric)
 
     health_ids = np.sort(permutation(len(images), config.seed, "pretrain/health")[:HEALTH_IMAGES])
@@ -176,7 +181,7 @@ def _finish(context: Context[PretrainConfig, Inputs], task: DinoTask, seconds: f
             "stem": teacher.stem,
             "dim": teacher.dim,
             "method": "DINO",
-            "preprocessing": {"input_size": views.global_size, "mean": list(views.mean), "std": list(views.std)},
+            "preprocessing": Preprocessing(views.global_size, views.mean, views.std).to_dict(),
         },
     )
     epochs = [line for line in run.metrics() if "health/loss_over_ln_k" in line]

@@ -18,6 +18,7 @@ from sightline.data import Loader
 from sightline.engine import OptimSchedule, Task, make_optimizer
 from sightline.engine.task import Values
 from sightline.models import Backbone, DinoHead
+from sightline.models.cpu import place
 from sightline.randomness import sample_keys
 from sightline.tasks.dino.health import PrototypeUse, diagnose
 from sightline.tasks.dino.loss import dino_loss, koleo, move_center, sinkhorn_probabilities, teacher_probabilities
@@ -83,7 +84,7 @@ class DinoTask(Task):
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
             student = make_network(backbone, dino)
-        student = student.to(fabric.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        student = place(student, fabric.device)
         self.teacher = copy.deepcopy(student).requires_grad_(False)
         self.trained = self._student = student
         self.optimizer = make_optimizer(student, optim)
@@ -101,7 +102,7 @@ class DinoTask(Task):
         self.use = PrototypeUse(dino.prototypes, fabric.device)
         self.losses = torch.zeros(2, dtype=torch.float64, device=fabric.device)  # sum over the epoch, steps
         # The two lists pair the same tensors for one fused EMA call.
-        self._pairs = (list(self.teacher.parameters()), list(student.parameters()))
+        self._pairs: tuple[list[Tensor], list[Tensor]] = (list(self.teacher.parameters()), list(student.parameters()))
         self._last_layer = list(student.head.last_layer.parameters())
         self._temperature = dino.teacher_temperature_start
 

@@ -8,8 +8,7 @@ from sightline.config import PromptJudgeConfig
 from sightline.data import decode, list_pairs, split_pairs
 from sightline.data.masks.load import read_mask
 from sightline.engine.example import ExampleStep, Step, Workload
-from sightline.models.promptable import build_engine
-from sightline.models.promptable.everything import Settings, everything
+from sightline.prompts import EverythingSettings, build_engine
 from sightline.tasks.prompt.semantic import click_regions
 
 
@@ -29,14 +28,14 @@ def workload(config: PromptJudgeConfig) -> Workload:
 
         def step() -> None:
             state = engine.set_image(image)
-            everything(engine, state, Settings(grid=config.grid))
+            engine.everything(state, EverythingSettings(points_per_side=config.points_per_side))
             click_regions(engine, state, labels, 0, most=config.clicks, min_share=config.min_share)
 
         return step
 
     facts = {
-        "task": "prompt", "engine": config.engine, "model": config.model, "grid": config.grid, "clicks": config.clicks,
-        "min_share": config.min_share, "tile": str(pair.image),
+        "task": "prompt", "engine": config.engine, "model": config.model, "points_per_side": config.points_per_side,
+        "clicks": config.clicks, "min_share": config.min_share, "tile": str(pair.image),
     }  # fmt: skip
     count = min(tiles, config.tiles or tiles)
     return Workload(count, count, ExampleStep(facts, build, precisions=("32-true",), rounds=0))

@@ -8,6 +8,7 @@ from sightline.config import SegmentConfig
 from sightline.config.types import Stem
 from sightline.data import list_pairs, split_pairs
 from sightline.engine.example import FORWARD, ExampleStep, Step, Workload, example_batch
+from sightline.models.cpu import place
 from sightline.models.segmentation import SkipPolicy, build_segmenter
 
 CLASSES = 7  # as in land cover; the last layer is a thousandth of the work whatever their number
@@ -16,11 +17,11 @@ CLASSES = 7  # as in land cover; the last layer is a thousandth of the work what
 def example_step(config: SegmentConfig, backbone: str, stem: Stem) -> ExampleStep:
     """Return forward and backward of the run's architecture on crops, with weights of its own."""
     size, batch = config.crop, example_batch(config.crop**2, config.batch_size // config.devices)
-    policy = SkipPolicy(config.drop_skip, config.drop_mode, config.match_parameters)
+    policy = SkipPolicy.of(config)
 
     def build(device: torch.device) -> Step:
         model = build_segmenter(config.model, backbone, CLASSES, stem=stem, policy=policy)
-        model = model.to(device).train()
+        model = place(model, device).train()
         images = torch.randn(batch, 3, size, size, device=device)
 
         def step() -> torch.Tensor:

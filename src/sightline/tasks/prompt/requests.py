@@ -1,4 +1,4 @@
-"""What is wanted of each image: prompts from the command line, or from a file for a whole folder."""
+"""What to segment in each image: prompts from the command line, or from a file for a whole folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sightline.errors import ConfigError, DataError, nearest
-from sightline.models.promptable import Prompts
+from sightline.prompts import Box, Point, Prompts
 
 SIGNS = {"+": 1, "-": 0, "1": 1, "0": 0}
 KEYS = ("points", "box", "text", "everything")
@@ -19,17 +19,20 @@ COLUMNS = ("image", "x", "y", "label", "x0", "y0", "x1", "y1", "text", "everythi
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Of one image: prompts, or everything."""
+class Request:
+    """What to segment in one image: what prompts point at, or everything."""
 
     prompts: Prompts = field(default_factory=Prompts)
     everything: bool = False
 
     def check(self, where: str) -> None:
-        """Refuse nothing at all, and everything together with prompts.
+        """Raise unless exactly one of prompts and everything mode was asked for.
+
+        Args:
+            where: the request's place, for the message.
 
         Raises:
-            ConfigError: as above.
+            ConfigError: neither, or both.
         """
         if self.everything and self.prompts.kinds():
             raise ConfigError(f"{where}: everything and {', '.join(sorted(self.prompts.kinds()))}; choose one")
@@ -37,7 +40,7 @@ class Wanted:
             raise ConfigError(f"{where}: nothing to look for; give --point, --box, --text, --everything or --prompts")
 
 
-def parse_point(text: str) -> tuple[float, float, int]:
+def parse_point(text: str) -> Point:
     """Return (x, y, 1 or 0) of "X,Y,+" or "X,Y,-"; "X,Y" is inside.
 
     Raises:
@@ -56,7 +59,7 @@ def parse_point(text: str) -> tuple[float, float, int]:
     return x, y, label
 
 
-def parse_box(text: str) -> tuple[float, float, float, float]:
+def parse_box(text: str) -> Box:
     """Return (x0, y0, x1, y1) of "X0,Y0,X1,Y1".
 
     Raises:
@@ -69,8 +72,8 @@ def parse_box(text: str) -> tuple[float, float, float, float]:
     return x0, y0, x1, y1
 
 
-def read_prompts(path: Path) -> dict[str, Wanted]:
-    """Return what is wanted of each image named in a JSON or CSV file.
+def read_prompts(path: Path) -> dict[str, Request]:
+    """Return the request for each image named in a JSON or CSV file.
 
     JSON: {"photo.jpg": {"points": [[x, y, 1], …], "box": [x0, y0, x1, y1], "text": "…", "everything": false}, …}.
     CSV: columns image, and any of x, y, label, x0, y0, x1, y1, text, everything; the rows of an image are one prompt.
@@ -88,10 +91,10 @@ def read_prompts(path: Path) -> dict[str, Wanted]:
         raise DataError(f"{path}: is neither .csv nor readable as JSON ({error})") from None
     if not isinstance(content, dict) or not all(isinstance(value, dict) for value in content.values()):
         raise DataError(f'{path}: expected an object like {{"photo.jpg": {{"points": [[120, 80, 1]]}}}}')
-    return {name: _wanted(value, f"{path}: {name}") for name, value in content.items()}
+    return {name: _request(value, f"{path}: {name}") for name, value in content.items()}
 
 
-def _wanted(value: Mapping[str, Any], where: str) -> Wanted:
+def _request(value: Mapping[str, Any], where: str) -> Request:
     unknown = [key for key in value if key not in KEYS]
     if unknown:
         raise DataError(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(KEYS)}.{nearest(unknown[0], KEYS)}")
@@ -103,31 +106,31 @@ def _wanted(value: Mapping[str, Any], where: str) -> Wanted:
             raise ValueError(f"a box has four numbers, this one {len(box)}")
     except (TypeError, ValueError) as error:
         raise DataError(f"{where}: expected points [[x, y, 1 or 0], …] and box [x0, y0, x1, y1] ({error})") from None
-    wanted = Wanted(Prompts(points, box, str(value.get("text", ""))), bool(value.get("everything", False)))
-    wanted.check(where)
-    return wanted
+    request = Request(Prompts(points, box, str(value.get("text", ""))), bool(value.get("everything", False)))
+    request.check(where)
+    return request
 
 
-def _from_csv(path: Path) -> dict[str, Wanted]:
+def _from_csv(path: Path) -> dict[str, Request]:
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         columns = reader.fieldnames or []
         unknown = [name for name in columns if name not in COLUMNS]
         if "image" not in columns or unknown:
             raise DataError(f"{path}: columns {', '.join(columns)}; expected image and any of {', '.join(COLUMNS[1:])}")
-        found: dict[str, Wanted] = {}
+        requests: dict[str, Request] = {}
         for number, row in enumerate(reader, start=2):
             name = row["image"]
-            found[name] = _with_row(found.get(name, Wanted()), row, f"{path}, line {number}")
-    for name, wanted in found.items():
-        wanted.check(f"{path}: {name}")
-    return found
+            requests[name] = _with_row(requests.get(name, Request()), row, f"{path}, line {number}")
+    for name, request in requests.items():
+        request.check(f"{path}: {name}")
+    return requests
 
 
-def _with_row(wanted: Wanted, row: Mapping[str, str | None], where: str) -> Wanted:
-    """Add a row's point, box or text to what is wanted of its image."""
+def _with_row(request: Request, row: Mapping[str, str | None], where: str) -> Request:
+    """Add a row's point, box or text to the request for its image."""
     given = {key: value.strip() for key, value in row.items() if value and value.strip()}
-    prompts, everything = wanted.prompts, wanted.everything
+    prompts, everything = request.prompts, request.everything
     try:
         if "x" in given or "y" in given:
             point = parse_point(",".join(given.get(key, "") for key in ("x", "y")) + "," + given.get("label", "+"))
@@ -142,4 +145,4 @@ def _with_row(wanted: Wanted, row: Mapping[str, str | None], where: str) -> Want
         prompts = replace(prompts, text=given["text"])
     if "everything" in given:
         everything = given["everything"].lower() in ("1", "true", "yes")
-    return Wanted(prompts, everything)
+    return Request(prompts, everything)

@@ -1,4 +1,4 @@
-"""GrabCut: clicks are kept to the letter, plain things are found, any size works, the answer never varies."""
+"""The graph cut: clicks are kept to the letter, plain things are found, any size works, the answer never varies."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.errors import ConfigError, DataError
-from sightline.models.promptable import ENGINES, Prompts, build_engine
-from sightline.models.promptable.everything import Settings, everything
+from sightline.prompts import ENGINES, EverythingSettings, Prompts, build_engine
 
 
 @pytest.fixture(scope="module")
@@ -136,17 +135,19 @@ def test_wrong_images_and_engines():
     engine = build_engine()
     with pytest.raises(DataError, match="uint8"):
         engine.set_image(np.zeros((4, 4, 3), np.float32))
-    with pytest.raises(ConfigError, match="Did you mean 'grabcut'"):
-        build_engine("grabcot")
+    with pytest.raises(ConfigError, match="Did you mean 'graphcut'"):
+        build_engine("graphcot")
     with pytest.raises(ConfigError, match="no weights"):
-        build_engine("grabcut", "facebook/sam")
-    assert set(ENGINES) == {"grabcut", "sam", "sam-hq", "sam2", "edgetam", "sam3", "grounded-sam"}
+        build_engine("graphcut", "facebook/sam")
+    assert set(ENGINES) == {"graphcut", "sam", "sam-hq", "sam2", "edgetam", "mobile-sam", "sam3", "grounded-sam"}
 
 
 def test_everything_finds_the_disc_and_cleans_up(engine):
     image, truth = disc()
     steps = []
-    regions = everything(engine, engine.set_image(image), Settings(min_area=200), lambda *done: steps.append(done))
+    regions = engine.everything(
+        engine.set_image(image), EverythingSettings(min_mask_region_area=200), lambda *done: steps.append(done)
+    )
     assert max(iou(region.mask(), truth) for region in regions) > 0.9
     assert all(region.area == region.mask().sum() >= 200 for region in regions)
     assert steps[-1][0] == steps[-1][1]

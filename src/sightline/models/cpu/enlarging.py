@@ -12,11 +12,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sightline.models.small_maps import LARGEST
+from sightline.models.cpu.small_maps import LARGEST
+from sightline.models.segmentation.unet import DecoderBlock, concatenate_enlarged
 
 # Above this many channels oneDNN's transposed convolution is the slower way (bf16, one core, 512 → 256 at 8×8:
 # 113 ms against 34; 256 → 128 at 16×16: 28 against 30; 64 → 32 at 64×64: 46 against 129; forward and backward).
 MOST_CHANNELS = 256
+
+
+class EnlargingBlock(DecoderBlock):
+    """A U-Net's decoder block whose first convolution reads the small map, where that is faster.
+
+    Parameters and their names are those of the block it stands for.
+    """
+
+    def forward(self, x: Tensor, skip: Tensor | None) -> Tensor:
+        """Return (B, out, scale·H, scale·W), as `DecoderBlock` does."""
+        convolution, norm, activation = self.conv1
+        assert isinstance(convolution, nn.Conv2d)
+        return self.conv2(activation(norm(convolve_enlarged(convolution, x, skip, self.scale))))
 
 
 def convolve_enlarged(convolution: nn.Conv2d, x: Tensor, skip: Tensor | None, scale: int) -> Tensor:
@@ -28,18 +42,14 @@ def convolve_enlarged(convolution: nn.Conv2d, x: Tensor, skip: Tensor | None, sc
         skip: (B, S, scale·H, scale·W); None stands for zeros where the convolution has channels for a skip.
         scale: whole number; 1 leaves `x` as it is.
     """
-    if _faster(x, scale):
-        weight = convolution.weight
-        y = functional.conv_transpose2d(x, box_weight(weight[:, : x.shape[1]]), stride=2, padding=1)
-        if skip is not None:
-            y += functional.conv2d(skip, weight[:, x.shape[1] :], padding=1)
-        return y
-    if scale > 1:
-        x = functional.interpolate(x, scale_factor=float(scale), mode="nearest")
-    if skip is None and convolution.in_channels > x.shape[1]:
+    if not _faster(x, scale):
         # By the module, not on a slice of its weight: on small maps it is one that computes bf16 gradients rightly.
-        skip = x.new_zeros(x.shape[0], convolution.in_channels - x.shape[1], *x.shape[2:])
-    return convolution(x if skip is None else torch.cat([x, skip], dim=1))
+        return convolution(concatenate_enlarged(x, skip, scale, convolution.in_channels))
+    weight = convolution.weight
+    y = functional.conv_transpose2d(x, box_weight(weight[:, : x.shape[1]]), stride=2, padding=1)
+    if skip is not None:
+        y += functional.conv2d(skip, weight[:, x.shape[1] :], padding=1)
+    return y
 
 
 def box_weight(weight: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ a map of zeros around it, and took a fifth of a DINO step with that.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,21 +31,6 @@ class SmallMapConv2d(nn.Conv2d):
 
     Parameters and their names are those of the convolution it stands for.
     """
-
-    @classmethod
-    def of(cls, convolution: nn.Conv2d) -> Self:
-        """Return one that shares the parameters of `convolution`."""
-        new = cls(
-            convolution.in_channels,
-            convolution.out_channels,
-            convolution.kernel_size,  # pyright: ignore[reportArgumentType]
-            convolution.stride,  # pyright: ignore[reportArgumentType]
-            convolution.padding,  # pyright: ignore[reportArgumentType]
-            bias=convolution.bias is not None,
-            device="meta",
-        )
-        new.weight, new.bias = convolution.weight, convolution.bias
-        return new
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the convolution of (B, C, H, W)."""
@@ -214,12 +199,3 @@ def fits(module: nn.Module) -> bool:
     if module.padding_mode != "zeros":
         return False
     return (module.kernel_size, module.padding) in (((3, 3), (1, 1)), ((1, 1), (0, 0)))
-
-
-def use_small_maps(module: nn.Module) -> nn.Module:
-    """Replace, in place, the convolutions below `module` that fit; names of parameters stay."""
-    for parent in list(module.modules()):
-        for name, child in parent.named_children():
-            if fits(child):
-                setattr(parent, name, SmallMapConv2d.of(child))  # pyright: ignore[reportArgumentType]
-    return module

@@ -8,20 +8,18 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, dijkstra, maximum_flow
 
-from sightline.models.promptable.superpixels import STEP, Superpixels
+from sightline.models.promptable.graphcut.superpixels import STEP, Superpixels
 
 # All values below come from a random search on land-cover training tiles (benchmarks/clicks.py has the measure).
-FLOOR = (
-    0.009  # length of a step between two equal patches, beside their difference in colour: plain distance counts too
-)
-COLOUR = 0.94  # weight of likeness in colour, beside 1 for the distance along paths
-LIKENESS = 0.17  # a colour this far from every inside one counts as outside, whatever the outside clicks say
-SOFT = 0.012  # colour differences below it decide nothing
+FLOOR = 0.009  # length of a step between two equal patches, beside their difference in color: plain distance counts too
+COLOR = 0.94  # weight of likeness in color, beside 1 for the distance along paths
+LIKENESS = 0.17  # a color this far from every inside one counts as outside, whatever the outside clicks say
+SOFT = 0.012  # color differences below it decide nothing
 SMOOTH = 0.19  # weight of a boundary, per patch width
-EDGE = 0.085  # colour difference that makes a boundary e times cheaper
+EDGE = 0.085  # color difference that makes a boundary e times cheaper
 REACHES = (0.2, 0.54, 1.5)  # length of path at which a small, medium and large hypothesis ends
 CERTAIN = 50.0  # preference of a patch that was clicked
-COMPONENTS = 5  # colours of a box's inside and outside, as in GrabCut
+COMPONENTS = 5  # colors of a box's inside and outside, as in GrabCut
 UNITS = 1000  # the flow counts in integers
 
 
@@ -81,29 +79,29 @@ def _unlike(patches: Superpixels, within: np.ndarray, near: np.ndarray) -> np.nd
     if len(near):
         odd = _difference(patches, near)[within]
     else:
-        middle = patches.centres[within].mean(axis=0)
-        odd = -np.linalg.norm(patches.centres[within] - middle, axis=1)
+        middle = patches.centers[within].mean(axis=0)
+        odd = -np.linalg.norm(patches.centers[within] - middle, axis=1)
     return within[odd >= np.median(odd)]
 
 
 def _difference(patches: Superpixels, exemplars: np.ndarray) -> np.ndarray:
-    """Return float (n,): how far each patch's colour is from the nearest of the exemplars' main colours."""
-    colours = _main_colours(patches.likeness[exemplars])
-    return np.linalg.norm(patches.likeness[:, None] - colours, axis=2).min(axis=1)
+    """Return float (n,): how far each patch's color is from the nearest of the exemplars' main colors."""
+    colors = _main_colors(patches.likeness[exemplars])
+    return np.linalg.norm(patches.likeness[:, None] - colors, axis=2).min(axis=1)
 
 
-def _main_colours(features: np.ndarray) -> np.ndarray:
-    """Return up to COMPONENTS cluster centres: farthest points first, then three rounds of k-means; no chance in it."""
-    centres = features[:1]
+def _main_colors(features: np.ndarray) -> np.ndarray:
+    """Return up to COMPONENTS cluster centers: farthest points first, then three rounds of k-means; no chance in it."""
+    centers = features[:1]
     for _ in range(min(COMPONENTS, len(features)) - 1):
-        distance = np.linalg.norm(features[:, None] - centres, axis=2).min(axis=1)
-        centres = np.concatenate([centres, features[[distance.argmax()]]])
+        distance = np.linalg.norm(features[:, None] - centers, axis=2).min(axis=1)
+        centers = np.concatenate([centers, features[[distance.argmax()]]])
     if len(features) <= COMPONENTS:
-        return centres
+        return centers
     for _ in range(3):
-        nearest = np.linalg.norm(features[:, None] - centres, axis=2).argmin(axis=1)
-        centres = np.stack([features[nearest == k].mean(axis=0) for k in np.unique(nearest)])
-    return centres
+        nearest = np.linalg.norm(features[:, None] - centers, axis=2).argmin(axis=1)
+        centers = np.stack([features[nearest == k].mean(axis=0) for k in np.unique(nearest)])
+    return centers
 
 
 def prefer_inside(patches: Superpixels, seeds: Seeds, reach: float) -> np.ndarray:
@@ -124,12 +122,12 @@ def prefer_inside(patches: Superpixels, seeds: Seeds, reach: float) -> np.ndarra
     unlike_inside = _difference(patches, inside)
     if not len(outside):
         path = np.clip(1 - from_inside / reach, -1, 1)
-        return path + COLOUR * np.clip(1 - unlike_inside / LIKENESS, -1, 1)
+        return path + COLOR * np.clip(1 - unlike_inside / LIKENESS, -1, 1)
     # A neighbour of the same kind was clicked away: what is unlike both, or far from both, is outside all the same.
     from_outside = np.minimum(dijkstra(paths, indices=outside, min_only=True), REACHES[-1])
     unlike_outside = np.minimum(_difference(patches, outside), LIKENESS)
     path = (from_outside - from_inside) / (from_outside + from_inside + FLOOR)
-    return path + COLOUR * (unlike_outside - unlike_inside) / (unlike_outside + unlike_inside + SOFT)
+    return path + COLOR * (unlike_outside - unlike_inside) / (unlike_outside + unlike_inside + SOFT)
 
 
 def minimum_cut(patches: Superpixels, preference: np.ndarray, seeds: Seeds) -> np.ndarray:
@@ -158,7 +156,7 @@ def minimum_cut(patches: Superpixels, preference: np.ndarray, seeds: Seeds) -> n
 
 
 def contrast_of(patches: Superpixels, cut: np.ndarray) -> float:
-    """Return boundary / (boundary + inside) of the mean colour differences between neighbouring patches, 0–1."""
+    """Return boundary / (boundary + inside) of the mean color differences between neighbouring patches, 0–1."""
     i, j = patches.edges.T
     steps = np.linalg.norm(patches.features[i] - patches.features[j], axis=1)
     across, within = cut[i] != cut[j], cut[i] & cut[j]

@@ -1,4 +1,4 @@
-"""An image as about a thousand patches of even colour and the graph of their neighbourhood."""
+"""An image as about a thousand patches of even color and the graph of their neighbourhood."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 LONGEST = 256  # side of the working image: every cost below is bounded by it, whatever the photograph's size
 STEP = 7  # pixels of the working image between seeds: about 1300 patches; max-flow on them takes 10 ms
 SHORTEST = 8  # of a very narrow image; the two axes are then scaled differently
-TEXTURE, CHROMA = 2.0, 2.0  # weights of local contrast and of the two colour channels beside lightness
+TEXTURE, CHROMA = 2.0, 2.0  # weights of local contrast and of the two color channels beside lightness
 # How far around a patch its surroundings count, in pixels of the working image, and how much beside the patch itself:
 # a field is told from a wood by what is around, not by one furrow (land-cover training tiles; see docs/results).
 AROUND, SURROUNDINGS = 8.0, 0.75
@@ -27,7 +27,7 @@ class Superpixels:
         features: float32 (n, 4), mean Lab / 100 and local contrast.
         likeness: float32 (n, 8), what tells two patches apart: their own features and their surroundings'.
         sizes: float32 (n,), pixels of the working image; they sum to h · w.
-        centres: float32 (n, 2), row and column in pixels of the working image.
+        centers: float32 (n, 2), row and column in pixels of the working image.
         edges: int64 (e, 2), neighbouring patches, the smaller number first.
         lengths: float32 (e,), pixels of the common boundary.
     """
@@ -37,7 +37,7 @@ class Superpixels:
     features: np.ndarray
     likeness: np.ndarray
     sizes: np.ndarray
-    centres: np.ndarray
+    centers: np.ndarray
     edges: np.ndarray
     lengths: np.ndarray
 
@@ -65,9 +65,9 @@ def superpixels(image: np.ndarray) -> Superpixels:
     around = _means(cv2.GaussianBlur(features[labels], (0, 0), AROUND), flat, sizes)
     likeness = np.concatenate([features * (1 - SURROUNDINGS) ** 0.5, around * SURROUNDINGS**0.5], axis=1)
     rows, columns = np.indices(labels.shape, dtype=np.float32)
-    centres = _means(np.dstack([rows, columns]), flat, sizes)
+    centers = _means(np.dstack([rows, columns]), flat, sizes)
     edges, lengths = _edges(labels, n)
-    return Superpixels(lab, labels, features, likeness, sizes, centres, edges, lengths)
+    return Superpixels(lab, labels, features, likeness, sizes, centers, edges, lengths)
 
 
 def _means(channels: np.ndarray, flat: np.ndarray, sizes: np.ndarray) -> np.ndarray:
@@ -87,8 +87,8 @@ def _watershed(small: np.ndarray) -> np.ndarray:
     """Flood from a grid of seeds, each moved to the flattest place of its cell."""
     height, width = small.shape[:2]
     smooth = cv2.GaussianBlur(small, (0, 0), 0.8)
-    grey = cv2.cvtColor(smooth, cv2.COLOR_RGB2GRAY)
-    slope = np.abs(cv2.Sobel(grey, cv2.CV_32F, 1, 0)) + np.abs(cv2.Sobel(grey, cv2.CV_32F, 0, 1))
+    gray = cv2.cvtColor(smooth, cv2.COLOR_RGB2GRAY)
+    slope = np.abs(cv2.Sobel(gray, cv2.CV_32F, 1, 0)) + np.abs(cv2.Sobel(gray, cv2.CV_32F, 0, 1))
     markers = np.zeros((height, width), np.int32)
     ys, xs = np.arange(STEP // 2, height - 1, STEP), np.arange(STEP // 2, width - 1, STEP)
     ys, xs = (ys if len(ys) else np.array([height // 2])), (xs if len(xs) else np.array([width // 2]))

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from sightline.models import small_maps
-from sightline.models.small_maps import SmallMapConv2d, use_small_maps
+from sightline.models.cpu import for_cpu, small_maps
+from sightline.models.cpu.small_maps import SmallMapConv2d
+from sightline.models.recast import recast
 
 
 @pytest.mark.parametrize("height", [1, 2, 3, 4, 5])
@@ -17,7 +18,7 @@ def test_values_and_gradients_are_those_of_the_convolution(height, width, kernel
     monkeypatch.setattr(small_maps, "_amx", lambda: amx)
     torch.manual_seed(0)
     convolution = nn.Conv2d(3, 5, kernel, stride, padding=kernel // 2, bias=bias).double()
-    fast = SmallMapConv2d.of(convolution)
+    fast = recast(convolution, SmallMapConv2d)
     x = torch.randn(2, 3, height, width, dtype=torch.float64, requires_grad=True)
     parameters = [x, *convolution.parameters()]
     expected, found = convolution(x), fast(x)
@@ -41,6 +42,6 @@ def test_a_map_of_one_pixel_has_the_strides_of_its_gradient(kernel):
 def test_names_stay_and_what_does_not_fit_is_left_alone():
     net = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1, groups=2), nn.Conv2d(4, 4, 7))
     names = list(net.state_dict())
-    use_small_maps(net)
+    for_cpu(net)
     assert list(net.state_dict()) == names
     assert [type(layer) is SmallMapConv2d for layer in net] == [True, False, False]

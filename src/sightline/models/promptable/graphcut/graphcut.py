@@ -1,8 +1,8 @@
-"""Click to segment without a trained model: colour models and a minimum cut, as in GrabCut, on a graph of patches.
+"""Click to segment without a trained model: color models and a minimum cut, as in GrabCut, on a graph of patches.
 
 After Rother, Kolmogorov, Blake 2004, "GrabCut": what is inside and outside is learned from the prompts, and a minimum
 cut weighs it against edges. Two changes make one click enough and an answer quick: the graph has about a thousand
-patches (`superpixels`), not a million pixels; and beside its colour it counts how far a patch is from the clicks along
+patches (`superpixels`), not a million pixels; and beside its color it counts how far a patch is from the clicks along
 a path that shuns edges (Criminisi, Sharp, Blake 2008, "GeoS"). The boundary is then drawn at full resolution (`band`).
 """
 
@@ -10,53 +10,61 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Self
 
 import cv2
 import numpy as np
 
 from sightline.errors import ConfigError
-from sightline.models.promptable.band import draw
-from sightline.models.promptable.base import ENGINES, ImageState, PromptEngine, Prompts, pixel
-from sightline.models.promptable.energy import REACHES, Seeds, contrast_of, minimum_cut, prefer_inside
-from sightline.models.promptable.superpixels import Superpixels, superpixels
+from sightline.models.promptable.graphcut.band import draw
+from sightline.models.promptable.graphcut.energy import REACHES, Seeds, contrast_of, minimum_cut, prefer_inside
+from sightline.models.promptable.graphcut.partition import even_regions
+from sightline.models.promptable.graphcut.superpixels import Superpixels, superpixels
+from sightline.prompts import ENGINES, EverythingSettings, ImageState, Progress, PromptEngine, Prompts, Region, pixel
 
-ODD = 0.2  # colour difference (Lab, 0–1) from which a pixel of a patch is not what was clicked
+ODD = 0.2  # color difference (Lab, 0–1) from which a pixel of a patch is not what was clicked
 
 
 @dataclass(frozen=True)
-class GrabCutState(ImageState):
+class GraphCutState(ImageState):
     """The photograph and its patches."""
 
     image: np.ndarray
     patches: Superpixels
 
 
-class GrabCut(PromptEngine):
-    """Points and boxes by colour and edges; needs no weights, and gives the same answer every time.
+class GraphCut(PromptEngine):
+    """Points and boxes by color and edges; needs no weights, and gives the same answer every time.
 
     Clicked pixels are kept to the letter: inside ones are always in the mask, outside ones never; where one pixel was
     clicked as both, the later click counts. The mask is made of pieces that hold an inside click, if there are any.
     With one click the region's extent is open, so there are a small, a medium and a large hypothesis. The score is the
-    share of contrast on the boundary: boundary / (boundary + inside), mean colour differences of neighbouring patches;
+    share of contrast on the boundary: boundary / (boundary + inside), mean color differences of neighbouring patches;
     it tells how well the region stands out, and nothing about what it is.
     """
 
-    name = "grabcut"
-    accepts = ENGINES["grabcut"].accepts
+    name = "graphcut"
+    accepts = ENGINES["graphcut"].accepts
+    everything_method = "regions of even colour, not objects"
 
-    def _look(self, image: np.ndarray) -> GrabCutState:
+    @classmethod
+    def load(cls, model_id: str, device: str) -> Self:
+        """Return the engine; it has no weights, and runs on the CPU whatever the device."""
+        return cls()
+
+    def _look(self, image: np.ndarray) -> GraphCutState:
         begin = time.perf_counter()
         patches = superpixels(image)
         height, width = image.shape[:2]
-        return GrabCutState(height, width, False, time.perf_counter() - begin, image, patches)
+        return GraphCutState(height, width, False, time.perf_counter() - begin, image, patches)
 
     def _answer(
         self, state: ImageState, prompts: Prompts, multimask: bool
     ) -> tuple[np.ndarray, np.ndarray, None, None]:
-        assert isinstance(state, GrabCutState)
+        assert isinstance(state, GraphCutState)
         clicks = {pixel(point, state.height, state.width): point[2] for point in prompts.points}
         if not any(clicks.values()) and prompts.box is None:
-            raise ConfigError("grabcut needs to know what is inside: give at least one inside point, or a box")
+            raise ConfigError("graphcut needs to know what is inside: give at least one inside point, or a box")
         patches = state.patches
         slivers = _slivers(state, clicks)
         seeds = _seeds(state, {place: label for place, label in clicks.items() if place not in slivers}, prompts.box)
@@ -73,14 +81,18 @@ class GrabCut(PromptEngine):
         order = np.argsort(-scores, kind="stable")[: None if multimask else 1]
         return masks[order], scores[order], None, None
 
+    def _everything(self, state: ImageState, settings: EverythingSettings, progress: Progress) -> list[Region]:
+        assert isinstance(state, GraphCutState)
+        return even_regions(state.image, state.patches, settings, progress)
+
 
 def _slivers(
-    state: GrabCutState, clicks: dict[tuple[int, int], int]
+    state: GraphCutState, clicks: dict[tuple[int, int], int]
 ) -> dict[tuple[int, int], tuple[np.ndarray, np.ndarray]]:
     """Return clicks on the smaller part of a patch that straddles an edge, with that part's rows and columns.
 
     Late clicks mend a boundary by a pixel or two. Such a click says nothing of the rest of its patch, nor of the
-    colours of a side; at least one inside click is never a sliver, because something must tell what is inside.
+    colors of a side; at least one inside click is never a sliver, because something must tell what is inside.
     """
     patches = state.patches
     found = {}
@@ -96,7 +108,7 @@ def _slivers(
     return found
 
 
-def _seeds(state: GrabCutState, clicks: dict[tuple[int, int], int], box: tuple[float, ...] | None) -> Seeds:
+def _seeds(state: GraphCutState, clicks: dict[tuple[int, int], int], box: tuple[float, ...] | None) -> Seeds:
     patches = state.patches
     inside, outside = (
         {int(patches.labels[_work(place, state)]) for place, label in clicks.items() if label == wanted}
@@ -106,14 +118,14 @@ def _seeds(state: GrabCutState, clicks: dict[tuple[int, int], int], box: tuple[f
     beyond = np.zeros(len(patches.sizes), bool)
     if box is not None:
         height, width = patches.labels.shape
-        y = (patches.centres[:, 0] + 0.5) * state.height / height - 0.5
-        x = (patches.centres[:, 1] + 0.5) * state.width / width - 0.5
+        y = (patches.centers[:, 0] + 0.5) * state.height / height - 0.5
+        x = (patches.centers[:, 1] + 0.5) * state.width / width - 0.5
         beyond = (x < box[0]) | (x > box[2]) | (y < box[1]) | (y > box[3])
         beyond[list(inside)] = False
     return Seeds.make(patches, sorted(inside - both), sorted(outside - both), beyond, boxed=box is not None)
 
 
-def _work(place: tuple[int, int], state: GrabCutState) -> tuple[int, int]:
+def _work(place: tuple[int, int], state: GraphCutState) -> tuple[int, int]:
     """Return the pixel of the working image under a pixel of the photograph."""
     height, width = state.patches.labels.shape
     row = int((place[0] + 0.5) * height / state.height)
@@ -121,7 +133,7 @@ def _work(place: tuple[int, int], state: GrabCutState) -> tuple[int, int]:
 
 
 def _on_pixels(
-    patches: Superpixels, cut: np.ndarray, clicks: dict[tuple[int, int], int], state: GrabCutState
+    patches: Superpixels, cut: np.ndarray, clicks: dict[tuple[int, int], int], state: GraphCutState
 ) -> np.ndarray:
     """Return bool (h, w) of the working image; a patch clicked as both is shared out to the nearer click."""
     mask = patches.spread(cut)
