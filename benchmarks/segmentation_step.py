@@ -15,6 +15,7 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
 
+from sightline.models.cpu import place
 from sightline.models.segmentation import build_segmenter
 
 CLASSES = 7
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    ours = build_segmenter("unet", "resnet18", CLASSES)
+    ours = place(build_segmenter("unet", "resnet18", CLASSES), torch.device("cpu"))
     theirs = smp.Unet("resnet18", encoder_weights=None, classes=CLASSES).to(memory_format=torch.channels_last)
     images = torch.rand(args.batch, 3, args.size, args.size).to(memory_format=torch.channels_last)
     target = torch.randint(CLASSES, (args.batch, args.size, args.size))

@@ -21,9 +21,10 @@ from sightline.data import load_images
 from sightline.engine import make_fabric
 from sightline.metrics.features import knn_accuracy, linear_probe
 from sightline.models import build_backbone, load_backbone
+from sightline.models.cpu import place
 from sightline.models.features import extract_features
 from sightline.views import Resize
-from sightline.views.device import normalise
+from sightline.views.device import Preprocessing
 
 KEPT_BACK, BANK = 50, 100
 
@@ -48,11 +49,12 @@ def write_lists(source: Path, out: Path) -> dict[str, Path]:
 
 def judge(backbone, bank, queries, size: int) -> dict[str, float]:
     fabric = make_fabric(RunConfig())
+    backbone = place(backbone, fabric.device)
     views = Resize(size)
-    config = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225), "device": fabric.device}
+    to_tensor = Preprocessing().on(fabric.device)
 
     def features(images):
-        make = lambda ids: normalise(views(images.gather(ids)), **config)  # noqa: E731
+        make = lambda ids: to_tensor(views(images.gather(ids)))  # noqa: E731
         return extract_features(backbone, make, np.arange(len(images)), fabric)
 
     return scores(features(bank), bank.listing.labels, features(queries), queries.listing.labels)
@@ -96,8 +98,8 @@ def main() -> None:
         },
         "images_seen": run.result["images_seen"],
         "epochs": run.result["epochs"],
-        "fit_seconds": info["timings"]["fit_seconds"],
-        "images_per_second": run.result["images_seen"] / info["timings"]["fit_seconds"],
+        "fit_seconds": info.fit_seconds,
+        "images_per_second": run.result["images_seen"] / info.fit_seconds,
         "queries": len(queries),
         "versions": info["versions"],
         "hardware": info["hardware"],

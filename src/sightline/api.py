@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL.Image import Image
 
 from sightline import recipes
 from sightline.config import (
@@ -20,6 +21,8 @@ from sightline.config import (
     from_environment,
     resolve,
 )
+from sightline.errors import ConfigError
+from sightline.prompts import DEFAULT_ENGINE, Box, EverythingSettings, Point, PromptResult, Prompts
 from sightline.runs import RunFolder, StudyFolder
 
 Source = str | Path
@@ -158,67 +161,58 @@ def study(source: Source | StudyConfig, out: Source, *, only: tuple[str, ...] = 
     return folder
 
 
-class Masks(np.ndarray):
-    """Masks of one image, bool (M, H, W), best first; an array that also knows how it was made.
-
-    Attributes:
-        scores: float32 (M,), the engine's own estimates of quality, 0–1.
-        record: image, prompts, engine, model, device, seconds.
-    """
-
-    scores: np.ndarray
-    record: dict[str, Any]
-
-    def __array_finalize__(self, source: Any) -> None:
-        # A slice or a copy has other masks than the scores tell of, so it carries none.
-        self.scores, self.record = np.empty(0, np.float32), {}
-
-
 def prompt(
-    image: Source | np.ndarray,
+    image: Source | np.ndarray | Image,
     *,
-    points: Sequence[tuple[float, float, int]] = (),
-    box: tuple[float, float, float, float] | None = None,
+    points: Sequence[tuple[float, float] | Point] = (),
+    box: Box | None = None,
     text: str = "",
     everything: bool = False,
-    engine: str = "grabcut",
+    engine: str = DEFAULT_ENGINE,
     model: str | None = None,
     device: str = "auto",
     multimask: bool = True,
+    settings: EverythingSettings | None = None,
     out: Source | None = None,
-) -> Masks:
+) -> PromptResult:
     """Find masks in one image: `sl.prompt("photo.jpg", points=[(120, 80, 1)], engine="sam2")`.
 
     Args:
-        image: a file, or uint8 (H, W, 3), RGB.
-        points: (x, y, 1 for inside or 0 for outside), pixels of the image, pixel centres at integers.
-        box: (x0, y0, x1, y1) likewise.
-        text: words, for sam3 and grounded-sam.
+        image: a file; a PIL image; or an array, uint8, (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGB and alpha.
+        points: (x, y) or (x, y, 1) for inside, (x, y, 0) for outside; pixels of the image, pixel centers at integers.
+        box: (x0, y0, x1, y1), in the same pixels.
+        text: words, for an engine that takes them.
         everything: all masks that the engine finds by itself, instead of prompts.
-        engine: grabcut, sam, sam-hq, sam2, edgetam, sam3 or grounded-sam.
-        model: a hub id or a folder with the weights.
+        engine: a key of `sightline.prompts.ENGINES`, which says what each is, takes and needs.
+        model: a hub id or a path of the weights.
         device: auto, cpu, cuda or mps.
         multimask: several hypotheses where the prompt is ambiguous.
-        out: a folder to write the masks to, for an image file.
+        settings: of everything mode.
+        out: a folder to write the masks to, under the file's name, or "image" for an image in memory.
+
+    Returns:
+        The masks, best first, with scores and how they were made; `np.asarray(result)` is bool (M, H, W).
 
     Raises:
-        UserError: a malformed prompt, or one outside the image.
+        UserError: a malformed prompt, one outside the image, or an array that is no image.
         NotAvailable: weights that cannot be had now.
     """
-    from sightline.models.promptable import Prompts
-    from sightline.tasks.prompt import Wanted, prompt_array, prompt_files
+    from sightline.tasks.prompt import Request, prompt_array, prompt_files
 
-    wanted = Wanted(Prompts(tuple((float(x), float(y), label) for x, y, label in points), box, text), everything)
-    if isinstance(image, np.ndarray):
-        found = prompt_array(image, wanted, engine=engine, model_id=model, device=device, multimask=multimask)
-    else:
-        folder = None if out is None else Path(out)
-        keys = {"engine": engine, "model_id": model, "device": device, "multimask": multimask}
-        found = next(iter(prompt_files([Path(image)], wanted, out=folder, **keys)))
-    masks = np.stack(list(found.masks)) if len(found.masks) else np.zeros((0, *found.size), bool)
-    result = masks.view(Masks)
-    result.scores, result.record = np.array(found.scores, np.float32), found.record
-    return result
+    request = Request(Prompts(tuple(_labeled(point) for point in points), box, text), everything)
+    folder = None if out is None else Path(out)
+    keys = {"out": folder, "engine": engine, "model_id": model, "device": device, "multimask": multimask}
+    if isinstance(image, str | Path):
+        return next(iter(prompt_files([Path(image)], request, settings=settings, **keys)))
+    return prompt_array(image, request, settings=settings, **keys)
+
+
+def _labeled(point: Sequence[float]) -> Point:
+    """Return (x, y, label) of plain numbers; a point without a label is inside."""
+    if len(point) not in (2, 3):
+        raise ConfigError(f"point {tuple(point)}: expected (x, y), or (x, y, 1 for inside or 0 for outside)")
+    label = point[2] if len(point) == 3 else 1
+    return float(point[0]), float(point[1]), int(label) if label in (0, 1) else label  # pyright: ignore[reportReturnType]
 
 
 def _data(data: Data) -> dict[str, Any]:

@@ -24,6 +24,15 @@ def test_help_comes_up_without_torch(verb):
     assert not verb or "Example: sightline " in done.stdout
 
 
+def test_the_list_of_verbs_says_what_each_does(capsys):
+    assert run(["--help"]) == 0
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for verb in VERBS:
+        assert run([verb, "--help"]) == 0
+        sentence = " ".join(capsys.readouterr().out.split("\n\n")[1].split())
+        assert f"{verb} {sentence}" in text
+
+
 def test_importing_sightline_loads_no_torch():
     code = "import sys, sightline; assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from sightline.cli.main import run
-from sightline.web import Question
+from sightline.prompts import Prompts
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def picture(tmp_path: Path) -> Path:
         (["--port", "70000"], "--port"),
         (["--max-upload-mb", "0"], "--max-upload-mb"),
         (["--session-hours", "-1"], "--session-hours"),
-        (["--engine", "grabcat"], "grabcut"),
+        (["--engine", "graphcat"], "graphcut"),
         (["--data", "somewhere"], "--data"),
         (["--host", "203.0.113.7"], "--host"),
     ],
@@ -51,10 +51,10 @@ def test_flags_reach_the_page_and_the_engine_answers(picture: Path, monkeypatch:
     assert seen["allow_hosts"] == ("lab.example",)
     assert (seen["settings"].max_pixels, seen["settings"].state_bytes) == (2_000_000, 3 * 1024 * 1024)
     assert seen["site"].pictures == (picture,)
-    predictor = seen["make"]()
-    state = predictor.encode(np.asarray(Image.open(picture)))
-    found = predictor.predict(state, Question(points=((40.0, 30.0, 1),)), multimask=True)
-    assert (predictor.name, predictor.device) == ("grabcut", "cpu")
-    assert found.masks[:, 30, 40].all()
-    assert found.masks.shape[1:] == (60, 80)
-    assert sum(mask.sum() for mask, _ in predictor.everything(state)) > 1000
+    engine = seen["make"]()
+    state = engine.set_image(np.asarray(Image.open(picture)))
+    answer = engine.predict(state, Prompts(points=((40.0, 30.0, 1),)))
+    assert (engine.name, engine.device) == ("graphcut", "cpu")
+    assert answer.masks[:, 30, 40].all()
+    assert answer.masks.shape[1:] == (60, 80)
+    assert sum(region.area for region in engine.everything(state)) > 1000

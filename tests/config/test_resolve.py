@@ -129,13 +129,15 @@ def test_a_written_configuration_is_a_recipe_for_the_same_run(tmp_path):
     ("cls", "assignment", "message"),
     [
         (PretrainConfig, "optim.betas=[0.9, 0.95]", r"optim\.betas.*no effect with optim\.name = sgd.*adam or adamw"),
+        (PretrainConfig, "method.center_momentum=0.9", r"method\.center_momentum.*method\.centering = sinkhorn"),
         (ClassifyConfig, "optim.momentum=0.5", r"optim\.momentum.*no effect with optim\.name = adam;.*sgd or lars"),
         (SegmentConfig, "optim.poly_power=1", r"optim\.poly_power.*no effect with optim\.schedule = cosine"),
     ],
 )
 def test_a_key_without_effect_is_refused(cls, assignment, message):
+    recipe = RECIPE | {"optim": {"name": "sgd"}} if cls is PretrainConfig else {}
     with pytest.raises(ConfigError, match=message):
-        resolve(cls, file=DATA, assignments=(assignment,))
+        resolve(cls, recipe=recipe, file=DATA, assignments=(assignment,))
 
 
 @pytest.mark.parametrize("cls", [PretrainConfig, SegmentConfig])

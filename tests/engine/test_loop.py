@@ -95,6 +95,13 @@ def test_accumulated_batches_are_one_step(tmp_path):
     assert line["step"] == 2
 
 
+def test_the_parts_of_a_step_are_marked_in_order(tmp_path):
+    marks = list[str]()
+    run_toy(tmp_path / "run", Toy(epochs=1, steps=2, accumulate=2), mark=marks.append)
+    step = ["loop", *["data", "forward", "backward"] * 2, "optimizer"]
+    assert marks == [*step, *step, "evaluation"]
+
+
 # -- checkpoints
 @pytest.mark.parametrize(("minutes", "steps"), [(0.0, [*range(1, TOTAL + 1), TOTAL]), (60.0, [TOTAL])])
 def test_checkpoints_are_written_when_due_and_at_the_end(tmp_path, monkeypatch, minutes, steps):

@@ -79,6 +79,7 @@ def run_toy(
     task: Toy | None = None,
     hook: Callable[[int], None] | None = None,
     progress: Progress | None = None,
+    mark: Callable[[str], None] | None = None,
     **keys: Any,
 ) -> Toy:
     """Train a toy in `out`, or go on with the one there.
@@ -88,6 +89,7 @@ def run_toy(
         task: a toy by default.
         hook: called after each optimizer step.
         progress: where to report.
+        mark: called with each part of the loop.
         keys: of the configuration; they may differ from those that the run began with.
     """
     task = task or Toy()
@@ -97,7 +99,7 @@ def run_toy(
     run = RunFolder(out)
     if not run.exists:
         run = RunFolder.create(out, config, kind=config.kind, fingerprint="")
-    fit(task, run, config, fabric=make_fabric(config), progress=progress)
+    fit(task, run, config, fabric=make_fabric(config), progress=progress, mark=mark)
     return task
 
 

@@ -22,6 +22,11 @@ from sightline.figures import (
     tsne_panels,
 )
 from sightline.figures.curves import by_epoch, mean_over_seeds
+from sightline.figures.health import COMMON_HEALTH
+from sightline.runs.metrics import METRICS
+from sightline.runs.results import HealthPlot
+from sightline.runs.study_result import ArmResult, ArmScore, Comparison
+from sightline.study.arms import parse_arm
 
 
 def lines(epochs: int = 4, offset: float = 0.0) -> list[dict[str, Any]]:
@@ -34,17 +39,27 @@ def lines(epochs: int = 4, offset: float = 0.0) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def arms() -> list[dict[str, Any]]:
-    done = {"status": "done", "mean": 0.5, "low": 0.45, "high": 0.56, "seeds": [0.49, 0.51], "metric": "accuracy"}
-    return [{"arm": "A", "name": "a < b & $x$", **done}, {"arm": "B", "name": "b", "status": "not run", "reason": "x"}]
+def arms(name: str = "a < b & $x$") -> list[ArmResult]:
+    score = ArmScore(mean=0.5, low=0.45, high=0.56, n=10, seeds=(0.49, 0.51), per_class={}, seconds=1.0, images_seen=1)
+    head = {"task": "classify", "metric": "accuracy", "parts": parse_arm("A").parts((0, 1))}
+    return [
+        ArmResult(arm="A", name=name, status="done", reason="", score=score, **head),
+        ArmResult(arm="B", name="b", status="not run", reason="x", **head),
+    ]
 
 
 def every_panel() -> list[Panel]:
-    compared = [{"a": "C", "b": "A", "difference": 0.1, "low": 0.05, "high": 0.2, "p": 0.01, "verdict": "higher"}]
+    compared = [Comparison(a="C", b="A", difference=0.1, low=0.05, high=0.2, p_raw=0.01, p=0.01, verdict="higher")]
     points = np.random.default_rng(0).normal(size=(30, 2))
+    plots = (
+        HealthPlot(name="health/loss_over_ln_k", title="Loss / ln K", words="1 is a guess", reference=1.0),
+        HealthPlot(name="health/kl_to_uniform", title="KL", words="in nats", reference=4.2, reference_from=2.1),
+        *COMMON_HEALTH,
+    )
     return [
-        arm_panel(arms()), difference_panel(compared), *learning_panels({"A": [lines(), lines(3, 0.1)], "B": []}),
-        *health_panels(lines(), prototypes=64), *schedule_panels(lines()),
+        arm_panel(arms()), difference_panel(compared, METRICS["accuracy"]),
+        *learning_panels({"A": [lines(), lines(3, 0.1)], "B": []}),
+        *health_panels(lines(), plots), *schedule_panels(lines()),
         *tsne_panels(points, points, ["猫", "$dog"] * 15),
     ]  # fmt: skip
 
@@ -71,6 +86,19 @@ def test_png_repeats(tmp_path: Path):
     assert first == second
     with Image.open(tmp_path / "a" / "x.png") as image:
         assert image.width > image.height
+
+
+def test_a_line_to_compare_with_is_drawn_only_where_the_curve_comes_near_it():
+    near, far = (
+        HealthPlot(
+            name="health/kl_to_uniform", title="KL", words="in nats", reference=8.0, reference_label="ln K",
+            reference_from=bound,
+        )
+        for bound in (2.9, 3.1)
+    )  # fmt: skip
+    first, second = health_panels(lines(), (near, far))
+    assert "the line at 8 is ln K" in first.description
+    assert "ln K" not in second.description
 
 
 def test_nothing_to_draw_gives_no_panels():
@@ -100,4 +128,4 @@ def test_sixty_classes_are_told_apart():
 def test_text_in_any_script_gives_no_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        svg(arm_panel([{**arms()[0], "name": "猫"}]))
+        svg(arm_panel(arms("猫")[:1]))

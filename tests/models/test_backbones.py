@@ -7,6 +7,8 @@ from torch import nn
 
 from sightline.errors import ConfigError
 from sightline.models import build_backbone
+from sightline.models.libraries import BACKBONE_LIBRARIES, Library, Pyramid
+from sightline.models.segmentation.encoder import build_encoder
 
 
 @pytest.mark.parametrize(
@@ -63,16 +65,16 @@ def test_convnext_keeps_the_norm_before_its_classifier():
 @pytest.mark.parametrize("library", ["timm", "torchvision"])
 def test_the_small_stem_doubles_the_resolution(library):
     images = torch.zeros(1, 3, 64, 64)
-    published = build_backbone(f"{library}/resnet18").stages(images)
-    small = build_backbone(f"{library}/resnet18", stem="3x3")
-    stages = small.stages(images)
-    for stage in ("layer1", "layer2", "layer3", "layer4"):
-        assert stages[stage].shape[-1] == 2 * published[stage].shape[-1]
-        assert stages[stage].shape[1] == published[stage].shape[1]
+    published = build_encoder(f"{library}/resnet18")(images)
+    small = build_encoder(f"{library}/resnet18", stem="3x3")
+    features = small(images)
+    for index in (2, 3, 4, 5):
+        assert features[index].shape[-1] == 2 * published[index].shape[-1]
+        assert features[index].shape[1] == published[index].shape[1]
     stem = small.inner.conv1
     assert isinstance(stem, nn.Conv2d)
     assert (stem.kernel_size, stem.stride, stem.bias) == ((3, 3), (2, 2), None)
-    assert stages["layer1"].shape[-1] == 32
+    assert features[2].shape[-1] == 32
 
 
 @pytest.mark.parametrize("name", ["timm/test_vit", "torchvision/mobilenet_v3_small", "timm/resnet18d"])
@@ -81,14 +83,17 @@ def test_a_backbone_without_such_a_stem_is_named(name):
         build_backbone(name, stem="3x3")
 
 
-def test_stages_end_with_the_features_and_leave_no_hooks():
-    backbone = build_backbone("torchvision/resnet18").eval()
-    images = torch.rand(2, 3, 64, 64)
-    stages = backbone.stages(images)
-    assert list(stages) == ["conv1", "bn1", "layer1", "layer2", "layer3", "layer4", "features"]
-    torch.testing.assert_close(stages["features"], backbone(images))
-    torch.testing.assert_close(stages["layer4"].mean((2, 3)), stages["features"])
-    assert not any(module._forward_hooks for module in backbone.modules())
+def test_a_toy_library_is_one_line(monkeypatch):
+    toy = Library(
+        names=lambda: ["squares"],
+        architecture=lambda name: name,
+        build=lambda name: nn.Sequential(nn.Conv2d(3, 5, 3), nn.AdaptiveAvgPool2d(1)),
+        pyramid=lambda inner, name: Pyramid(inner, (1,), lambda module, images: [images]),
+    )
+    monkeypatch.setitem(BACKBONE_LIBRARIES, "toy", toy)
+    assert build_backbone("toy/squares").dim == build_backbone("squares").dim == 5
+    with pytest.raises(ConfigError, match=r"neither timm nor torchvision nor toy has it\. Did you mean 'squares'"):
+        build_backbone("toy/sqares")
 
 
 def test_weights_are_a_function_of_the_seed_and_nothing_else():
@@ -121,20 +126,3 @@ def test_torchvision_and_timm_name_a_resnets_tensors_alike():
     assert list(build_backbone("timm/resnet50").inner.state_dict()) == list(
         build_backbone("torchvision/resnet50").inner.state_dict()
     )
-
-
-@pytest.mark.parametrize("name", ["torchvision/resnet18", "timm/resnet10t", "timm/resnet18"])
-def test_pooling_before_the_relu_changes_no_value_and_no_gradient(name):
-    backbone = build_backbone(name)
-    plain = build_backbone(name)
-    activation = "relu" if name.startswith("torchvision") else "act1"
-    assert isinstance(plain.inner.maxpool, nn.Sequential)
-    pool, relu = plain.inner.maxpool
-    setattr(plain.inner, activation, relu)
-    plain.inner.maxpool = pool
-    assert list(plain.state_dict()) == list(backbone.state_dict())
-    images = torch.randn(2, 3, 32, 32)
-    for network in (backbone, plain):
-        network(images).square().sum().backward()
-    for ours, theirs in zip(backbone.parameters(), plain.parameters(), strict=True):
-        assert torch.equal(ours.grad, theirs.grad)

@@ -11,6 +11,7 @@ import torchvision
 from sightline.config import PretrainConfig
 from sightline.errors import ConfigError, NotAvailable, WeightsError
 from sightline.models import build_backbone, load_reference, reference, save_model
+from sightline.models.reference import load_published
 from sightline.runs import RunFolder
 
 
@@ -37,29 +38,29 @@ def published(tmp_path, monkeypatch):
 def test_a_release_is_fetched_once_and_kept(hub, published, monkeypatch):
     path, state = published
     monkeypatch.delenv("HF_HUB_OFFLINE")
-    loaded = load_reference("dino-tiny")
+    loaded = load_published("dino-tiny")
     assert torch.equal(loaded.backbone.inner.state_dict()["conv1.weight"], state["conv1.weight"])
     assert loaded.backbone.name == "torchvision/resnet18"
     path.unlink()
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert not load_reference("dino-tiny").report.missing
+    assert not load_published("dino-tiny").report.missing
     assert sorted(file.name for file in hub.iterdir()) == ["dino_tiny.pth", "dino_tiny.pth.sha256"]
 
 
 def test_a_download_that_changed_is_refused(hub, published, monkeypatch):
     monkeypatch.delenv("HF_HUB_OFFLINE")
-    load_reference("dino-tiny")
+    load_published("dino-tiny")
     with (hub / "dino_tiny.pth").open("ab") as file:
         file.write(b"x")
     with pytest.raises(WeightsError, match="is not what was downloaded"):
-        load_reference("dino-tiny")
+        load_published("dino-tiny")
 
 
 def test_an_unreachable_release_leaves_nothing_behind(hub, published, monkeypatch):
     published[0].unlink()
     monkeypatch.delenv("HF_HUB_OFFLINE")
     with pytest.raises(NotAvailable, match=r"dino-tiny could not be fetched \(URLError.*checkpoint file or a run"):
-        load_reference("dino-tiny")
+        load_published("dino-tiny")
     assert not list(hub.iterdir())
 
 
@@ -74,14 +75,14 @@ def test_without_network_is_not_available_and_at_once(name, offline, hub, monkey
     monkeypatch.setattr(reference.urllib.request, "urlopen", unreachable)
     start = time.monotonic()
     with pytest.raises(NotAvailable, match="could not be fetched"):
-        load_reference(name)
+        load_published(name)
     assert time.monotonic() - start < 5
 
 
 @pytest.mark.parametrize(("name", "hint"), [("dino-resnet5", "dino-resnet50"), ("resnet18.a1_in1", "resnet18.a1_in1k")])
 def test_a_mistyped_name_gets_the_nearest(name, hint, hub):
     with pytest.raises(ConfigError, match=f"no such weights.*Did you mean '{hint}'"):
-        load_reference(name)
+        load_published(name)
 
 
 def test_timm_weights_get_a_name_that_can_be_built_again(monkeypatch):
@@ -92,7 +93,7 @@ def test_timm_weights_get_a_name_that_can_be_built_again(monkeypatch):
         return model if pretrained else create(*args, **options)
 
     monkeypatch.setattr(timm, "create_model", fetched)
-    loaded = load_reference("timm/test_resnet.r160_in1k")
+    loaded = load_published("timm/test_resnet.r160_in1k")
     assert loaded.backbone.name == "timm/test_resnet.r160_in1k"
     assert not loaded.report.missing
     assert loaded.description["preprocessing"] == {

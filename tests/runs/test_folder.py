@@ -31,10 +31,10 @@ def test_a_run_from_start_to_end(tmp_path: Path):
     assert again.metrics() == [{"step": 1, "epoch": 0, "loss": 0.5}]
     assert again.predictions().to_pydict() == {"id": ["a", "b"], "correct": [True, False]}
     info = again.info()
-    assert info["seed"] == 3
-    assert info["timings"] == {"fit_seconds": 1.0}
-    assert info["versions"]["python"]
-    assert info["hardware"]["cores"] >= 1
+    assert info.seed == 3
+    assert info.timings == {"fit_seconds": 1.0}
+    assert info.versions["python"]
+    assert info.hardware.cores >= 1
 
 
 def test_two_identical_runs_differ_in_run_json_only(tmp_path: Path):

@@ -100,7 +100,7 @@ def test_own_weights_are_those_of_the_study_s_pretraining(finished):
 
 def test_free_masks_say_how_they_were_made_and_snap_the_network_s(finished):
     arm = arms_of(finished.result)["sam"]
-    assert arm.details.engine.name == "grabcut"
+    assert arm.details.engine.name == "graphcut"
     assert arm.done.n == 3
     assert len(arm.details.clicks.iou) == 2
     assert arm.details.clicks.iou[1] >= arm.details.clicks.iou[0] - 0.05

@@ -11,11 +11,10 @@ from PIL import Image
 
 import sightline as sl
 from sightline.cli.main import run
-from sightline.data.masks.formats import decode_rle
 from sightline.errors import ConfigError, DataError
 from sightline.metrics.segmentation import mean_iou
-from sightline.models.promptable import build_engine
-from sightline.models.promptable.everything import everything
+from sightline.prompts import build_engine
+from sightline.run_lengths import decode_rle
 from sightline.tasks.prompt import clicks, parse_point, read_prompts
 from sightline.tasks.prompt.semantic import counted, covered, next_click, regions_of, voted
 
@@ -42,9 +41,9 @@ def photo(tmp_path):
 def test_the_command_writes_masks_and_says_who_answered(photo, tmp_path, capsys):
     out = tmp_path / "out"
     assert run(["prompt", str(photo), "--out", str(out), "--point", "40,40,+", "--point", "100,40,-"]) == 0
-    assert "grabcut" in capsys.readouterr().out
+    assert "graphcut" in capsys.readouterr().out
     record = json.loads((out / "a.json").read_text())
-    assert record["engine"] == "grabcut"
+    assert record["engine"] == "graphcut"
     assert record["device"] == "cpu"
     assert record["prompts"] == {"points": [[40.0, 40.0, 1], [100.0, 40.0, 0]]}
     assert set(record["files"]) == {"a_mask_000.png", "a_palette.png", "a_coco.json", "a_overlay.png"}
@@ -68,7 +67,16 @@ def test_everything_as_json_and_fewer_masks_leave_no_stale_files(photo, tmp_path
 def test_larger_smallest_masks_leave_fewer(photo, tmp_path, capsys):
     counts = []
     for area in ("20", "600"):
-        arguments = ["prompt", str(photo), "--out", str(tmp_path / area), "--everything", "--min-area", area, "--json"]
+        arguments = [
+            "prompt",
+            str(photo),
+            "--out",
+            str(tmp_path / area),
+            "--everything",
+            "--min-mask-region-area",
+            area,
+            "--json",
+        ]
         assert run(arguments) == 0
         counts.append(json.loads(capsys.readouterr().out)[0]["masks"])
     assert counts[0] > counts[1] > 0
@@ -84,7 +92,7 @@ def test_larger_smallest_masks_leave_fewer(photo, tmp_path, capsys):
         (["--box", "1,2,3"], "expected X0,Y0,X1,Y1"),
         ([], "nothing to look for"),
         (["--point", "5,5,+", "--everything"], "choose one"),
-        (["--everything", "--stability", "95"], "from 0 to 1"),
+        (["--everything", "--stability-score-thresh", "95"], "from 0 to 1"),
         (["--point", "5,5,+", "--engine", "sam4"], "Did you mean 'sam"),
         (["--point", "5,5,+", "--format", "mask"], "Did you mean 'masks'"),
         (["--text", "house"], "--engine sam3"),
@@ -147,17 +155,71 @@ def test_parse_point():
 
 
 def test_python_returns_masks_with_scores(photo):
-    masks = sl.prompt(photo, points=[(40, 40, 1)])
-    assert masks.shape[1:] == (80, 120)
+    result = sl.prompt(photo, points=[(40, 40, 1)])
+    masks = np.asarray(result)
+    assert masks.shape == result.shape == (len(result), 80, 120)
     assert masks.dtype == bool
-    assert masks.scores.shape == (len(masks),)
-    assert masks.record["engine"] == "grabcut"
-    assert masks[0].scores.size == 0
+    assert result.scores.shape == (len(result),)
+    assert result.record["engine"] == "graphcut"
+    assert result.boxes is None
+    for i, mask in enumerate(result):
+        np.testing.assert_array_equal(mask, masks[i])
+        np.testing.assert_array_equal(result[i], masks[i])
+    assert np.asarray(result, np.float32).dtype == np.float32
+    with pytest.raises(AttributeError):
+        result.scores = None
     array = sl.prompt(scene()[0], points=[(40, 40, 1)])
-    np.testing.assert_array_equal(np.asarray(masks), np.asarray(array))
-    assert len(sl.prompt(photo, everything=True)) > 1
+    np.testing.assert_array_equal(masks, np.asarray(array))
+    every = sl.prompt(photo, everything=True)
+    assert len(every) == len(every.scores) == np.asarray(every).shape[0] > 1
     with pytest.raises(ConfigError, match="outside"):
         sl.prompt(photo, points=[(400, 40, 1)])
+
+
+def test_a_point_without_a_label_is_inside(photo):
+    plain, labeled = sl.prompt(photo, points=[(40, 40)]), sl.prompt(photo, points=[(40, 40, 1)])
+    np.testing.assert_array_equal(np.asarray(plain), np.asarray(labeled))
+    for wrong in ((40,), (40, 40, 1, 1), (40, 40, 2), (40, 40, 0.5)):
+        with pytest.raises(ConfigError, match=r"point .*inside"):
+            sl.prompt(photo, points=[wrong])
+
+
+def test_images_in_memory_are_taken_or_refused_with_the_way_out(photo):
+    pixels = scene()[0]
+    expected = np.asarray(sl.prompt(photo, points=[(40, 40)]))
+    for same in (Image.open(photo), pixels, np.dstack([pixels, np.full(pixels.shape[:2], 9, np.uint8)])):
+        np.testing.assert_array_equal(np.asarray(sl.prompt(same, points=[(40, 40)])), expected)
+    gray = pixels[..., 0]
+    for same in (gray, gray[..., None], Image.fromarray(gray)):
+        again = np.asarray(sl.prompt(same, points=[(40, 40)]))
+        np.testing.assert_array_equal(again, np.asarray(sl.prompt(np.dstack([gray] * 3), points=[(40, 40)])))
+    for wrong, way_out in (
+        (pixels / 255, r"image \* 255"),
+        (pixels.astype(np.uint16), "// 257"),
+        (gray > 100, r"astype\(np.uint8\) \* 255"),
+        (pixels.transpose(2, 0, 1), r"transpose\(1, 2, 0\)"),
+        (np.zeros((0, 4, 3), np.uint8), "not empty"),
+        ([[1, 2]], "PIL image or a NumPy array"),
+    ):
+        with pytest.raises(DataError, match=way_out):
+            sl.prompt(wrong, points=[(1, 1)])
+
+
+def test_a_turned_pil_image_is_set_upright(photo, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    Image.open(photo).save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    assert sl.prompt(Image.open(tmp_path / "turned.jpg"), points=[(40, 40)]).size == (120, 80)
+    assert sl.prompt(tmp_path / "turned.jpg", points=[(40, 40)]).size == (120, 80)
+
+
+def test_out_is_honored_with_arrays_too(tmp_path):
+    result = sl.prompt(scene()[0], points=[(40, 40)], out=tmp_path / "out")
+    assert {path.name for path in result.files} == {path.name for path in (tmp_path / "out").iterdir()}
+    assert "image.json" in {path.name for path in result.files}
+    written = np.asarray(Image.open(tmp_path / "out" / "image_mask_000.png")) == 255
+    np.testing.assert_array_equal(written, result[0])
+    assert json.loads((tmp_path / "out" / "image.json").read_text())["image"] is None
 
 
 def test_counts_are_mean_iou_of_the_split():
@@ -180,7 +242,7 @@ def test_voting_into_regions_names_and_mends_masks():
     engine, before, after, best = build_engine(), 0, 0, 0
     for seed in range(2):
         image, labels = scene(seed)
-        regions = everything(engine, engine.set_image(image))
+        regions = engine.everything(engine.set_image(image))
         best += counted(labels, voted(regions, labels), 3)
         guess = np.where(labels == 255, 0, labels).astype(np.uint8)
         wrong = np.random.default_rng(seed).random(labels.shape) < 0.25

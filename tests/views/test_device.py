@@ -3,22 +3,22 @@ import pytest
 import torch
 
 from sightline.views import MultiCrop
-from sightline.views.device import DeviceMultiCrop, normalise
+from sightline.views.device import DeviceMultiCrop, Preprocessing
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-def test_normalise_is_the_formula_and_channels_last():
+def test_to_tensor_is_the_formula_and_channels_last():
     images = np.random.default_rng(0).integers(0, 256, (2, 3, 8, 9, 3), dtype=np.uint8)
-    found = normalise(images, MEAN, STD)
+    found = Preprocessing(None, MEAN, STD).to_tensor(images)
     assert found.shape == (6, 3, 8, 9)
     assert found.is_contiguous(memory_format=torch.channels_last)
     expected = (images.reshape(6, 8, 9, 3) / 255 - MEAN) / STD
     np.testing.assert_allclose(found.numpy(), expected.transpose(0, 3, 1, 2), atol=1e-5)
 
 
-def test_normalise_takes_tensors_and_other_types():
-    found = normalise(torch.zeros(2, 4, 4, 3, dtype=torch.uint8), MEAN, STD, dtype=torch.bfloat16)
+def test_to_tensor_takes_tensors_and_other_types():
+    found = Preprocessing(None, MEAN, STD).to_tensor(torch.zeros(2, 4, 4, 3, dtype=torch.uint8), dtype=torch.bfloat16)
     assert found.dtype == torch.bfloat16
     assert found.shape == (2, 3, 4, 4)
 

@@ -15,12 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Response, sync_playwright
-from test_masks import filled
 from test_opening import write_embedding, write_progress
 from web_support import FloodEngine, discs, running, write_discs
 
 from conftest import write_classes
-from sightline.data.masks.formats import box_of, decode_rle, from_run_lengths
+from sightline.run_lengths import box_of, decode_rle, from_run_lengths
 from sightline.web.opening import open_site
 from sightline.web.settings import Settings
 
@@ -107,6 +106,16 @@ def visit(browser: Browser, served: str, welcomed: Any) -> Iterator[Any]:
     assert asked
     assert [url for url in asked if not url.startswith((base, f"blob:{base}"))] == []
     assert said == []
+
+
+def filled(polygons: list, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the pixels whose centers lie inside, by the even-odd rule over all rings."""
+    y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
+    odd = np.zeros(shape, bool)
+    for ring in (ring for polygon in polygons for ring in polygon):
+        for (x0, y0), (_, y1) in itertools.pairwise(ring):
+            odd ^= (x < x0) & (y > min(y0, y1)) & (y < max(y0, y1))
+    return odd
 
 
 def spot(page: Page, x: float, y: float) -> tuple[float, float]:
@@ -284,12 +293,12 @@ def test_exports_open_as_the_same_masks(visit: Any):
         segmentation = annotation["segmentation"]
         assert (decode_rle(segmentation) == mask).all()
 
-    name, content = downloaded(page, lambda: page.click("[data-export=geojson]"))
-    features = json.loads(content)["features"]
-    assert name == "discs0.geojson"
-    for feature, mask in zip(features, (LEFT, RIGHT), strict=True):
-        assert (filled([feature["geometry"]["coordinates"]], mask.shape) == mask).all()
-    assert [feature["properties"]["class"] for feature in features] == ["object", "moon"]
+    name, content = downloaded(page, lambda: page.click("[data-export=polygons]"))
+    objects = json.loads(content)["objects"]
+    assert name == "discs0_polygons.json"
+    for entry, mask in zip(objects, (LEFT, RIGHT), strict=True):
+        assert (filled(entry["polygons"], mask.shape) == mask).all()
+    assert [entry["class"] for entry in objects] == ["object", "moon"]
 
 
 def test_keyboard_alone(visit: Any):

@@ -337,7 +337,7 @@ def test_a_failure_while_a_picture_is_opened_leaves_nothing(site: Site, monkeypa
         {"points": [[999, 120, 1]]},
         {"points": [[80, 120, 1]] * 201},
         {"box": [50, 50, 10, 10]},
-        {"box": [0, 0, 9999, 10]},
+        {"box": [900, 0, 9999, 10]},
         {"text": "x" * 301},
         {"point": [[80, 120, 1]]},
         [],
@@ -398,7 +398,7 @@ def test_an_export_holds_one_mask_at_a_time(site: Site, tmp_path: Path):
     client = browser(app_of(Site("large", (path,))))
     classes = [{"name": "x", "colour": "#ff0000"}]
     kept = [{"label": 0, "counts": [side * side - 5, 5]}] * objects
-    for kind in ("palette", "coco", "geojson"):
+    for kind in ("palette", "coco", "polygons"):
         tracemalloc.start()
         try:
             body = {"format": kind, "classes": classes, "objects": kept}
@@ -417,12 +417,12 @@ def test_masks_too_ragged_for_outlines_are_told(site: Site, monkeypatch: pytest.
         "objects": [{"label": 0, "counts": [1] * 10 + [320 * 240 - 10]}],
     }
     statuses = {}
-    for kind in ("geojson", "coco"):
+    for kind in ("geojson", "polygons", "coco"):
         answer = client.post("/api/pictures/f0/export", json=body | {"format": kind}, headers=ORIGIN)
         statuses[kind] = answer.status_code
-        if kind == "geojson":
+        if kind != "coco":
             assert "COCO" in answer.json()["error"]
-    assert statuses == {"geojson": 413, "coco": 200}
+    assert statuses == {"geojson": 413, "polygons": 413, "coco": 200}
 
 
 def test_stored_uploads_are_bounded(site: Site):

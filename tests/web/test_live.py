@@ -12,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 from web_support import BASE, TOKEN, FloodEngine, app_of, discs, write_discs
 
-from sightline.data.masks.formats import box_of, from_run_lengths, run_lengths
+from sightline.run_lengths import box_of, from_run_lengths, run_lengths
 from sightline.web.live import Busy, Stopping, Superseded, Worker
 from sightline.web.site import Site
 
@@ -128,12 +128,19 @@ def test_a_click_gives_masks_that_hold_it(site: Site):
 
 def test_kinds_that_the_engine_does_not_take(site: Site):
     engine = FloodEngine(accepts=frozenset({"points"}))
-    engine.everything = None
     client = browser(app_of(site, engine))
     for ask in ({"box": [1, 1, 9, 9]}, {"text": "disc"}):
         answer = client.post("/api/pictures/f0/predict", json=ask, headers=ORIGIN)
         assert (answer.status_code, "flood takes no" in answer.json()["error"]) == (400, True)
     assert client.post("/api/pictures/f0/everything", headers=ORIGIN).status_code == 400
+
+
+def test_a_box_over_the_edge_is_cut_to_the_picture(site: Site):
+    engine = FloodEngine()
+    ask = {"box": [300, 200, 9999, 9999]}
+    answer = browser(app_of(site, engine)).post("/api/pictures/f0/predict", json=ask, headers=ORIGIN)
+    assert answer.status_code == 200
+    assert engine.asked[0].box == (299.5, 199.5, 319.5, 239.5)
 
 
 def test_refining_hands_the_engine_its_own_mask(site: Site):
@@ -159,15 +166,7 @@ def test_everything(site: Site):
 
 
 def test_a_click_ends_the_search_for_everything(site: Site):
-    engine, seen = FloodEngine(), []
-
-    def slowly(state: object):
-        for number in range(100):
-            seen.append(number)
-            time.sleep(0.1)
-            yield np.ones((240, 320), bool), 1.0
-
-    engine.everything = slowly
+    engine = FloodEngine(slow=0.1)
     with browser(app_of(site, engine)) as client:
         statuses = {}
 
@@ -177,14 +176,14 @@ def test_a_click_ends_the_search_for_everything(site: Site):
         searching = threading.Thread(target=everything)
         searching.start()
         until = time.monotonic() + 10
-        while not seen:
+        while not engine.steps:
             assert time.monotonic() < until
             time.sleep(0.01)
         ask = {"points": [[80, 120, 1]]}
         statuses["click"] = client.post("/api/pictures/f0/predict", json=ask, headers=ORIGIN).status_code
         searching.join(20)
     assert statuses == {"everything": 409, "click": 200}
-    assert len(seen) < 50
+    assert len(engine.steps) < 50
 
 
 def test_exports_must_fit_the_picture(site: Site):
@@ -205,6 +204,18 @@ def test_exports_must_fit_the_picture(site: Site):
     assert export([])[0] == 400
     assert export([{"label": 0, "counts": good}], format="svg")[0] == 400
     assert export([{"label": 0, "counts": good}], classes=[{"name": "x", "colour": "red"}])[0] == 400
+
+
+def test_geojson_of_a_picture_without_georeference_says_what_else_there_is(site: Site):
+    body = {
+        "format": "geojson",
+        "classes": [{"name": "disc", "colour": "#ff0000"}],
+        "objects": [{"label": 0, "counts": run_lengths(discs()[..., 0] > 200)}],
+    }
+    answer = browser(app_of(site)).post("/api/pictures/f0/export", json=body, headers=ORIGIN)
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith("discs0.png: has no georeference")
+    assert str(site.pictures[0].parent) not in answer.text
 
 
 def test_the_engine_is_built_when_it_is_first_needed(site: Site):

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -16,9 +15,9 @@ import numpy as np
 import uvicorn
 from PIL import Image
 
+from sightline.prompts import ImageState, Progress, PromptEngine, Prompts, Region
 from sightline.web.app import make_app
 from sightline.web.guard import served_hosts
-from sightline.web.live import Found, Question
 from sightline.web.server import listen
 from sightline.web.settings import Settings
 from sightline.web.site import Site
@@ -28,44 +27,58 @@ HOST = "127.0.0.1"
 BASE = f"http://{HOST}"
 
 
+@dataclass(frozen=True)
+class FloodState(ImageState):
+    """The picture itself."""
+
+    pixels: np.ndarray
+
+
 @dataclass
-class FloodEngine:
+class FloodEngine(PromptEngine):
     """Takes as the object what has the colour at a point and hangs together with it; or what a box holds."""
 
     name: str = "flood"
-    model: str = ""
-    device: str = "cpu"
-    accepts: frozenset[str] = frozenset({"points", "box", "text", "mask_input"})
+    accepts: frozenset[str] = frozenset({"points", "box", "text", "mask_input", "everything"})
     wait: threading.Event = field(default_factory=threading.Event)
     encoded: int = 0
-    asked: list[Question] = field(default_factory=list)
+    asked: list[Prompts] = field(default_factory=list)
+    slow: float = 0.0
+    steps: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.everything = self.find_everything
         self.wait.set()
 
-    def encode(self, pixels: np.ndarray) -> Any:
+    @classmethod
+    def load(cls, model_id: str, device: str) -> FloodEngine:
+        return cls()
+
+    def _look(self, image: np.ndarray) -> FloodState:
         self.encoded += 1
-        return SimpleNamespace(pixels=pixels)
+        return FloodState(*image.shape[:2], False, 0.0, image)
 
-    def predict(self, state: Any, question: Question, *, multimask: bool) -> Found:
+    def _answer(self, state: ImageState, prompts: Prompts, multimask: bool):
+        assert isinstance(state, FloodState)
         assert self.wait.wait(20)
-        self.asked.append(question)
-        pixels = state.pixels
+        self.asked.append(prompts)
         masks = np.stack(
-            [self._mask(pixels, question, tolerance) for tolerance in ((12, 40, 90) if multimask else (40,))]
+            [self._mask(state.pixels, prompts, tolerance) for tolerance in ((12, 40, 90) if multimask else (40,))]
         )
-        return Found(masks, np.linspace(0.9, 0.6, len(masks), dtype=np.float32), masks[:, ::4, ::4].astype(np.float32))
+        scores = np.linspace(0.9, 0.6, len(masks), dtype=np.float32)
+        return masks, scores, masks[:, ::4, ::4].astype(np.float32), None
 
-    @staticmethod
-    def find_everything(state: Any) -> Iterator[tuple[np.ndarray, float]]:
+    def _everything(self, state: ImageState, settings: object, progress: Progress) -> list[Region]:
+        assert isinstance(state, FloodState)
+        for step in range(100 if self.slow else 0):
+            self.steps.append(step)
+            time.sleep(self.slow)
+            progress(step, 100)
         inside = cv2.inRange(state.pixels, (200, 0, 0), (255, 90, 90)) > 0
         count, parts = cv2.connectedComponents(inside.astype(np.uint8))
-        for i in range(1, count):
-            yield parts == i, 1.0
+        return [Region.of(parts == i, 1.0) for i in range(1, count)]
 
     @staticmethod
-    def _mask(pixels: np.ndarray, question: Question, tolerance: int) -> np.ndarray:
+    def _mask(pixels: np.ndarray, question: Prompts, tolerance: int) -> np.ndarray:
         height, width = pixels.shape[:2]
         mask = np.zeros((height, width), bool)
         if question.text:

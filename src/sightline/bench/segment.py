@@ -39,8 +39,8 @@ def run(
     asked = SegmentConfig.build(SETTING, keys, where="bench segment")
     inputs = open_inputs(asked, lambda _: None)
     with tempfile.TemporaryDirectory() as nowhere:
-        probe = example_step(asked, inputs.start.backbone)
-        config, verdict = settle_precision(asked, Path(nowhere) / "run", probe, lambda _: None)
+        example = example_step(asked, inputs.start.backbone.name, inputs.start.backbone.stem)
+        config, verdict = settle_precision(asked, Path(nowhere) / "run", example, lambda _: None)
     fabric = make_fabric(config)
     counted = time_steps(build_task, config, inputs, fabric, steps)
     threads = resolve_workers(config.workers, fabric.device.type)

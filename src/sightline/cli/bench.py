@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from sightline.cli.common import Device, Json, show
-from sightline.cli.flags import description
+from sightline.cli.common import Json, show
+from sightline.cli.flags import Device, description
 from sightline.config import RunConfig, SegmentConfig
 
 if TYPE_CHECKING:

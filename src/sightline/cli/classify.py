@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from sightline.cli.common import Json, Out, Resume, Set, run_layer, show
-from sightline.cli.flags import config_flags
+from sightline.cli.common import Json, Out, Resume, Set, show
+from sightline.cli.flags import config_flags, run_layer
 from sightline.config import ClassifyConfig, from_environment, resolve
 
 # Learning rates a decade apart around the default, which suit heads and whole networks.

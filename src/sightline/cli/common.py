@@ -13,9 +13,6 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from sightline.cli.flags import description
-from sightline.config import DataConfig, RunConfig, merge
-
 Set = Annotated[
     tuple[str, ...],
     Parameter(
@@ -33,16 +30,6 @@ Json = Annotated[
     bool,
     Parameter(name="--json", negative="", show_default=False, help="Print JSON for a program instead of a table."),
 ]
-Layout = Annotated[
-    str | None,
-    Parameter(
-        name="--layout",
-        help="Layout of the source: folder, list, classes, styles or csv, and with masks pairs or folders; found out "
-        "where it is not given.",
-    ),
-]
-Style = Annotated[str | None, Parameter(name="--style", help=description(DataConfig, "style"))]
-Device = Annotated[str, Parameter(name="--device", help=description(RunConfig, "device"))]
 
 
 def given(**values: Any) -> dict[str, Any]:
@@ -53,16 +40,6 @@ def given(**values: Any) -> dict[str, Any]:
 def data_layer(source: str, layout: str | None = None, style: str | None = None) -> dict[str, Any]:
     """Return the `data` block of a configuration from the command line's arguments."""
     return {"data": {"source": source, **given(layout=layout, style=style)}}
-
-
-def run_layer(source: str, flags: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the strongest layer of a run: what its flags were given, and the source of its data.
-
-    A path given as init becomes absolute, so that the run's configuration holds elsewhere too.
-    """
-    layer = merge(flags, {"data": {"source": source}})
-    path = Path(layer.get("init", ""))
-    return layer | {"init": str(path.absolute())} if "init" in layer and path.exists() else layer
 
 
 def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -> None:

@@ -8,7 +8,8 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from sightline.cli.common import Json, Layout, Style, data_layer, given, show
+from sightline.cli.common import Json, data_layer, given, show
+from sightline.cli.flags import Layout, Style
 from sightline.config import SegmentDataConfig
 
 _PARTS = SegmentDataConfig.model_fields

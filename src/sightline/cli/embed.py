@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sightline.cli.common import Json, Out, run_layer, show
-from sightline.cli.flags import config_flags
+from sightline.cli.common import Json, Out, show
+from sightline.cli.flags import config_flags, run_layer
 from sightline.config import EmbedConfig, from_environment, resolve
 
 

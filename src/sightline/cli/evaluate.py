@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from sightline.cli.common import Device, Json, Layout, Style, data_layer, given, show
+from sightline.cli.common import Json, data_layer, given, show
+from sightline.cli.flags import Device, Layout, Style
 
 
 def evaluate(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from cyclopts import Parameter
 from pydantic.fields import FieldInfo
 
-from sightline.config import Frozen, merge
+from sightline.config import DataConfig, Frozen, RunConfig, merge
 from sightline.config.base import nested
 
 # The parameter of a command that receives what its generated flags were given.
@@ -58,6 +59,16 @@ def config_flags(
 def description(cls: type[Frozen], key: str) -> str:
     """Return what a field's description says, for a flag that is written by hand."""
     return _field(cls, key).description or ""
+
+
+def run_layer(source: str, flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the strongest layer of a run: what its flags were given, and the source of its data.
+
+    A path given as init becomes absolute, so that the run's configuration holds elsewhere too.
+    """
+    layer = merge(flags, {"data": {"source": source}})
+    path = Path(layer.get("init", ""))
+    return layer | {"init": str(path.absolute())} if "init" in layer and path.exists() else layer
 
 
 def _parameter(cls: type[Frozen], key: str, recipe: Mapping[str, Any], recipe_name: str) -> inspect.Parameter:
@@ -128,3 +139,16 @@ def _text(value: Any) -> str:
     if isinstance(value, Frozen | Mapping):
         return str(value["name"] if isinstance(value, Mapping) else getattr(value, "name", ""))
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+# Flags of verbs that have no configuration of their own.
+Layout = Annotated[
+    str | None,
+    Parameter(
+        name="--layout",
+        help="Layout of the source: folder, list, classes, styles or csv, and with masks pairs or folders; found out "
+        "where it is not given.",
+    ),
+]
+Style = Annotated[str | None, Parameter(name="--style", help=description(DataConfig, "style"))]
+Device = Annotated[str, Parameter(name="--device", help=description(RunConfig, "device"))]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 from cyclopts import App, CycloptsError
 
@@ -30,8 +32,12 @@ VERBS = {
 }
 
 
-def make_app() -> App:
-    """Return the command-line application, its verbs not yet imported."""
+def make_app(*, summaries: bool = False) -> App:
+    """Return the command-line application, its verbs not yet imported.
+
+    Args:
+        summaries: say of each verb what it does, for the list of them; a verb's own help says more.
+    """
     app = App(
         name="sightline",
         help="Does self-supervised pretraining on your own images pay? Pretrain, compare, explain, with evidence.\n\n"
@@ -41,8 +47,21 @@ def make_app() -> App:
         suppress_keyboard_interrupt=False,  # `run` says how to go on
     )
     for verb, path in VERBS.items():
-        app.command(path, name=verb)
+        app.command(path, name=verb, **({"help": _summary(path)} if summaries else {}))
     return app
+
+
+def _summary(path: str) -> str:
+    """Return the first paragraph of a verb's help, read from its source: importing them all would take its time."""
+    module, name = path.split(":")
+    source = Path(__file__).with_name(f"{module.rpartition('.')[2]}.py").read_text(encoding="utf-8")
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return (ast.get_docstring(node) or "").partition("\n\n")[0]
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and ast.unparse(node.targets[0]) == name:
+            texts = {keyword.arg: keyword.value for keyword in node.value.keywords}
+            return ast.literal_eval(texts["help"]).partition("\n\n")[0]
+    return ""
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -55,7 +74,9 @@ def run(argv: list[str]) -> int:
     debug = "--debug" in argv
     argv = [argument for argument in argv if argument != "--debug"]
     try:
-        make_app()(argv, exit_on_error=False, print_error=True, result_action="return_value")
+        make_app(summaries=argv in ([], ["--help"], ["-h"]))(
+            argv, exit_on_error=False, print_error=True, result_action="return_value"
+        )
     except CycloptsError:
         return WRONG_USE  # printed by cyclopts, with the nearest match
     except SightlineError as error:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from sightline.cli.common import Device
+from sightline.cli.flags import Device
 
 
 def predict(

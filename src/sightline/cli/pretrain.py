@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from sightline import recipes
-from sightline.cli.common import Json, Out, Resume, Set, run_layer, show
-from sightline.cli.flags import config_flags
+from sightline.cli.common import Json, Out, Resume, Set, show
+from sightline.cli.flags import config_flags, run_layer
 from sightline.config import PretrainConfig, from_environment, resolve
 
 RECIPE = "dino-small"
@@ -21,6 +21,7 @@ RECIPE = "dino-small"
     "init",
     "epochs",
     "batch_size",
+    "optim.lr",
     "seed",
     "data.layout",
     "data.style",

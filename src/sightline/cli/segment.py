@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sightline.cli.common import Json, Out, Resume, Set, run_layer, show
-from sightline.cli.flags import config_flags
+from sightline.cli.common import Json, Out, Resume, Set, show
+from sightline.cli.flags import config_flags, run_layer
 from sightline.config import SegmentConfig, from_environment, resolve
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from sightline.prompts import DEFAULT_ENGINE, ENGINES
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    import numpy as np
-
-    from sightline.models.promptable import ImageState, PromptEngine
-    from sightline.web import Found, Question
+    from sightline.prompts import PromptEngine
 
 
 def serve(
@@ -25,14 +22,18 @@ def serve(
         tuple[str, ...], Parameter(negative="", help="A further host name to answer to; may be repeated.")
     ] = (),
     no_open: Annotated[bool, Parameter(name="--no-open", negative="", help="Do not open the browser.")] = False,
-    engine: Annotated[str, Parameter(help="What segments: grabcut, sam2, and others.")] = "grabcut",
-    model: Annotated[str | None, Parameter(help="The engine's weights, a hub id or a folder.")] = None,
+    engine: Annotated[str, Parameter(help=f"The engine that segments: {', '.join(ENGINES)}.")] = DEFAULT_ENGINE,
+    model: Annotated[str | None, Parameter(help="The engine's weights, a hub id or a path.")] = None,
     device: str = "auto",
-    data: Annotated[str | None, Parameter(help="Where an embedding's pictures are, if not where it says.")] = None,
-    max_upload_mb: Annotated[float, Parameter(help="Of one uploaded file.")] = 64,
-    max_megapixels: Annotated[float, Parameter(help="Of one picture.")] = 40,
-    memory_mb: Annotated[float, Parameter(help="For open pictures; the least used are let go.")] = 1024,
-    session_hours: Annotated[float, Parameter(help="Without a request, after which a browser must sign in again.")] = 8,
+    data: Annotated[str | None, Parameter(help="The folder of an embedding's pictures, if they were moved.")] = None,
+    max_upload_mb: Annotated[float, Parameter(help="Largest file that may be uploaded.")] = 64,
+    max_megapixels: Annotated[float, Parameter(help="Largest picture that is opened.")] = 40,
+    memory_mb: Annotated[
+        float, Parameter(help="Memory for decoded images; the least recently used are dropped.")
+    ] = 1024,
+    session_hours: Annotated[
+        float, Parameter(help="Hours without a request after which a browser must sign in again.")
+    ] = 8,
 ) -> None:
     """Open the local page: segment by clicking, embedding maps, mask progress, reports. Ctrl-C stops it.
 
@@ -69,10 +70,10 @@ def serve(
         session_seconds=session_hours * 3600,
     )
 
-    def make() -> _Live:
-        from sightline.models.promptable import build_engine
+    def make() -> PromptEngine:
+        from sightline.prompts import build_engine
 
-        return _Live(build_engine(engine, model, device))
+        return build_engine(engine, model, device)
 
     ready = make() if site.first == "segment" else None  # what is wrong with an engine is told before the page opens
     serve(
@@ -84,31 +85,3 @@ def serve(
         allow_hosts=allow_host,
         settings=settings,
     )
-
-
-class _Live:
-    """A prompt engine as the page asks it."""
-
-    def __init__(self, engine: PromptEngine) -> None:
-        self._engine = engine
-        self.name, self.model, self.device = engine.name, engine.model_id, engine.device
-        self.accepts = engine.accepts
-        everything = self._everything if "points" in engine.accepts else None
-        self.everything: Callable[[Any], Iterable[tuple[np.ndarray, float]]] | None = everything
-
-    def encode(self, pixels: np.ndarray) -> ImageState:
-        return self._engine.set_image(pixels)
-
-    def predict(self, state: Any, question: Question, *, multimask: bool) -> Found:
-        from sightline.models.promptable import Prompts
-        from sightline.web import Found
-
-        prompts = Prompts(question.points, question.box, question.text, question.mask_input)
-        answer = self._engine.predict(state, prompts, multimask=multimask)
-        return Found(answer.masks, answer.scores, answer.low_res)
-
-    def _everything(self, state: Any) -> Iterator[tuple[np.ndarray, float]]:
-        from sightline.models.promptable.everything import everything
-
-        for region in everything(self._engine, state):
-            yield region.mask(), region.score

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
+from sightline.config.base import Effects
 from sightline.config.data import DataConfig
 from sightline.config.optim import ClassifyOptim
 from sightline.config.run import RunConfig
@@ -14,6 +15,8 @@ from sightline.config.types import Init, Network, NonNegative, Positive, Range, 
 
 class ClassifyConfig(RunConfig):
     """One of the five settings, or any other mix of where weights come from and what is trained."""
+
+    effective: ClassVar[Effects] = {"crop_scale": ("augment", ("crop",))}
 
     kind: Literal["classify"] = "classify"
     data: DataConfig = Field(description="Labelled images.")

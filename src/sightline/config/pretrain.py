@@ -11,7 +11,7 @@ from sightline.config.data import DataConfig
 from sightline.config.methods import METHODS, AnyMethod, DinoConfig, method_class
 from sightline.config.optim import OptimConfig
 from sightline.config.run import RunConfig
-from sightline.config.types import Init, Positive, Stem
+from sightline.config.types import Init, Network, Positive, Stem
 from sightline.config.views import ViewsConfig
 
 
@@ -37,7 +37,15 @@ class PretrainConfig(RunConfig):
     )
     init: Init = Field(
         default="none",
-        description="Weights to go on from: published ones, a run or a file; none draws them at random.",
+        description="Weights to go on from: none, reference, a run's folder, a checkpoint file, or a timm or hub id.",
+    )
+    network: Network = Field(
+        default="teacher",
+        description="Network to take from a checkpoint file that holds both; the teacher is the better one.",
+    )
+    reference: str = Field(
+        default="dino-resnet50",
+        description="Weights that init reference means: a known name, a timm tag, a hub id, a file or a run.",
     )
     head_warmup_epochs: float = Field(
         default=0, description="Epochs in which the backbone stands still while the head learns, with init."

@@ -16,7 +16,7 @@ class PromptJudgeConfig(RunConfig):
 
     kind: Literal["prompt"] = "prompt"
     data: SegmentDataConfig = Field(description="Images with masks.")
-    engine: str = Field(default="grabcut", description="Promptable engine; the default needs nothing downloaded.")
+    engine: str = Field(default="graphcut", description="Promptable engine; the default needs nothing downloaded.")
     model: str | None = Field(default=None, description="Hub id or folder of the weights; none takes the engine's own.")
     tiles: NonNegative = Field(
         default=50,
@@ -27,7 +27,9 @@ class PromptJudgeConfig(RunConfig):
         default=0.01,
         description="Smallest region that is clicked, as a share of the image; nobody clicks a smaller one.",
     )
-    grid: Positive = Field(default=32, description="Points along each side of the grid of everything mode.")
+    points_per_side: Positive = Field(
+        default=32, description="Points along each side of the grid of everything mode, as segment-anything calls it."
+    )
     snap: str = Field(
         default="",
         description="Finished segment run of the same data, whose masks are voted into the engine's regions; empty "

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from sightline.config.base import Frozen
+from sightline.config.losses import loss_words
 from sightline.config.masks import SegmentDataConfig
 from sightline.config.optim import SegmentOptim
 from sightline.config.run import RunConfig
@@ -86,8 +87,8 @@ class SegmentConfig(RunConfig):
     )
     loss: str = Field(
         default="ce+dice",
-        description="Loss: ce, dice, focal, lovasz, jaccard, or a sum such as 0.5*ce+dice. Cross-entropy learns early, "
-        "Dice looks after small classes.",
+        description=f"Loss: {loss_words()}, or a sum such as 0.5*ce+dice. Cross-entropy learns early, Dice looks after "
+        "small classes.",
     )
     class_weights: Literal["none", "balanced"] = Field(
         default="none", description="Weights of the classes in the loss; balanced: inverse square root of their shares."

@@ -38,6 +38,7 @@ class StudyClassify(Frozen):
     """Data and settings shared by arms A to E."""
 
     data: DataConfig = Field(description="Labelled images.")
+    metric: str = Field(default="", description="Metric that these arms are compared by; none takes accuracy.")
     set: dict[str, object] = Field(default_factory=dict, description="Keys that differ from the defaults.")
 
 
@@ -45,6 +46,7 @@ class StudySegment(Frozen):
     """Data and settings shared by the segmentation arms."""
 
     data: SegmentDataConfig = Field(description="Images with masks.")
+    metric: str = Field(default="", description="Metric that these arms are compared by; none takes mean IoU.")
     set: dict[str, object] = Field(default_factory=dict, description="Keys that differ from the defaults.")
     seeds: tuple[int, ...] = Field(default=(), description="Seeds of the segmentation arms; none takes the study's.")
 
@@ -65,7 +67,7 @@ class StudyAblate(Frozen):
 class StudyPrompt(Frozen):
     """Arm `sam`: what a promptable engine knows of the segmentation data without having been trained on it."""
 
-    engine: str = Field(default="grabcut", description="Promptable engine; the default needs nothing downloaded.")
+    engine: str = Field(default="graphcut", description="Promptable engine; the default needs nothing downloaded.")
     model: str | None = Field(default=None, description="Hub id or folder of the weights; none takes the engine's own.")
     tiles: NonNegative = Field(default=50, description="Tiles of the test part, the first by name; 0 takes all.")
     clicks: Positive = Field(default=10, description="Clicks on each region.")

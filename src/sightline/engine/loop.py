@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +22,8 @@ from sightline.engine.task import Task
 from sightline.errors import NonFinite
 from sightline.randomness import derived_seed
 from sightline.runs import RunFolder
+
+Mark = Callable[[str], None]
 
 
 class Interrupted(KeyboardInterrupt):
@@ -51,8 +53,25 @@ class Position:
         return means
 
 
-def fit(task: Task, run: RunFolder, config: RunConfig, *, fabric: Fabric, progress: Progress | None = None) -> float:
+def fit(
+    task: Task,
+    run: RunFolder,
+    config: RunConfig,
+    *,
+    fabric: Fabric,
+    progress: Progress | None = None,
+    mark: Mark | None = None,
+) -> float:
     """Train `task` into `run`, from its checkpoint where there is one.
+
+    Args:
+        task: what is trained.
+        run: the open run folder.
+        config: of the run.
+        fabric: device, precision and processes.
+        progress: where to report.
+        mark: called with the name of each part of the loop as it ends: loop, data, forward, backward, optimizer, and
+            evaluation after an epoch; what it raises ends the run.
 
     Returns:
         Seconds spent here.
@@ -72,6 +91,7 @@ def fit(task: Task, run: RunFolder, config: RunConfig, *, fabric: Fabric, progre
     if fabric.world_size > 1:
         task.trained = fabric.setup_module(task.trained, move_to_device=False)
     watch = _NonFiniteWatch(fabric.device)
+    mark = mark or _mark_nothing
     report.start(run.path.name, total, position.step, str(run.path))
 
     try:
@@ -85,7 +105,7 @@ def fit(task: Task, run: RunFolder, config: RunConfig, *, fabric: Fabric, progre
                     step = position.step
                     seed_torch(derived_seed(config.seed, "torch", sample=step), fabric.device)
                     scheduled = dict(task.schedule(step))
-                    values = _optimise(task, batches, step, fabric)
+                    values = _optimize(task, batches, step, fabric, mark)
                     position.step += 1
                     position.add(values)
                     watch.see(values["loss"], step)
@@ -111,6 +131,7 @@ def fit(task: Task, run: RunFolder, config: RunConfig, *, fabric: Fabric, progre
                     report.say(f"  epoch {epoch + 1}: " + "  ".join(f"{k} {v:.4g}" for k, v in evaluated.items()))
                 for remark in task.remarks(epoch, evaluated):
                     report.say(f"  ! epoch {epoch + 1}: {remark}")
+                mark("evaluation")
                 checkpoints.save_if_due(position, watch)
             checkpoints.save(position)
     finally:
@@ -118,27 +139,37 @@ def fit(task: Task, run: RunFolder, config: RunConfig, *, fabric: Fabric, progre
     return time.monotonic() - began
 
 
-def _optimise(task: Task, batches: Iterator[Any], step: int, fabric: Fabric) -> dict[str, Tensor]:
+def _mark_nothing(part: str) -> None:
+    """Let a part of the loop pass unmarked."""
+
+
+def _optimize(task: Task, batches: Iterator[Any], step: int, fabric: Fabric, mark: Mark) -> dict[str, Tensor]:
     """Run one optimizer step over `task.accumulate` batches; return the mean of what was logged."""
     task.optimizer.zero_grad(set_to_none=True)
     sums: dict[str, Tensor] = {}
+    mark("loop")
     for index in range(task.accumulate):
+        batch = next(batches)
+        mark("data")
         last = index == task.accumulate - 1
-        with _synchronised(fabric, task.trained, last):
+        with _synchronized(fabric, task.trained, last):
             with fabric.autocast():
-                loss, values = task.loss(next(batches))
+                loss, values = task.loss(batch)
+            mark("forward")
             (loss / task.accumulate).backward()
         for name, value in {"loss": loss, **values}.items():
             part = value.detach() / task.accumulate
             sums[name] = sums[name] + part if name in sums else part
+        mark("backward")
     task.after_backward(step)
     sums.update(_clip(task))
     task.optimizer.step()
     task.after_step(step)
+    mark("optimizer")
     return sums
 
 
-def _synchronised(fabric: Fabric, module: nn.Module, now: bool) -> AbstractContextManager[object]:
+def _synchronized(fabric: Fabric, module: nn.Module, now: bool) -> AbstractContextManager[object]:
     """Let processes exchange gradients only after the last batch of a step."""
     if fabric.world_size == 1:
         return nullcontext()

@@ -11,8 +11,9 @@ from lightning_fabric import Fabric
 
 from sightline.config import RunConfig
 from sightline.engine.device import make_fabric
+from sightline.engine.example import ExampleStep
 from sightline.engine.loop import fit
-from sightline.engine.precision import ExampleStep, settle_precision
+from sightline.engine.precision import settle_precision
 from sightline.engine.progress import Progress, make_progress
 from sightline.engine.task import Task
 from sightline.runs import RunFolder
@@ -75,7 +76,7 @@ def train(
         build_task: context → the task, with the weights of `init`, or random ones; where the run has a checkpoint, the
             loop replaces them with its own.
         finish: (context, task, seconds of training) → nothing; writes weights and result, on the first process only.
-        notes: further entries of run.json beside the verdict on precision, written when the run begins.
+        notes: further entries of run.json, written when the run begins.
         resume: go on from the checkpoint; a finished run is returned as it is.
         progress: where to report; the terminal by default.
 
@@ -98,8 +99,8 @@ def train(
         if context.fabric.is_global_zero:
             finish(context, task, seconds)
 
-    notes = {"precision": precision.to_dict(), **(notes or {})}
-    return record(config, out, opened, work, notes=notes, resume=resume, progress=report)
+    entries = {"precision": precision.to_dict(), **(notes or {})}
+    return record(config, out, opened, work, notes=entries, resume=resume, progress=report)
 
 
 def record(

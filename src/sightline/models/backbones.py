@@ -1,20 +1,16 @@
-"""Backbones: any timm or torchvision classification model, without its classifier, with pooled features."""
+"""Backbones: any classification model of a library, without its classifier, with pooled features."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
-import timm
 import torch
-import torchvision
 from torch import Tensor, nn
 
 from sightline.errors import ConfigError, nearest
-from sightline.models.small_maps import use_small_maps
+from sightline.models.libraries import BACKBONE_LIBRARIES, Library
 
 Stem = Literal["published", "3x3"]
-LIBRARIES = ("timm", "torchvision")
 
 
 class Backbone(nn.Module):
@@ -46,27 +42,6 @@ class Backbone(nn.Module):
                 "give it sizes that it takes, or take a ResNet, which takes any"
             ) from error
 
-    def stages(self, images: Tensor) -> dict[str, Tensor]:
-        """Return what each direct child with parameters gives out, by its name, in the order they run."""
-        found: dict[str, Tensor] = {}
-
-        def keep(name: str) -> Callable[[nn.Module, object, object], None]:
-            def hook(module: nn.Module, inputs: object, output: object) -> None:
-                del module, inputs
-                if isinstance(output, Tensor):
-                    found[name] = output
-
-            return hook
-
-        children = [(n, child) for n, child in self.inner.named_children() if any(True for _ in child.parameters())]
-        handles = [child.register_forward_hook(keep(name)) for name, child in children]
-        try:
-            found["features"] = self.forward(images)
-        finally:
-            for handle in handles:
-                handle.remove()
-        return found
-
 
 def build_backbone(name: str, stem: Stem = "published", seed: int = 0) -> Backbone:
     """Build a backbone with random weights, a function of (name, stem, seed); torch's own generator stays as it was.
@@ -82,66 +57,35 @@ def build_backbone(name: str, stem: Stem = "published", seed: int = 0) -> Backbo
     Raises:
         ConfigError: no such model, or one without such a stem.
     """
-    library, bare = _library(name)
+    library, bare = find_library(name)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        inner = _timm(bare) if library == "timm" else _torchvision(bare)
+        inner = library.build(bare)
         if stem == "3x3":
             use_small_stem(inner, name)
-    use_small_maps(inner)
-    _pool_before_relu(inner)
     return Backbone(inner, name, stem, _width(inner))
 
 
-def _library(name: str) -> tuple[str, str]:
-    known = {"timm": timm.list_models(), "torchvision": torchvision.models.list_models(module=torchvision.models)}
-    library, slash, bare = name.partition("/")
-    candidates = ((library, bare),) if slash and library in LIBRARIES else tuple((each, name) for each in LIBRARIES)
-    for candidate, model in candidates:
-        # timm names its published weights after a dot: resnet50.a1_in1k
-        if (model.partition(".")[0] if candidate == "timm" else model) in known[candidate]:
-            return candidate, model
+def find_library(name: str) -> tuple[Library, str]:
+    """Return the library that has the backbone `name`, and its name there.
+
+    Raises:
+        ConfigError: no library has it.
+    """
+    prefix, slash, bare = name.partition("/")
+    if slash and prefix in BACKBONE_LIBRARIES:
+        candidates = [(BACKBONE_LIBRARIES[prefix], bare)]
+    else:
+        candidates = [(library, name) for library in BACKBONE_LIBRARIES.values()]
+    for library, model in candidates:
+        if library.architecture(model) in library.names():
+            return library, model
     word = name.rpartition("/")[2].partition(".")[0]
+    known = [model for library in BACKBONE_LIBRARIES.values() for model in library.names()]
     raise ConfigError(
-        f"backbone = {name!r}: neither timm nor torchvision has it."
-        f"{nearest(word, known['timm'] + known['torchvision'])} "
+        f"backbone = {name!r}: neither {' nor '.join(BACKBONE_LIBRARIES)} has it.{nearest(word, known)} "
         "All names: timm.list_models(), torchvision.models.list_models()"
     )
-
-
-def _timm(name: str) -> nn.Module:
-    # Multi-crop brings several sizes: ViTs resample their positions, Swins drop their check; convolutions need neither.
-    options: tuple[dict[str, Any], ...] = ({"dynamic_img_size": True}, {"strict_img_size": False})
-    for option in options:
-        try:
-            return timm.create_model(name, pretrained=False, num_classes=0, **option)
-        except TypeError:
-            continue  # an architecture without this option
-    return timm.create_model(name, pretrained=False, num_classes=0)
-
-
-def _torchvision(name: str) -> nn.Module:
-    # These two return a tuple in training unless their auxiliary classifiers are left out.
-    options = {"aux_logits": False, "init_weights": True} if name in ("googlenet", "inception_v3") else {}
-    model = torchvision.models.get_model(name, weights=None, **options)
-    for attribute in ("fc", "classifier", "head", "heads"):
-        classifier = getattr(model, attribute, None)
-        if classifier is not None:
-            setattr(model, attribute, _without_last(classifier))
-            return model
-    raise ConfigError(f"backbone = 'torchvision/{name}': its classifier was not found; take timm's model of that name")
-
-
-def _without_last(classifier: nn.Module) -> nn.Module:
-    """Replace the layer that gives class logits by the identity; norms and hidden layers before it stay."""
-    if not isinstance(classifier, nn.Sequential):
-        return nn.Identity()
-    last = max(i for i, layer in enumerate(classifier) if isinstance(layer, nn.Linear | nn.Conv2d))
-    for i in range(last, -1, -1):
-        if i < last and not isinstance(classifier[i], nn.Dropout):
-            break
-        classifier[i] = nn.Identity()
-    return classifier
 
 
 @torch.no_grad()
@@ -170,14 +114,3 @@ def use_small_stem(inner: nn.Module, name: str) -> None:
     replacement = nn.Conv2d(convolution.in_channels, convolution.out_channels, 3, stride=2, padding=1, bias=False)
     nn.init.kaiming_normal_(replacement.weight, mode="fan_out", nonlinearity="relu")
     inner.conv1, inner.maxpool = replacement, nn.Identity()
-
-
-def _pool_before_relu(inner: Any) -> None:
-    """Let a ResNet's stem take the maximum before the ReLU: the two commute, and a quarter of the pixels are left."""
-    if not isinstance(inner, torchvision.models.ResNet | timm.models.ResNet):
-        return
-    name = "relu" if isinstance(inner, torchvision.models.ResNet) else "act1"
-    relu, pool = getattr(inner, name), inner.maxpool
-    if isinstance(relu, nn.ReLU) and isinstance(pool, nn.MaxPool2d):
-        setattr(inner, name, nn.Identity())
-        setattr(inner, "maxpool", nn.Sequential(pool, relu))  # noqa: B010  (timm declares another type)

@@ -18,15 +18,16 @@ from typing import Any
 
 import timm
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from sightline.errors import ConfigError, RunError, SightlineError
 from sightline.files.atomic import atomic_path, write_text
-from sightline.models.backbones import Backbone, build_backbone
+from sightline.models.backbones import Backbone
+from sightline.models.classifier import load_classifier
 from sightline.models.heads import LinearHead
 from sightline.models.parity import OPSET, compare, needs_export, pictures
-from sightline.models.weights import read_description
+from sightline.models.weights import load_backbone, read_description
 from sightline.runs import RunFolder
 
 WAY_OUT = "export to ONNX, which holds the network itself"
@@ -86,16 +87,14 @@ def load_network(run: RunFolder) -> Network:
         WeightsError: damaged weights.
     """
     description = read_description(run)
-    if description["kind"] not in ("backbone", "classifier"):
-        raise RunError(f"{run.path}: holds a {description['kind']}; give the folder of a pretrain or classify run")
-    backbone = build_backbone(description["backbone"], description["stem"])
-    state, head = load_file(run.weights), None
     if description["kind"] == "classifier":
-        head = LinearHead(backbone.dim, len(description["classes"]))
-        head.load_state_dict({key[5:]: value for key, value in state.items() if key.startswith("head.")})
-        state = {key[9:]: value for key, value in state.items() if key.startswith("backbone.")}
-    backbone.load_state_dict(state)
-    return Network(backbone, head, description).eval()
+        classifier = load_classifier(run).classifier
+        assert isinstance(classifier.backbone, Backbone)
+        assert isinstance(classifier.head, LinearHead)
+        return Network(classifier.backbone, classifier.head, description).eval()
+    if description["kind"] != "backbone":
+        raise RunError(f"{run.path}: holds a {description['kind']}; give the folder of a pretrain or classify run")
+    return Network(load_backbone(run.path).backbone, None, description).eval()
 
 
 def export_network_onnx(network: Network, path: Path) -> Exported:

@@ -20,9 +20,9 @@ from torch import Tensor
 from sightline.errors import ConfigError, NotAvailable, WeightsError, nearest
 from sightline.files import file_sha256
 from sightline.files.atomic import atomic_path, write_text
-from sightline.models.backbones import Stem, build_backbone
+from sightline.models.backbones import build_backbone
 from sightline.models.foreign import load_matching, read_foreign
-from sightline.models.weights import Loaded, load_backbone
+from sightline.models.weights import Loaded
 
 TIMEOUT = 15  # seconds without a byte
 HUB_PREFIXES = ("hf-hub:", "hf_hub:")
@@ -44,24 +44,21 @@ RELEASES = {
 }
 
 
-def load_reference(name: str, backbone: str | None = None, stem: Stem | None = None) -> Loaded:
-    """Load published weights: `dino-resnet50`, a timm tag ("timm/TAG"), "hf-hub:ID", a checkpoint file or a run folder.
+def is_published(name: str) -> bool:
+    """Return whether weights of that name are published: a release, a timm name or tag, or a hub id."""
+    bare = name.removeprefix("timm/")
+    return name in RELEASES or bare.startswith(HUB_PREFIXES) or bare in _timm_names()
 
-    Args:
-        name: of the weights.
-        backbone: architecture of a checkpoint file, which does not say it; the others bring their own.
-        stem: likewise.
+
+def load_published(name: str) -> Loaded:
+    """Load published weights: `dino-resnet50`, a timm tag ("timm/TAG") or "hf-hub:ID".
 
     Raises:
         NotAvailable: the weights are neither here nor can be fetched; the reason is the first line of the cause.
         ConfigError: no such weights.
         WeightsError: they were read and do not fit.
     """
-    if Path(name).exists():
-        return load_backbone(name, backbone, stem)
-    if name in RELEASES:
-        return _from_release(name)
-    return _from_timm(name)
+    return _from_release(name) if name in RELEASES else _from_timm(name)
 
 
 def _from_release(name: str) -> Loaded:
@@ -99,9 +96,8 @@ def _check_unchanged(path: Path) -> None:
 
 def _from_timm(name: str) -> Loaded:
     bare = name.removeprefix("timm/")
-    published = [*timm.list_pretrained(), *timm.list_models(pretrained=True)]  # with their tags, and without
-    if not bare.startswith(HUB_PREFIXES) and bare not in published:
-        choices = [*RELEASES, *published]
+    if not is_published(name):
+        choices = [*RELEASES, *_timm_names()]
         raise ConfigError(
             f"reference = {name!r}: no such weights, file or run.{nearest(bare, choices)} "
             f"Give {', '.join(RELEASES)}, a timm tag, hf-hub:ID, a checkpoint file or a run folder"
@@ -118,6 +114,10 @@ def _from_timm(name: str) -> Loaded:
     tensors: dict[str, Tensor] = model.state_dict()
     preprocessing = {"mean": list(config["mean"]), "std": list(config["std"])}
     return Loaded(backbone, load_matching(backbone, tensors, name), {"preprocessing": preprocessing})
+
+
+def _timm_names() -> list[str]:
+    return [*timm.list_pretrained(), *timm.list_models(pretrained=True)]  # with their tags, and without
 
 
 @contextmanager

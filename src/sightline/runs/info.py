@@ -28,6 +28,15 @@ class Provenance(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Precision(Record):
+    """Which precision a run computes in, why, and the seconds of a step that spoke for it, by precision."""
+
+    chosen: str
+    reason: str
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunInfo(Provenance):
     """run.json.
 
@@ -40,6 +49,7 @@ class RunInfo(Provenance):
         timings: seconds by what was timed.
         started: ISO time.
         finished: ISO time, "" until it is.
+        precision: of a run that trains.
         method: of a pretrain run, what its method tells of itself.
     """
 
@@ -51,6 +61,7 @@ class RunInfo(Provenance):
     timings: Mapping[str, float]
     started: str
     finished: str
+    precision: Precision | None = None
     method: MethodReport | None = None
 
     @property

@@ -275,9 +275,10 @@ class SegmentResult(JudgedResult):
 # -- promptable engines
 @dataclass(frozen=True, kw_only=True)
 class EngineName(Record):
-    """Which engine answered, and with which weights; None for an engine without any."""
+    """Which engine answered, how it works in a few words, and with which weights; None for an engine without any."""
 
     name: str
+    description: str
     model: str | None
 
 

@@ -7,8 +7,10 @@ not as crops.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -25,35 +27,61 @@ _TRUNCATE = 3.0  # sigmas at which the Gaussian ends, as in the CPU kernels
 _ROWS = 256  # views rendered at a time: 2 GB of float32 at 512-px boxes
 
 
-def normalise(
-    images: np.ndarray | Tensor,
-    mean: Sequence[float],
-    std: Sequence[float],
-    device: torch.device | str = "cpu",
-    dtype: torch.dtype = torch.float32,
-) -> Tensor:
-    """Return (images / 255 - mean) / std on `device`: one copy of uint8, then one pass there.
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a network takes images.
 
-    Args:
-        images: uint8 (..., H, W, 3), RGB; leading dimensions are flattened to N.
-        mean: of each channel, for values in 0–1.
+    Attributes:
+        input_size: side of the images in pixels; None where it takes any.
+        mean: of each channel, for values in 0–1; ImageNet's by default, as every published backbone expects.
         std: of each channel.
-        device: where to.
-        dtype: of the result.
-
-    Returns:
-        (N, 3, H, W) in channels-last memory.
     """
-    tensor = torch.from_numpy(np.ascontiguousarray(images)) if isinstance(images, np.ndarray) else images
-    tensor = tensor.reshape(-1, *tensor.shape[-3:])
-    device = torch.device(device)
-    if device.type == "cuda" and tensor.device.type == "cpu":
-        tensor = tensor.pin_memory()
-    tensor = tensor.to(device, non_blocking=True)
-    scale = torch.tensor([1 / (255 * s) for s in std], dtype=dtype, device=device)
-    shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], dtype=dtype, device=device)
-    # Channels stay last in memory: permute only renames the axes of the NHWC result.
-    return torch.addcmul(shift, tensor.to(dtype), scale).permute(0, 3, 1, 2)
+
+    input_size: int | None = None
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return what model.json says under `preprocessing`; the defaults stand for keys that are not there."""
+        given = {key: tuple(values[key]) for key in ("mean", "std") if key in values}
+        return cls(values.get("input_size"), **given)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, without an input size of None."""
+        size = {} if self.input_size is None else {"input_size": self.input_size}
+        return {**size, "mean": list(self.mean), "std": list(self.std)}
+
+    def to_tensor(
+        self,
+        images: np.ndarray | Tensor,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> Tensor:
+        """Return (images / 255 - mean) / std on `device`: one copy of uint8, then one pass there.
+
+        Args:
+            images: uint8 (..., H, W, 3), RGB; leading dimensions are flattened to N.
+            device: where to.
+            dtype: of the result.
+
+        Returns:
+            (N, 3, H, W) in channels-last memory.
+        """
+        tensor = torch.from_numpy(np.ascontiguousarray(images)) if isinstance(images, np.ndarray) else images
+        tensor = tensor.reshape(-1, *tensor.shape[-3:])
+        device = torch.device(device)
+        if device.type == "cuda" and tensor.device.type == "cpu":
+            tensor = tensor.pin_memory()
+        tensor = tensor.to(device, non_blocking=True)
+        scale = torch.tensor([1 / (255 * s) for s in self.std], dtype=dtype, device=device)
+        shift = torch.tensor([-m / s for m, s in zip(self.mean, self.std, strict=True)], dtype=dtype, device=device)
+        # Channels stay last in memory: permute only renames the axes of the NHWC result.
+        return torch.addcmul(shift, tensor.to(dtype), scale).permute(0, 3, 1, 2)
+
+    def on(self, device: torch.device | str) -> Callable[[np.ndarray | Tensor], Tensor]:
+        """Return `to_tensor` for that device."""
+        return partial(self.to_tensor, device=device)
 
 
 class DeviceCrops(NamedTuple):

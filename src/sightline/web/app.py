@@ -18,9 +18,10 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from sightline.errors import SightlineError
+from sightline.errors import ConfigError, SightlineError
+from sightline.prompts import PromptEngine
 from sightline.web.guard import Guard, plain_page
-from sightline.web.live import Busy, Predictor, Stopping, Superseded
+from sightline.web.live import Busy, Stopping, Superseded
 from sightline.web.pictures import Pictures
 from sightline.web.problem import Problem
 from sightline.web.report_view import report_routes
@@ -38,7 +39,7 @@ logger = logging.getLogger("sightline.web")
 
 def make_app(
     site: Site,
-    make_predictor: Callable[[], Predictor],
+    make_engine: Callable[[], PromptEngine],
     *,
     token: str,
     served: Callable[[str], bool],
@@ -49,14 +50,14 @@ def make_app(
 
     Args:
         site: what it shows.
-        make_predictor: builds the engine of the segment page, when that is first needed.
+        make_engine: builds the engine of the segment page, when that is first needed.
         token: the secret that begins a session.
         served: whether a host name is ours.
         settings: limits.
         clock: seconds by which sessions expire.
     """
     settings = settings or Settings()
-    desk = SegmentDesk(Pictures(site.pictures, settings), make_predictor, settings, site.classes)
+    desk = SegmentDesk(Pictures(site.pictures, settings), make_engine, settings, site.classes)
     sessions = Sessions(settings.session_seconds, settings.max_sessions, desk.forget, clock)
     pages = _pages(site)
 
@@ -85,6 +86,7 @@ def make_app(
         lifespan=lifespan,
         exception_handlers={
             Problem: _problem,
+            ConfigError: _wrong,
             SightlineError: _known,
             Superseded: _superseded,
             Busy: _busy,
@@ -136,6 +138,10 @@ def _say(status: int, message: str) -> Response:
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
     return _say(error.status, error.message)
+
+
+async def _wrong(request: Request, error: Exception) -> Response:
+    return _say(400, str(error))
 
 
 async def _known(request: Request, error: Exception) -> Response:

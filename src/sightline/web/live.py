@@ -1,75 +1,14 @@
-"""The engine that is asked live: its interface, and the one thread that asks it."""
+"""The one thread that asks the prompt engine."""
 
 from __future__ import annotations
 
 import asyncio
 import queue
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
-
-import numpy as np
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 Value = TypeVar("Value")
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked of one image, in pixels of the original image, pixel centres at integers.
-
-    Attributes:
-        points: (x, y, 1 for inside or 0 for outside).
-        box: x0, y0, x1, y1.
-        text: words.
-        mask_input: low-resolution mask of the last answer to refine, as the engine gave it.
-    """
-
-    points: tuple[tuple[float, float, int], ...] = ()
-    box: tuple[float, float, float, float] | None = None
-    text: str = ""
-    mask_input: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Found:
-    """An engine's answer.
-
-    Attributes:
-        masks: bool (M, H, W), best first.
-        scores: float32 (M,).
-        low_res: low-resolution masks (M, h, w) to refine from, or None.
-    """
-
-    masks: np.ndarray
-    scores: np.ndarray
-    low_res: np.ndarray | None = None
-
-
-class Predictor(Protocol):
-    """What the page needs of an engine; the command line hands one in.
-
-    Attributes:
-        name: of the engine, for people.
-        model: its weights, for people; "" where it has none.
-        device: where it runs.
-        accepts: of "points", "box", "text", "mask_input".
-        everything: yields mask, bool (H, W), and score of all that is found in an encoded image; None where it cannot.
-    """
-
-    name: str
-    model: str
-    device: str
-    accepts: frozenset[str]
-    everything: Callable[[Any], Iterable[tuple[np.ndarray, float]]] | None
-
-    def encode(self, pixels: np.ndarray) -> Any:
-        """Return what is computed once for an image, uint8 (H, W, 3) RGB."""
-        ...
-
-    def predict(self, state: Any, question: Question, *, multimask: bool) -> Found:
-        """Answer a question about an encoded image."""
-        ...
 
 
 class Superseded(Exception):
@@ -140,7 +79,7 @@ class Worker:
             self._waiting.discard(future)
 
     def stop(self) -> None:
-        """Let nobody wait any longer; called in the event loop. The call at work goes on, and is heard by none."""
+        """Let nobody wait any longer; called in the event loop. The running call finishes; its result is discarded."""
         for future in self._waiting:
             if not future.done():
                 future.set_exception(Stopping())

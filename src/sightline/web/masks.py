@@ -1,23 +1,21 @@
-"""Objects of classes as they leave the page: palette PNG, COCO JSON, GeoJSON.
+"""Objects of classes as they leave the page: palette PNG, COCO JSON, GeoJSON, polygons in pixels.
 
 Each writer goes through the objects once, so that no more than one mask need be in memory.
 """
 
 from __future__ import annotations
 
-import io
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-from PIL import ImageColor, PngImagePlugin
+from PIL import ImageColor
 
-from sightline.data.masks.formats import annotation, coco_of_one, palette_image
+from sightline.data.masks import formats, outlines
 
-Ring = list[list[float]]
+Classes = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Kept:
     mask: np.ndarray
 
 
-def palette_png(shape: tuple[int, int], classes: Sequence[tuple[str, str]], objects: Iterable[Kept]) -> bytes:
+def palette_png(shape: tuple[int, int], classes: Classes, objects: Iterable[Kept]) -> bytes:
     """Return a PNG of class indices with their colours as palette: 0 for nothing, class i as i + 1.
 
     Of overlapping objects the later lies on top. The class names stand in the text chunk "classes", as JSON.
@@ -44,105 +42,38 @@ def palette_png(shape: tuple[int, int], classes: Sequence[tuple[str, str]], obje
         objects: in the order in which they are laid.
     """
     index = np.zeros(shape, np.uint8)
-    for kept in objects:
-        index[kept.mask] = kept.label + 1
-    image = palette_image(index, [ImageColor.getrgb(colour)[:3] for _, colour in classes])
-    info = PngImagePlugin.PngInfo()
-    info.add_itxt("classes", json.dumps(["", *(name for name, _ in classes)], ensure_ascii=False))
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", pnginfo=info)
-    return buffer.getvalue()
+    for item in objects:
+        index[item.mask] = item.label + 1
+    colors = [(0, 0, 0), *(ImageColor.getrgb(shade)[:3] for _, shade in classes)]
+    return formats.palette_png(index, colors, ["", *(name for name, _ in classes)], optimize=False)
 
 
-def coco(
-    name: str, shape: tuple[int, int], classes: Sequence[tuple[str, str]], objects: Iterable[Kept]
-) -> dict[str, Any]:
+def coco(name: str, shape: tuple[int, int], classes: Classes, objects: Iterable[Kept]) -> dict[str, Any]:
     """Return a COCO data set of one image; segmentations are compressed RLE, category ids count from 1."""
-    annotations = [annotation(number, kept.label + 1, kept.mask) for number, kept in enumerate(objects, start=1)]
-    categories = [{"name": label, "color": colour} for label, colour in classes]
+    categories = [{"name": label, "color": shade} for label, shade in classes]
+    numbered = ((item.mask, {"category_id": item.label + 1}) for item in objects)
     return {
         "info": {"description": "Masks made with Sightline"},
-        **coco_of_one(name, shape, categories, annotations),
+        **formats.coco(name, shape, categories, numbered),
     }
 
 
-def geojson(name: str, classes: Sequence[tuple[str, str]], objects: Iterable[Kept]) -> dict[str, Any]:
-    """Return a GeoJSON FeatureCollection, one feature an object.
+def geojson(path: Path, classes: Classes, objects: Iterable[Kept]) -> dict[str, Any]:
+    """Return a GeoJSON FeatureCollection in longitude and latitude, one feature an object.
 
-    Coordinates are pixels: x to the right and y down from the upper left corner of the image, along pixel edges, so
-    that a polygon covers exactly the pixels of its mask.
+    Raises:
+        NotAvailable: rasterio is not installed.
+        DataError: the picture has no georeference.
     """
-    features = []
-    for number, kept in enumerate(objects, start=1):
-        shapes = polygons(kept.mask)
-        one = len(shapes) == 1
-        geometry = {"type": "Polygon" if one else "MultiPolygon", "coordinates": shapes[0] if one else shapes}
-        label, colour = classes[kept.label]
-        properties = {"class": label, "color": colour, "area_pixels": int(kept.mask.sum())}
-        features.append({"type": "Feature", "id": number, "geometry": geometry, "properties": properties})
-    return {
-        "type": "FeatureCollection",
-        "name": name,
-        "coordinates": "pixels, x to the right and y down from the upper left corner",
-        "features": features,
-    }
+    return outlines.geojson(path, _described(classes, objects))
 
 
-def polygons(mask: np.ndarray) -> list[list[Ring]]:
-    """Return a mask's outlines along pixel edges: a polygon for each 4-connected part, outer ring first, then holes."""
-    count, parts, boxes, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
-    found = []
-    for part in range(1, count):
-        x, y, width, height = (int(v) for v in boxes[part, :4])
-        rings = _rings(parts[y : y + height, x : x + width] == part)
-        rings.sort(key=lambda ring: -abs(_area(ring)))  # the outer ring encloses its holes
-        found.append([[[px + x, py + y] for px, py in ring] for ring in rings])
-    return found
+def polygons(name: str, shape: tuple[int, int], classes: Classes, objects: Iterable[Kept]) -> dict[str, Any]:
+    """Return polygons in pixels as plain JSON, one entry an object."""
+    return outlines.pixel_polygons(name, shape, _described(classes, objects))
 
 
-def _rings(mask: np.ndarray) -> list[list[tuple[int, int]]]:
-    """Trace the directed edges around a part, its inside on the right; at a corner shared by two pixels turn right."""
-    padded = np.pad(mask, 1)
-    inner = padded[1:-1, 1:-1]
-    sides = (  # neighbour outside, start of the edge from the pixel's corner, its direction
-        (padded[:-2, 1:-1], (0, 0), (1, 0)),
-        (padded[1:-1, 2:], (1, 0), (0, 1)),
-        (padded[2:, 1:-1], (1, 1), (-1, 0)),
-        (padded[1:-1, :-2], (0, 1), (0, -1)),
-    )
-    leaving: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    for neighbour, corner, step in sides:
-        for y, x in np.argwhere(inner & ~neighbour).tolist():
-            leaving.setdefault((x + corner[0], y + corner[1]), []).append(step)
-    rings, seen = [], set()
-    for start, steps in leaving.items():
-        for first in steps:
-            if (start, first) not in seen:
-                rings.append(_follow(leaving, start, first, seen))
-    return rings
-
-
-def _follow(
-    leaving: dict[tuple[int, int], list[tuple[int, int]]], start: tuple[int, int], first: tuple[int, int], seen: set
-) -> list[tuple[int, int]]:
-    """Return the closed ring that begins with an edge; its points are where it turns."""
-    ring: list[tuple[int, int]] = []
-    point, step, before = start, first, (0, 0)
-    while True:
-        if step != before:
-            ring.append(point)
-        seen.add((point, step))
-        point, before = (point[0] + step[0], point[1] + step[1]), step
-        right = (-step[1], step[0])
-        step = right if right in leaving[point] else leaving[point][0]
-        if (point, step) == (start, first):
-            break
-    if before == first:
-        ring.pop(0)  # it began in the middle of a side
-    return [*ring, ring[0]]
-
-
-def _area(ring: Sequence[tuple[int, int]]) -> float:
-    points = np.array(ring, float)
-    x, y = points[:, 0], points[:, 1]
-    return float((x[:-1] * y[1:] - x[1:] * y[:-1]).sum() / 2)
+def _described(classes: Classes, objects: Iterable[Kept]) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
+    for item in objects:
+        label, shade = classes[item.label]
+        yield item.mask, {"class": label, "color": shade, "area_pixels": int(item.mask.sum())}

@@ -56,7 +56,7 @@ class ExportObject(Frozen):
 class Export(Frozen):
     """Objects to write to a file."""
 
-    format: Literal["palette", "coco", "geojson"]
+    format: Literal["palette", "coco", "geojson", "polygons"]
     classes: Annotated[tuple[ExportClass, ...], Field(min_length=1, max_length=255)]
     objects: Annotated[tuple[ExportObject, ...], Field(min_length=1, max_length=2000)]
 

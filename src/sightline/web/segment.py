@@ -7,7 +7,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -16,10 +15,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sightline.data.masks.formats import box_of, from_run_lengths, run_lengths
 from sightline.errors import DataError
+from sightline.prompts import ImageState, PromptEngine, Prompts
+from sightline.run_lengths import box_of, from_run_lengths, run_lengths
 from sightline.web import masks
-from sightline.web.live import Predictor, Question, Superseded, Worker
+from sightline.web.live import Superseded, Worker
 from sightline.web.messages import Ask, Export, read
 from sightline.web.pictures import Picture, Pictures
 from sightline.web.problem import Problem
@@ -37,7 +37,7 @@ class SegmentDesk:
 
     Args:
         pictures: what can be segmented.
-        make_predictor: builds the engine; called once, in the engine's thread, when it is first needed.
+        make_engine: builds the engine; called once, in the engine's thread, when it is first needed.
         settings: limits.
         classes: (name, "#rrggbb") that the page begins with.
     """
@@ -45,12 +45,12 @@ class SegmentDesk:
     def __init__(
         self,
         pictures: Pictures,
-        make_predictor: Callable[[], Predictor],
+        make_engine: Callable[[], PromptEngine],
         settings: Settings,
         classes: tuple[tuple[str, str], ...],
     ) -> None:
-        self.pictures, self._make, self._settings, self._classes = pictures, make_predictor, settings, classes
-        self._predictor: Predictor | None = None
+        self.pictures, self._make, self._settings, self._classes = pictures, make_engine, settings, classes
+        self._engine: PromptEngine | None = None
         self._worker = Worker(settings.max_waiting)
         self.states = ByteLRU(settings.state_bytes)
         self._thumbnails = ByteLRU(THUMBNAIL_BYTES)
@@ -89,13 +89,13 @@ class SegmentDesk:
     # -- pictures
     async def engine(self, request: Request) -> Response:
         """Tell what the engine is and accepts."""
-        predictor = await self._worker.call(self._ready)
+        engine = await self._worker.call(self._ready)
         return JSONResponse(
             {
-                "name": predictor.name,
-                "model": predictor.model,
-                "device": predictor.device,
-                "accepts": sorted(predictor.accepts | ({"everything"} if predictor.everything else set())),
+                "name": engine.name,
+                "model": engine.model_id,
+                "device": engine.device,
+                "accepts": sorted(engine.accepts),
                 "classes": [{"name": name, "colour": colour} for name, colour in self._classes],
                 "max_upload_mb": self._settings.max_upload_bytes / MEGA,
                 "max_megapixels": self._settings.max_pixels / 1e6,
@@ -143,16 +143,12 @@ class SegmentDesk:
         ticket = _next_ticket(session)
 
         def work() -> dict[str, Any]:
-            predictor = self._ready()
-            question = _question(ask, predictor, picture, session)
-            (shape, state), encoding = self._state(predictor, picture)
-            _check_inside(ask, *shape)
-            began = time.perf_counter()
-            found = predictor.predict(state, question, multimask=ask.multimask)
-            seconds = time.perf_counter() - began
-            session.low_res = None if found.low_res is None else (picture.id, found.low_res)
-            sent = [_sent(mask, score) for mask, score in zip(found.masks, found.scores, strict=True)]
-            return _answer(sent, shape, seconds, encoding, predictor)
+            engine = self._ready()
+            state, encoding = self._state(engine, picture)
+            answer = engine.predict(state, _prompts(ask, engine, picture, session), multimask=ask.multimask)
+            session.low_res = None if answer.low_res is None else (picture.id, answer.low_res)
+            sent = [_sent(mask, score) for mask, score in zip(answer.masks, answer.scores, strict=True)]
+            return _answer(sent, state, answer.seconds, encoding, engine)
 
         return JSONResponse(await self._worker.call(work, lambda: session.ticket != ticket))
 
@@ -161,18 +157,21 @@ class SegmentDesk:
         session, picture = _session(request), self._picture(request)
         ticket = _next_ticket(session)
 
+        def give_way(done: int, steps: int) -> None:
+            if session.ticket != ticket:  # a click came, which should not wait for the rest
+                raise Superseded
+
         def work() -> dict[str, Any]:
-            predictor = self._ready()
-            if predictor.everything is None:
-                raise Problem(400, f"{predictor.name} has no way to find everything; click or draw a box instead.")
-            (shape, state), encoding = self._state(predictor, picture)
+            engine = self._ready()
+            if "everything" not in engine.accepts:
+                raise Problem(400, f"{engine.name} has no way to find everything; click or draw a box instead.")
+            state, encoding = self._state(engine, picture)
             began = time.perf_counter()
             sent = []
-            for mask, score in islice(predictor.everything(state), MAX_MASKS):
-                if session.ticket != ticket:  # a click came, which should not wait for the rest
-                    raise Superseded
-                sent.append(_sent(mask, score))
-            return _answer(sent, shape, time.perf_counter() - began, encoding, predictor)
+            for region in engine.everything(state, progress=give_way)[:MAX_MASKS]:
+                give_way(len(sent), MAX_MASKS)
+                sent.append(_sent(region.mask(), region.score))
+            return _answer(sent, state, time.perf_counter() - began, encoding, engine)
 
         return JSONResponse(await self._worker.call(work, lambda: session.ticket != ticket))
 
@@ -194,37 +193,38 @@ class SegmentDesk:
                 return masks.palette_png(shape, classes, kept), "image/png", "_mask.png"
             if wanted.format == "coco":
                 return _json(masks.coco(picture.name, shape, classes, kept)), "application/json", "_coco.json"
-            runs = sum(len(item.counts) for item in wanted.objects)
-            if runs > MAX_OUTLINE_RUNS:
-                raise Problem(
-                    413,
-                    f"The masks are too ragged for GeoJSON: {runs:,} run lengths, and the limit is "
-                    f"{MAX_OUTLINE_RUNS:,}. COCO holds them as they are.",
-                )
-            return _json(masks.geojson(picture.name, classes, kept)), "application/geo+json", ".geojson"
+            _check_outlines(wanted)
+            if wanted.format == "polygons":
+                content = masks.polygons(picture.name, shape, classes, kept)
+                return _json(content), "application/json", "_polygons.json"
+            try:
+                content = masks.geojson(picture.path, classes, kept)
+            except DataError as error:
+                # The error names the file, which is none of a browser's business.
+                raise Problem(422, str(error).replace(str(picture.path), picture.name)) from None
+            return _json(content), "application/geo+json", ".geojson"
 
     # -- parts
     def _picture(self, request: Request) -> Picture:
         return self.pictures.find(request.path_params["id"], _session(request))
 
-    def _ready(self) -> Predictor:
+    def _ready(self) -> PromptEngine:
         """Return the engine, built on first need; only the engine's thread comes here."""
-        if self._predictor is None:
-            self._predictor = self._make()
-        return self._predictor
+        if self._engine is None:
+            self._engine = self._make()
+        return self._engine
 
-    def _state(self, predictor: Predictor, picture: Picture) -> tuple[tuple[tuple[int, int], Any], float]:
-        """Return ((height, width), state) of a picture, and the seconds it took to encode now."""
-        held = self.states.get(picture.id)
-        if held is not None:
-            return held, 0.0
+    def _state(self, engine: PromptEngine, picture: Picture) -> tuple[ImageState, float]:
+        """Return what the engine made of a picture, and the seconds it took now."""
+        state = self.states.get(picture.id)
+        if state is not None:
+            return state, 0.0
         pixels = self.pictures.pixels(picture)
         began = time.perf_counter()
-        state = predictor.encode(pixels)
+        state = engine.set_image(pixels)
         seconds = time.perf_counter() - began
-        held = (pixels.shape[:2], state)
-        self.states.put(picture.id, held, bytes_held(state))
-        return held, seconds
+        self.states.put(picture.id, state, bytes_held(state))
+        return state, seconds
 
 
 def _session(request: Request) -> Session:
@@ -240,14 +240,10 @@ def _named(picture: Picture) -> dict[str, Any]:
     return {"id": picture.id, "name": picture.name, "uploaded": bool(picture.owner)}
 
 
-def _question(ask: Ask, predictor: Predictor, picture: Picture, session: Session) -> Question:
-    for kind, given in (("points", ask.points), ("box", ask.box), ("text", ask.text.strip())):
-        if given and kind not in predictor.accepts:
-            raise Problem(400, f"{predictor.name} takes no {kind}; it takes {', '.join(sorted(predictor.accepts))}.")
-    if not (ask.points or ask.box or ask.text.strip()):
-        raise Problem(400, "Nothing is asked: give a point, a box or words.")
+def _prompts(ask: Ask, engine: PromptEngine, picture: Picture, session: Session) -> Prompts:
+    """Return what was asked in pixels whose centers are integers; the engine checks it against the picture."""
     refine = None
-    if ask.refine is not None and "mask_input" in predictor.accepts and session.low_res:
+    if ask.refine is not None and "mask_input" in engine.accepts and session.low_res:
         key, low_res = session.low_res
         if key == picture.id and ask.refine < len(low_res):
             refine = np.asarray(low_res[ask.refine])
@@ -256,7 +252,17 @@ def _question(ask: Ask, predictor: Predictor, picture: Picture, session: Session
     if ask.box:
         x0, y0, x1, y1 = (value - HALF for value in ask.box)
         box = (x0, y0, x1, y1)
-    return Question(points, box, ask.text.strip(), refine)
+    return Prompts(points, box, ask.text, refine)
+
+
+def _check_outlines(wanted: Export) -> None:
+    runs = sum(len(item.counts) for item in wanted.objects)
+    if runs > MAX_OUTLINE_RUNS:
+        raise Problem(
+            413,
+            f"The masks are too ragged for polygons: {runs:,} run lengths, and the limit is "
+            f"{MAX_OUTLINE_RUNS:,}. COCO holds them as they are.",
+        )
 
 
 def _kept(wanted: Export, shape: tuple[int, int]) -> Iterator[masks.Kept]:
@@ -270,33 +276,21 @@ def _kept(wanted: Export, shape: tuple[int, int]) -> Iterator[masks.Kept]:
             raise Problem(400, f"Object {number}: {error}.") from None
 
 
-def _check_inside(ask: Ask, height: int, width: int) -> None:
-    for x, y, _ in ask.points:
-        if not (0 <= x < width and 0 <= y < height):
-            raise Problem(400, f"The point ({x:g}, {y:g}) lies outside the picture of {width} × {height} pixels.")
-    if ask.box:
-        x0, y0, x1, y1 = ask.box
-        if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
-            raise Problem(
-                400, f"The box {ask.box} must have a size and lie in the picture of {width} × {height} pixels."
-            )
-
-
 def _sent(mask: np.ndarray, score: float) -> dict[str, Any]:
     area, box = int(mask.sum()), box_of(mask)
     return {"counts": run_lengths(mask), "score": round(float(score), 4), "area": area, "box": box}
 
 
 def _answer(
-    sent: list[dict[str, Any]], shape: tuple[int, int], seconds: float, encoding: float, predictor: Predictor
+    sent: list[dict[str, Any]], state: ImageState, seconds: float, encoding: float, engine: PromptEngine
 ) -> dict[str, Any]:
     return {
-        "size": list(shape),
+        "size": [state.height, state.width],
         "masks": sent,
         "seconds": round(seconds, 4),
         "encode_seconds": round(encoding, 4),
-        "engine": predictor.name,
-        "device": predictor.device,
+        "engine": engine.name,
+        "device": engine.device,
     }
 
 

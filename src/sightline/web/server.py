@@ -12,9 +12,9 @@ from collections.abc import Callable
 import uvicorn
 
 from sightline.errors import ConfigError
+from sightline.prompts import PromptEngine
 from sightline.web.app import make_app
 from sightline.web.guard import EVERYWHERE, LOOPBACK, served_hosts
-from sightline.web.live import Predictor
 from sightline.web.settings import Settings
 from sightline.web.site import Site
 
@@ -40,7 +40,7 @@ class _Server(uvicorn.Server):
 
 def serve(
     site: Site,
-    make_predictor: Callable[[], Predictor],
+    make_engine: Callable[[], PromptEngine],
     *,
     host: str = "127.0.0.1",
     port: int = 0,
@@ -52,7 +52,7 @@ def serve(
 
     Args:
         site: what is shown.
-        make_predictor: builds the engine of the segment page, when that is first needed.
+        make_engine: builds the engine of the segment page, when that is first needed.
         host: address to listen on; this machine alone by default.
         port: 0 takes a free one.
         open_browser: open the address in the person's browser.
@@ -65,7 +65,7 @@ def serve(
     settings = settings or Settings()
     listening = listen(host, port)
     token = secrets.token_urlsafe(32)
-    app = make_app(site, make_predictor, token=token, served=served_hosts(host, allow_hosts), settings=settings)
+    app = make_app(site, make_engine, token=token, served=served_hosts(host, allow_hosts), settings=settings)
     address = f"http://{_shown(host)}:{listening.getsockname()[1]}/?token={token}"
 
     def ready() -> None:

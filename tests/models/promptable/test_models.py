@@ -8,9 +8,9 @@ import tiny
 import torch
 
 from sightline.errors import ConfigError, NotAvailable, WeightsError
-from sightline.models.promptable import Prompts, build_engine, text
+from sightline.models.promptable import text
 from sightline.models.promptable.embeddings import EmbeddingCache
-from sightline.models.promptable.everything import Settings, everything
+from sightline.prompts import EverythingSettings, Prompts, build_engine
 
 POINTED = ["sam", "sam-hq", "sam2", "edgetam"]
 SIZES = [(50, 90), (90, 50), (8, 8)]
@@ -170,8 +170,10 @@ def test_words_that_find_nothing_give_no_masks(engines, monkeypatch):
 def test_everything_by_points(engines, name):
     engine, steps = engines[name], []
     state = engine.set_image(picture(50, 90))
-    loose = Settings(grid=4, batch=5, iou=0.0, stability=0.0, min_area=10, overlap=0.7)
-    regions = everything(engine, state, loose, lambda *done: steps.append(done))
+    loose = EverythingSettings(
+        points_per_side=4, points_per_batch=5, pred_iou_thresh=0.0, stability_score_thresh=0.0, min_mask_region_area=10
+    )
+    regions = engine.everything(state, loose, lambda *done: steps.append(done))
     assert steps == [(5, 16), (10, 16), (15, 16), (16, 16)]
     assert regions
     for region in regions:
@@ -179,7 +181,7 @@ def test_everything_by_points(engines, name):
         rows, columns = np.nonzero(mask)
         assert region.area == mask.sum() >= 10
         assert region.box == (columns.min(), rows.min(), columns.max(), rows.max())
-    assert everything(engine, state, Settings(grid=2, min_area=10**9)) == []
+    assert engine.everything(state, EverythingSettings(points_per_side=2, min_mask_region_area=10**9)) == []
 
 
 def test_what_is_not_there_or_another_model_says_so(folders, tmp_path):
@@ -194,7 +196,7 @@ def test_what_is_not_there_or_another_model_says_so(folders, tmp_path):
     engine = build_engine("sam3", str(folders["sam3"]), "cpu")
     state = engine.set_image(picture(20, 20))
     with pytest.raises(ConfigError, match="no everything mode"):
-        everything(engine, state)
+        engine.everything(state)
     with pytest.raises(ConfigError, match="device"):
         build_engine("sam2", str(folders["sam2"]), "tpu")
 

@@ -1,17 +1,19 @@
-"""The U-Net: encoders, sizes, batches of one, seeds, parity with segmentation-models-pytorch, the fast convolution."""
+"""The U-Net: encoders, sizes, batches of one, seeds, parity with segmentation-models-pytorch."""
+
+import copy
+from pathlib import Path
 
 import pytest
 import segmentation_models_pytorch as smp
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
 
 from sightline.errors import ConfigError
 from sightline.models import build_backbone
-from sightline.models.segmentation import SkipPolicy, build_segmenter, upsampling
+from sightline.models.segmentation import SkipPolicy, build_segmenter, export_library, load_encoder
+from sightline.models.segmentation.encoder import build_encoder
 from sightline.models.segmentation.segmenter import pad_to_multiple
-from sightline.models.segmentation.upsampling import convolve_enlarged
 
 
 def images(batch=2, height=64, width=64, seed=0):
@@ -29,6 +31,10 @@ def images(batch=2, height=64, width=64, seed=0):
         ("timm/test_convnext", "published", (2, 3, 4), 32),
         ("timm/test_efficientnet", "published", (1, 2, 3, 4), 32),
         ("timm/test_byobnet", "published", (1, 2, 3, 4), 32),
+        ("torchvision/mobilenet_v3_small", "published", (1, 2, 3, 4), 32),
+        ("torchvision/regnet_y_400mf", "published", (1, 2, 3, 4), 32),
+        ("torchvision/shufflenet_v2_x0_5", "published", (1, 2, 3, 4), 32),
+        ("torchvision/convnext_tiny", "published", (2, 3, 4), 32),
     ],
 )
 def test_encoders_of_all_kinds(encoder, stem, skips, stride):
@@ -48,7 +54,7 @@ def test_encoders_of_all_kinds(encoder, stem, skips, stride):
     assert outputs.stages["decoder.0"].shape[2:] == padded
 
 
-@pytest.mark.parametrize("encoder", ["timm/test_vit", "torchvision/mobilenet_v3_small"])
+@pytest.mark.parametrize("encoder", ["timm/test_vit", "torchvision/vit_b_32"])
 def test_an_encoder_without_a_pyramid_is_named(encoder):
     with pytest.raises(ConfigError, match=f"{encoder}.*several strides"):
         build_segmenter("unet", encoder, 2)
@@ -64,7 +70,7 @@ def test_stages_are_the_backbones_own(encoder):
     x = images()
     found = network.outputs(x).stages["encoder.5"]
     if encoder == "resnet18":
-        torch.testing.assert_close(found, backbone.stages(x)["layer4"])
+        torch.testing.assert_close(found, backbone.inner.forward_features(x))
     else:
         torch.testing.assert_close(found, backbone.inner.forward_intermediates(x)[1][-1])
 
@@ -138,57 +144,6 @@ def test_it_is_segmentation_models_pytorchs_unet_tensor_by_tensor():
         assert (value.grad - wanted).abs().max() <= 1e-9 * wanted.abs().max() + 1e-14, name
 
 
-@settings(max_examples=25, deadline=None)
-@given(
-    channels=st.integers(1, 9),
-    skip=st.integers(0, 5),
-    height=st.integers(5, 9),
-    width=st.integers(5, 9),
-    seed=st.integers(0, 99),
-)
-def test_the_fast_convolution_gives_the_same_numbers(channels, skip, height, width, seed):
-    make = torch.Generator().manual_seed(seed)
-    convolution = nn.Conv2d(channels + skip, 3, 3, padding=1, bias=False).double()
-    x = torch.randn(2, channels, height, width, generator=make, dtype=torch.float64, requires_grad=True)
-    other = torch.randn(2, skip, 2 * height, 2 * width, generator=make, dtype=torch.float64) if skip else None
-    enlarged = nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
-    expected = convolution(enlarged if other is None else torch.cat([enlarged, other], 1))
-    found = convolve_enlarged(convolution, x, other, 2)
-    torch.testing.assert_close(found, expected)
-    for a, b in zip(_gradients(found, x, convolution), _gradients(expected, x, convolution), strict=True):
-        torch.testing.assert_close(a, b)
-
-
-@pytest.mark.parametrize("side", [2, 8])
-@pytest.mark.parametrize("scale", [1, 2])
-def test_a_missing_skip_is_zeros(side, scale):
-    convolution = nn.Conv2d(7, 4, 3, padding=1, bias=False)
-    x = images(2, side, side)
-    zeros = torch.zeros(2, 4, scale * side, scale * side)
-    expected = convolve_enlarged(convolution, x, zeros, scale)
-    torch.testing.assert_close(convolve_enlarged(convolution, x, None, scale), expected)
-
-
-@pytest.mark.parametrize(("channels", "skip", "side"), [(256, 128, 6), (64, 64, 16), (32, 0, 32)])
-def test_in_bfloat16_the_fast_convolution_is_as_exact_as_the_plain_one(channels, skip, side, monkeypatch):
-    convolution = nn.Conv2d(channels + skip, 32, 3, padding=1, bias=False)
-    x = images(4, side, side).repeat(1, channels, 1, 1)[:, :channels].requires_grad_()
-    x = (x + torch.randn(x.shape, generator=torch.Generator().manual_seed(1))).detach().requires_grad_()
-    other = torch.randn(4, skip, 2 * side, 2 * side) if skip else None
-
-    def run(bf16):
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            found = convolve_enlarged(convolution, x, other, 2).float()
-        return [found, *_gradients(found, x, convolution)]
-
-    exact, fast, again = run(False), run(True), run(True)
-    monkeypatch.setattr(upsampling, "_faster", lambda x, scale: False)
-    plain = run(True)
-    for wanted, a, b, c in zip(exact, fast, again, plain, strict=True):
-        assert torch.equal(a, b)
-        assert (a - wanted).norm() < 1.5 * (c - wanted).norm() + 1e-6
-
-
 def test_an_unknown_model_and_no_classes_are_named():
     with pytest.raises(ConfigError, match="Did you mean 'unet'"):
         build_segmenter("unett", "resnet18", 3)
@@ -205,5 +160,28 @@ def _small():
     return _CACHE[0]
 
 
-def _gradients(found, x, convolution):
-    return torch.autograd.grad(found.sin().sum(), [x, convolution.weight], retain_graph=True)
+@pytest.mark.parametrize("family", ["mobilenet_v3_small", "regnet_y_400mf"])
+def test_a_torchvision_encoder_is_its_backbone_in_training_in_evaluation_and_copied(family):
+    backbone = build_backbone(f"torchvision/{family}", seed=3)
+    encoder = build_encoder(f"torchvision/{family}", seed=3)
+    assert list(encoder.state_dict()) == list(backbone.state_dict())
+    inner, x = backbone.inner, images(4)
+    for mode in (True, False):
+        backbone.train(mode)
+        encoder.train(mode)
+        twin = copy.deepcopy(encoder)
+        expected = inner.features(x) if family.startswith("mobile") else inner.trunk_output(inner.stem(x))
+        torch.testing.assert_close(encoder(x)[5], expected)
+        torch.testing.assert_close(twin(x)[5], expected)
+
+
+@pytest.mark.parametrize("family", ["mobilenet_v3_small", "regnet_y_400mf", "convnext_tiny"])
+def test_deeplab_takes_torchvisions_families_at_stride_16(family):
+    network = build_segmenter("deeplabv3plus", f"torchvision/{family}", 2)
+    stages = network.outputs(images(1, 64, 96)).stages
+    assert stages["encoder.5"].shape[2:] == stages["encoder.4"].shape[2:] == (4, 6)
+    report = load_encoder(network, build_backbone(f"torchvision/{family}", seed=4).state_dict())
+    assert not report.missing
+    assert not report.unexpected
+    with pytest.raises(ConfigError, match="has no encoder torchvision"):
+        export_library(network, Path("nowhere"))

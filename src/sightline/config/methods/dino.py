@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from sightline.config.base import Pairs
+from sightline.config.base import Effects, Pairs
 from sightline.config.methods.base import MethodConfig
 from sightline.config.types import Positive, Share, Weight
 
@@ -15,6 +15,7 @@ class DinoConfig(MethodConfig):
     """Head, loss and teacher of DINO; the defaults are the paper's for ResNet-50."""
 
     exclusive: ClassVar[Pairs] = (("momentum", "momentum_half_life"),)
+    effective: ClassVar[Effects] = {"center_momentum": ("centering", ("mean",))}
 
     name: Literal["dino"] = "dino"
     prototypes: Positive = Field(default=65536, description="Prototypes K, the dimension of the output.")

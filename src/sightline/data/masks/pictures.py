@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from sightline.data.masks.formats import palette_png
 from sightline.files.atomic import write_bytes
 
 IGNORED = 255
@@ -42,15 +43,6 @@ def error_map(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Return where the prediction is wrong, uint8 (H, W, 3): red wrong, light grey right, black ignored."""
     picture = np.where((truth == predicted)[..., None], RIGHT, WRONG)
     return np.where((truth == IGNORED)[..., None], np.uint8(0), picture)
-
-
-def palette_png(mask: np.ndarray, colours: np.ndarray) -> bytes:
-    """Return class indices as a palette PNG: small, exact, and in colour in any viewer."""
-    indexed = Image.frombytes("P", mask.shape[::-1], np.ascontiguousarray(mask, np.uint8).tobytes())
-    table = np.zeros((256, 3), np.uint8)
-    table[: len(colours)] = colours
-    indexed.putpalette(table.ravel().tolist())
-    return _encoded(indexed, "PNG", optimize=True)
 
 
 def save_palette_png(path: Path, mask: np.ndarray, colours: np.ndarray) -> None:

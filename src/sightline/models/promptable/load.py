@@ -17,8 +17,8 @@ from huggingface_hub import constants, snapshot_download
 from torch import nn
 
 from sightline.errors import NotAvailable, WeightsError
-from sightline.models.promptable.base import ENGINES
 from sightline.models.reference import no_waiting
+from sightline.prompts import DEFAULT_ENGINE, ENGINES
 
 # What from_pretrained reads. The repositories hold the same weights in other formats too, some of them pickles.
 FILES = ["*.json", "*.safetensors", "*.txt"]
@@ -31,22 +31,12 @@ class Family:
     Attributes:
         model: its model class.
         processor: its processor class.
-        types: `model_type` in config.json; the hub's files of SAM 2 and later name the video model that holds it.
+        types: `model_type` in config.json.
     """
 
     model: str
     processor: str
     types: tuple[str, ...]
-
-
-FAMILIES = {
-    "sam": Family("SamModel", "SamProcessor", ("sam",)),
-    "sam-hq": Family("SamHQModel", "SamHQProcessor", ("sam_hq",)),
-    "sam2": Family("Sam2Model", "Sam2Processor", ("sam2", "sam2_video")),
-    "edgetam": Family("EdgeTamModel", "Sam2Processor", ("edgetam", "edgetam_video")),
-    "sam3": Family("Sam3Model", "Sam3Processor", ("sam3", "sam3_video")),
-    "grounding-dino": Family("GroundingDinoForObjectDetection", "GroundingDinoProcessor", ("grounding-dino",)),
-}
 
 
 @dataclass(frozen=True)
@@ -64,11 +54,11 @@ class Parts:
     checksum: str
 
 
-def load(family_name: str, model_id: str, device: str, engine: str) -> Parts:
+def load_parts(family: Family, model_id: str, device: str, engine: str) -> Parts:
     """Load a model and its processor.
 
     Args:
-        family_name: a key of FAMILIES.
+        family: of the model.
         model_id: a hub id or a local folder.
         device: cpu, cuda or mps.
         engine: that asks, for messages.
@@ -77,7 +67,6 @@ def load(family_name: str, model_id: str, device: str, engine: str) -> Parts:
         NotAvailable: neither here nor to be fetched.
         WeightsError: a folder of another model, or one that lacks tensors.
     """
-    family = FAMILIES[family_name]
     folder = _folder(model_id, engine)
     _check_type(folder, family, engine)
     with _quiet():
@@ -102,7 +91,7 @@ def _folder(model_id: str, engine: str) -> Path:
         return Path(model_id)
     if model_id.count("/") != 1 or model_id.startswith((".", "~", "/")):
         raise WeightsError(
-            f"model = {model_id!r}: no such folder; give one, or a hub id like {ENGINES['sam2'].model_id}"
+            f"model = {model_id!r}: no such folder; give one, or a hub id like {ENGINES['sam2'].weights}"
         )
     try:
         with no_waiting():
@@ -112,21 +101,21 @@ def _folder(model_id: str, engine: str) -> Path:
         raise NotAvailable(
             f"{engine} needs {model_id}, which could not be fetched ({type(error).__name__}: {reason}). With a network "
             f"it is fetched once and kept in {constants.HF_HUB_CACHE}. Without one, put its {', '.join(FILES)} into a "
-            "folder and give that as --model, or use --engine grabcut, which needs no weights"
+            f"folder and give that as --model, or use --engine {DEFAULT_ENGINE}, which needs no weights"
         ) from None
 
 
 def _check_type(folder: Path, family: Family, engine: str) -> None:
     try:
-        found = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+        model_type = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
     except (OSError, ValueError) as error:
         raise WeightsError(
             f"{folder}: no readable config.json ({error}); give a folder in transformers' format"
         ) from None
-    if found not in family.types:
-        fitting = [name for name, other in FAMILIES.items() if found in other.types and name in ENGINES]
+    if model_type not in family.types:
+        fitting = [name for name, info in ENGINES.items() if model_type in info.model_types]
         way_out = f"; use --engine {fitting[0]}" if fitting else ""
-        raise WeightsError(f"{folder}: holds a model of type {found}, {engine} needs {family.types[0]}{way_out}")
+        raise WeightsError(f"{folder}: holds a model of type {model_type}, {engine} needs {family.types[0]}{way_out}")
 
 
 def _checksum(folder: Path) -> str:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from sightline.devices import resolve_device
 from sightline.errors import ConfigError
-from sightline.models.promptable.base import ENGINES, ImageState, PromptEngine, Prompts
 from sightline.models.promptable.embeddings import Embedding, EmbeddingCache
-from sightline.models.promptable.load import Parts
+from sightline.models.promptable.load import Family, Parts, load_parts
+from sightline.models.promptable.points import regions_by_points
+from sightline.prompts import ENGINES, EverythingSettings, ImageState, Progress, PromptEngine, Prompts, Region
 
 
 @dataclass(frozen=True)
@@ -32,26 +34,33 @@ class SamState(ImageState):
 
 
 class Sam(PromptEngine):
-    """A model of the SAM family that takes points and boxes.
+    """Segment Anything: points and boxes.
 
     Points and boxes reach the model scaled by its input size over the image's, as its processor does it; scores are
     the model's own estimates of IoU.
 
     Args:
-        name: sam, sam-hq, sam2 or edgetam.
         parts: model and processor.
         model_id: for records.
         device: that the model is on.
         cache: of embeddings; the one on disk by default.
     """
 
-    def __init__(
-        self, name: str, parts: Parts, model_id: str, device: str, cache: EmbeddingCache | None = None
-    ) -> None:
-        self.name, self.model_id, self.device = name, model_id, device
-        self.accepts = ENGINES[name].accepts
+    name = "sam"
+    family = Family("SamModel", "SamProcessor", ENGINES["sam"].model_types)
+    accepts = ENGINES["sam"].accepts
+    everything_method = "a grid of points, three masks each"
+
+    def __init__(self, parts: Parts, model_id: str, device: str, cache: EmbeddingCache | None = None) -> None:
+        self.model_id, self.device = model_id, device
         self._model, self._processor = parts.model, parts.processor
-        self._cache = cache or EmbeddingCache(f"{name} {parts.checksum}")
+        self._cache = cache or EmbeddingCache(f"{self.name} {parts.checksum}")
+
+    @classmethod
+    def load(cls, model_id: str, device: str) -> Self:
+        """Return the engine with weights in transformers' format; arguments and errors as of PromptEngine.load."""
+        device = resolve_device(device)
+        return cls(load_parts(cls.family, model_id, device, cls.name), model_id, device)
 
     def _look(self, image: np.ndarray) -> SamState:
         begin = time.perf_counter()
@@ -65,12 +74,15 @@ class Sam(PromptEngine):
     @torch.no_grad()
     def _embed(self, image: np.ndarray) -> Embedding:
         inputs = self._processor(images=image, return_tensors="pt")
-        found = self._model.get_image_embeddings(inputs["pixel_values"].to(self.device))
-        if self.name == "sam":
-            return {"image": found}
-        if self.name == "sam-hq":  # the encoder's layers with global attention, for the finer mask token
-            return {"image": found[0]} | {f"layer{i:02d}": value for i, value in enumerate(found[1])}
-        return {f"level{i}": value for i, value in enumerate(found)}
+        return self._to_embedding(self._model.get_image_embeddings(inputs["pixel_values"].to(self.device)))
+
+    def _to_embedding(self, features: Any) -> Embedding:
+        """Return what the model's encoder gave, by name; `_embedding_keys` gives it back."""
+        return {"image": features}
+
+    def _embedding_keys(self, embedding: Embedding) -> dict[str, Any]:
+        """Return an embedding as keyword arguments of the model."""
+        return {"image_embeddings": embedding["image"]}
 
     def model_size(self, height: int, width: int) -> tuple[int, int]:
         """Return height and width of an image as the model sees it: SAM keeps the aspect, SAM 2 does not."""
@@ -118,7 +130,7 @@ class Sam(PromptEngine):
         Raises:
             ConfigError: a mask input that is no answer's low_res of this model.
         """
-        keys: dict[str, Any] = {"multimask_output": multimask, **self._embedding_keys(state)}
+        keys: dict[str, Any] = {"multimask_output": multimask, **self._embedding_keys(state.embedding)}
         if points is not None and labels is not None:
             keys["input_points"] = self._scaled(state, points)[None]
             keys["input_labels"] = torch.as_tensor(labels, device=self.device)[None]
@@ -165,10 +177,43 @@ class Sam(PromptEngine):
             )
         return torch.as_tensor(np.asarray(logits, np.float32), device=self.device)[None, None]
 
-    def _embedding_keys(self, state: SamState) -> dict[str, Any]:
-        values = [state.embedding[name] for name in sorted(state.embedding)]
-        if self.name == "sam":
-            return {"image_embeddings": values[0]}
-        if self.name == "sam-hq":
-            return {"image_embeddings": values[0], "intermediate_embeddings": values[1:]}
-        return {"image_embeddings": values}
+    def _everything(self, state: ImageState, settings: EverythingSettings, progress: Progress) -> list[Region]:
+        assert isinstance(state, SamState)
+        return regions_by_points(self, state, settings, progress)
+
+
+class SamHQ(Sam):
+    """SAM-HQ: as SAM, with the encoder's layers of global attention for its finer mask token."""
+
+    name = "sam-hq"
+    family = Family("SamHQModel", "SamHQProcessor", ENGINES["sam-hq"].model_types)
+    accepts = ENGINES["sam-hq"].accepts
+
+    def _to_embedding(self, features: Any) -> Embedding:
+        return {"image": features[0]} | {f"layer{i:02d}": value for i, value in enumerate(features[1])}
+
+    def _embedding_keys(self, embedding: Embedding) -> dict[str, Any]:
+        layers = [embedding[name] for name in sorted(embedding) if name != "image"]
+        return {"image_embeddings": embedding["image"], "intermediate_embeddings": layers}
+
+
+class Sam2(Sam):
+    """SAM 2.1 on single images: feature maps of several sizes."""
+
+    name = "sam2"
+    family = Family("Sam2Model", "Sam2Processor", ENGINES["sam2"].model_types)
+    accepts = ENGINES["sam2"].accepts
+
+    def _to_embedding(self, features: Any) -> Embedding:
+        return {f"level{i}": value for i, value in enumerate(features)}
+
+    def _embedding_keys(self, embedding: Embedding) -> dict[str, Any]:
+        return {"image_embeddings": [embedding[name] for name in sorted(embedding)]}
+
+
+class EdgeTam(Sam2):
+    """EdgeTAM: SAM 2 with a small encoder."""
+
+    name = "edgetam"
+    family = Family("EdgeTamModel", "Sam2Processor", ENGINES["edgetam"].model_types)
+    accepts = ENGINES["edgetam"].accepts

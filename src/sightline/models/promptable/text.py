@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
 
+from sightline.devices import resolve_device
 from sightline.errors import ConfigError
-from sightline.models.promptable.base import ENGINES, ImageState, PromptEngine, Prompts
 from sightline.models.promptable.embeddings import Embedding, EmbeddingCache
-from sightline.models.promptable.load import Parts
-from sightline.models.promptable.sam import Sam, SamState
+from sightline.models.promptable.load import Family, Parts, load_parts
+from sightline.models.promptable.sam import Sam2, SamState
+from sightline.prompts import ENGINES, ImageState, PromptEngine, Prompts
 
 SURE = 0.5  # SAM 3's own threshold for an instance, and for a pixel of it
 BOX, WORD = 0.35, 0.25  # Grounding DINO's thresholds, of its authors' demonstration
@@ -33,13 +35,20 @@ class Sam3(PromptEngine):
     With multimask off only the best instance is returned. Boxes in the answer are the model's.
     """
 
-    def __init__(
-        self, name: str, parts: Parts, model_id: str, device: str, cache: EmbeddingCache | None = None
-    ) -> None:
-        self.name, self.model_id, self.device = name, model_id, device
-        self.accepts = ENGINES[name].accepts
+    name = "sam3"
+    family = Family("Sam3Model", "Sam3Processor", ENGINES["sam3"].model_types)
+    accepts = ENGINES["sam3"].accepts
+
+    def __init__(self, parts: Parts, model_id: str, device: str, cache: EmbeddingCache | None = None) -> None:
+        self.model_id, self.device = model_id, device
         self._model, self._processor = parts.model, parts.processor
-        self._cache = cache or EmbeddingCache(f"{name} {parts.checksum}")
+        self._cache = cache or EmbeddingCache(f"{self.name} {parts.checksum}")
+
+    @classmethod
+    def load(cls, model_id: str, device: str) -> Self:
+        """Return the engine with weights in transformers' format; arguments and errors as of PromptEngine.load."""
+        device = resolve_device(device)
+        return cls(load_parts(cls.family, model_id, device, cls.name), model_id, device)
 
     def _look(self, image: np.ndarray) -> Sam3State:
         begin = time.perf_counter()
@@ -107,11 +116,24 @@ class GroundedSam(PromptEngine):
     """
 
     name = "grounded-sam"
+    family = Family("GroundingDinoForObjectDetection", "GroundingDinoProcessor", ("grounding-dino",))
+    accepts = ENGINES["grounded-sam"].accepts
 
-    def __init__(self, detector: Parts, model_id: str, device: str, masks: Sam) -> None:
+    def __init__(self, detector: Parts, model_id: str, device: str, masks: Sam2) -> None:
         self.model_id, self.device = model_id, device
-        self.accepts = ENGINES[self.name].accepts
         self._model, self._processor, self._masks = detector.model, detector.processor, masks
+
+    @classmethod
+    def load(cls, model_id: str, device: str) -> Self:
+        """Return the engine; `model_id` is DETECTOR+SEGMENTER, hub ids or folders, the latter SAM 2's own if left out.
+
+        Errors as of PromptEngine.load.
+        """
+        device = resolve_device(device)
+        detector, _, segmenter = model_id.partition("+")
+        masks = Sam2.load(segmenter or ENGINES["sam2"].weights, device)
+        parts = load_parts(cls.family, detector, device, cls.name)
+        return cls(parts, f"{detector}+{masks.model_id}", device, masks)
 
     def _look(self, image: np.ndarray) -> GroundedState:
         masks = self._masks.set_image(image)

@@ -8,8 +8,13 @@ value tells no variance.
 
 from __future__ import annotations
 
+from typing import Any
+
 from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
+from torch.nn import functional
+
+from sightline.models.recast import recast
 
 
 class AnyBatchNorm2d(nn.BatchNorm2d):
@@ -17,13 +22,7 @@ class AnyBatchNorm2d(nn.BatchNorm2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return (B, C, H, W) normalised."""
-        if not _is_single(self, input):
-            return super().forward(input)
-        self.training = False
-        try:
-            return super().forward(input)
-        finally:
-            self.training = True
+        return _by_running_statistics(self, input) if _is_single(self, input) else super().forward(input)
 
 
 class AnyBatchNormAct2d(BatchNormAct2d):
@@ -33,22 +32,29 @@ class AnyBatchNormAct2d(BatchNormAct2d):
         """Return (B, C, H, W) normalised and activated."""
         if not _is_single(self, x):
             return super().forward(x)
-        self.training = False
-        try:
-            return super().forward(x)
-        finally:
-            self.training = True
+        norm: Any = self  # whose activation and dropout timm declares of no type
+        return norm.act(norm.drop(_by_running_statistics(norm, x)))
+
+
+# Exact classes: what derives from them (a synchronised batch norm, say) has its own ways.
+FORMS: dict[type[nn.Module], type[nn.Module]] = {
+    nn.BatchNorm2d: AnyBatchNorm2d,
+    BatchNormAct2d: AnyBatchNormAct2d,
+}
 
 
 def use_any_batch_norm(module: nn.Module) -> nn.Module:
-    """Turn, in place, the batch norms below `module` into such; their tensors and names stay."""
-    for child in module.modules():
-        if type(child) is nn.BatchNorm2d:
-            child.__class__ = AnyBatchNorm2d
-        elif type(child) is BatchNormAct2d:
-            child.__class__ = AnyBatchNormAct2d
+    """Replace the batch norms below `module`, in place, by those that take a batch of one; tensors and names stay."""
+    for parent in list(module.modules()):
+        for name, child in list(parent.named_children()):
+            if type(child) in FORMS:
+                setattr(parent, name, recast(child, FORMS[type(child)]))
     return module
 
 
 def _is_single(norm: nn.BatchNorm2d | BatchNormAct2d, x: Tensor) -> bool:
     return norm.training and x.numel() == x.shape[1] and norm.running_mean is not None
+
+
+def _by_running_statistics(norm: Any, x: Tensor) -> Tensor:
+    return functional.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, False, 0.0, norm.eps)

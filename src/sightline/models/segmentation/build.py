@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -12,17 +13,11 @@ from sightline.models.backbones import Stem, build_backbone
 from sightline.models.foreign import ENOUGH, MatchReport
 from sightline.models.segmentation.batch_norm import use_any_batch_norm
 from sightline.models.segmentation.encoder import build_encoder, is_resnet
-from sightline.models.segmentation.library import ARCHITECTURES, build_library_segmenter
+from sightline.models.segmentation.library import ARCHITECTURES, LibrarySegmenter, build_library_segmenter
 from sightline.models.segmentation.segmenter import Segmenter
 from sightline.models.segmentation.skips import SkipPolicy
 from sightline.models.segmentation.unet import Unet
-from sightline.models.small_maps import use_small_maps
 from sightline.randomness import derived_seed
-
-
-def segmenter_names() -> tuple[str, ...]:
-    """Return the names that `build_segmenter` takes: unet (ours), then those of segmentation-models-pytorch."""
-    return ("unet", *sorted(ARCHITECTURES))
 
 
 def build_segmenter(
@@ -53,31 +48,47 @@ def build_segmenter(
     policy = policy or SkipPolicy()
     if classes < 1:
         raise ConfigError(f"classes = {classes}: a segmentation has at least one class; give their number")
-    if model not in segmenter_names():
+    if model not in MODELS:
         raise ConfigError(
             f"model = {model!r}: no such segmentation network.{nearest(model, segmenter_names())} "
             f"Give one of {', '.join(segmenter_names())}"
         )
-    if model != "unet" and policy != SkipPolicy():
-        raise ConfigError(
-            f"drop_skip = {policy.drop!r}: the skip connections of {model} cannot be dropped; take --model unet, "
-            "or leave the flag out"
-        )
     with torch.random.fork_rng():
-        segmenter = _unet(encoder, classes, stem, policy, seed) if model == "unet" else None
-        if segmenter is None:
-            torch.manual_seed(derived_seed(seed, f"weights of {model}"))
-            segmenter = build_library_segmenter(model, encoder, classes, stem)
-            _start_like_a_backbone(segmenter, seed)
-    use_any_batch_norm(use_small_maps(segmenter))
-    # Convolutions channels last then reorder no weights; `outputs` lays the images out so.
-    return segmenter.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        segmenter = MODELS[model](encoder, classes, stem, policy, seed)
+    use_any_batch_norm(segmenter)
+    return segmenter
 
 
 def _unet(encoder: str, classes: int, stem: Stem, policy: SkipPolicy, seed: int) -> Unet:
     stages = build_encoder(encoder, stem, seed)
     torch.manual_seed(derived_seed(seed, "weights of unet"))
     return Unet(stages, classes, policy)
+
+
+def _of_library(
+    encoder: str, classes: int, stem: Stem, policy: SkipPolicy, seed: int, *, model: str
+) -> LibrarySegmenter:
+    if policy != SkipPolicy():
+        raise ConfigError(
+            f"drop_skip = {policy.drop!r}: the skip connections of {model} cannot be dropped; take --model unet, "
+            "or leave the flag out"
+        )
+    torch.manual_seed(derived_seed(seed, f"weights of {model}"))
+    segmenter = build_library_segmenter(model, encoder, classes, stem)
+    _start_like_a_backbone(segmenter, seed)
+    return segmenter
+
+
+# Name → (encoder, classes, stem, policy of skips, seed) → network; another one is a module and a line here.
+MODELS: dict[str, Callable[[str, int, Stem, SkipPolicy, int], Segmenter]] = {
+    "unet": _unet,
+    **{name: partial(_of_library, model=name) for name in sorted(ARCHITECTURES)},
+}
+
+
+def segmenter_names() -> tuple[str, ...]:
+    """Return the names that `build_segmenter` takes: unet (ours), then those of segmentation-models-pytorch."""
+    return tuple(MODELS)
 
 
 def _start_like_a_backbone(segmenter: Segmenter, seed: int) -> None:
@@ -133,4 +144,4 @@ def load_encoder(
 
 def plain_name(name: str) -> str:
     """Return an encoder's tensor name without what libraries put before it, and with their dots all alike."""
-    return name.removeprefix("inner.").removeprefix("model.").replace(".", "_")
+    return name.removeprefix("model.").removeprefix("inner.").removeprefix("model.").replace(".", "_")

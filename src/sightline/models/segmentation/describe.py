@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from sightline.models.segmentation.encoder import RESNET_STAGES
+from sightline.models.libraries.base import RESNET_PARTS
 from sightline.models.segmentation.segmenter import Segmenter
 
 SIZE = 256  # pixels of the image that is run: usual for a crop, and readable in every stage
@@ -157,7 +157,7 @@ def _label(segmenter: Segmenter, name: str, index: int | None) -> str:
     if name in fixed:
         return fixed[name]
     if name.startswith("encoder.") and index is not None and name in segmenter.parts():
-        return ("stem", *RESNET_STAGES)[index - 1]
+        return "stem" if index == 1 else RESNET_PARTS[index][0]
     return f"stage {index}" if name.startswith("encoder.") else f"up {index}"
 
 

@@ -26,6 +26,7 @@ from sightline.files.atomic import atomic_path, write_text
 from sightline.models.parity import OPSET, compare, needs_export, pictures
 from sightline.models.segmentation.build import plain_name
 from sightline.models.segmentation.library import ARCHITECTURES, encoder_key
+from sightline.models.segmentation.library_encoder import is_registered
 from sightline.models.segmentation.segmenter import Segmenter, SkipChanges
 from sightline.models.segmentation.unet import Unet
 
@@ -189,6 +190,10 @@ def export_library(segmenter: Segmenter, folder: Path) -> LibraryReport:
         raise ConfigError(f"export: stem = {segmenter.stem!r} is not in segmentation-models-pytorch; export to ONNX")
     architecture = ARCHITECTURES["smp-unet" if segmenter.name == "unet" else segmenter.name]
     key = encoder_key(segmenter.encoder_name)
+    if is_registered(key):
+        raise ConfigError(
+            f"export: segmentation-models-pytorch has no encoder {segmenter.encoder_name}; export to ONNX"
+        )
     network = architecture(encoder_name=key, encoder_weights=None, classes=segmenter.classes)
     state = _renamed(segmenter, network.state_dict())
     config = {
@@ -217,7 +222,8 @@ def _renamed(segmenter: Segmenter, theirs: dict[str, Tensor]) -> dict[str, Tenso
     if wrong:
         raise ConfigError(
             f"export: segmentation-models-pytorch's {segmenter.name} on {segmenter.encoder_name} has "
-            f"{len(wrong)} tensors that this network has not so ({', '.join(wrong[:3])}); export to ONNX"
+            f"{len(wrong)} tensors that this network lacks or has in another shape ({', '.join(wrong[:3])}); "
+            "export to ONNX"
         )
     return {name: own[_plain(name)].detach().cpu().clone(memory_format=torch.contiguous_format) for name in theirs}
 

@@ -17,7 +17,9 @@ from segmentation_models_pytorch.encoders.resnet import ResNetEncoder
 from torch import Tensor, nn
 
 from sightline.errors import ConfigError, nearest
-from sightline.models.backbones import LIBRARIES, Stem, use_small_stem
+from sightline.models.backbones import Stem, use_small_stem
+from sightline.models.libraries import BACKBONE_LIBRARIES
+from sightline.models.segmentation.library_encoder import register_encoder
 from sightline.models.segmentation.segmenter import Segmenter, SkipChanges
 from sightline.models.segmentation.skips import SkipPolicy
 
@@ -115,21 +117,24 @@ def build_library_segmenter(name: str, encoder_name: str, classes: int, stem: St
 
 
 def encoder_key(encoder_name: str) -> str:
-    """Return that library's name of an encoder.
+    """Return that library's name of an encoder; torchvision's families that it lacks are added to its table.
 
     Raises:
-        ConfigError: neither that library nor timm has it.
+        ConfigError: no library of backbones has it.
     """
     library, slash, bare = encoder_name.partition("/")
-    bare = bare if slash and library in LIBRARIES else encoder_name
+    bare = bare if slash and library in BACKBONE_LIBRARIES else encoder_name
     plain = bare.partition(".")[0]
     own = own_encoders.get(plain)
     if own is not None and (own["encoder"] is ResNetEncoder or library == "torchvision" or not timm.is_model(plain)):
         return plain  # its ResNets are torchvision's and have the same tensor names as timm's
     if timm.is_model(plain) and library != "torchvision":
         return f"tu-{bare}"
+    if bare in BACKBONE_LIBRARIES["torchvision"].names():
+        register_encoder(f"torchvision/{bare}")
+        return f"torchvision/{bare}"
     raise ConfigError(
-        f"encoder = {encoder_name!r}: neither segmentation-models-pytorch nor timm has it."
+        f"encoder = {encoder_name!r}: neither segmentation-models-pytorch nor timm nor torchvision has it."
         f"{nearest(plain, [*own_encoders, *timm.list_models()])}"
     )
 

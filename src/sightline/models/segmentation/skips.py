@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from sightline.config import SegmentConfig
 from sightline.errors import ConfigError, nearest
 from sightline.randomness import generator
 
@@ -59,6 +60,11 @@ class SkipPolicy:
     drop: str | int | None = None
     mode: Mode = "zero"  # the smallest change: everything but the skip's content stays
     match_parameters: bool = False
+
+    @classmethod
+    def of(cls, config: SegmentConfig) -> Self:
+        """Return the policy that a run's configuration asks for."""
+        return cls(config.drop_skip, config.drop_mode, config.match_parameters)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "drop", parse_drop(self.drop))

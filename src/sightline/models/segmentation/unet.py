@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from sightline.errors import ConfigError
 from sightline.models.segmentation.encoder import Encoder
 from sightline.models.segmentation.segmenter import Segmenter, SkipChanges
 from sightline.models.segmentation.skips import SkipPolicy
-from sightline.models.segmentation.upsampling import convolve_enlarged
 
 WIDTHS = (256, 128, 64, 32, 16)  # of the decoder's blocks, as segmentation-models-pytorch has them
 TOLERANCE = 0.01  # of the parameters, for a structural control that matches them
@@ -59,9 +60,21 @@ class DecoderBlock(nn.Module):
 
     def forward(self, x: Tensor, skip: Tensor | None) -> Tensor:
         """Return (B, out, scale·H, scale·W); a skip of None is zeros where the block was built for one."""
-        convolution, norm, activation = self.conv1
+        convolution = self.conv1[0]
         assert isinstance(convolution, nn.Conv2d)
-        return self.conv2(activation(norm(convolve_enlarged(convolution, x, skip, self.scale))))
+        return self.conv2(self.conv1(concatenate_enlarged(x, skip, self.scale, convolution.in_channels)))
+
+
+def concatenate_enlarged(x: Tensor, skip: Tensor | None, scale: int, channels: int) -> Tensor:
+    """Return `x` (B, C, H, W), each pixel repeated scale×scale times, and the skip: (B, channels, scale·H, scale·W).
+
+    Zeros stand in a missing skip's place.
+    """
+    if scale > 1:
+        x = functional.interpolate(x, scale_factor=float(scale), mode="nearest")
+    if skip is None and channels > x.shape[1]:
+        skip = x.new_zeros(x.shape[0], channels - x.shape[1], *x.shape[2:])
+    return x if skip is None else torch.cat([x, skip], dim=1)
 
 
 class UnetDecoder(nn.Module):

@@ -93,7 +93,7 @@ def _asked(details: PromptDetails) -> list[Block]:
     clicks, engine, settings = details.clicks, details.engine, details.settings
     covered = details.oracle.covered
     rows = [
-        ("Engine", engine.name + (f", {engine.model}" if engine.model else ", no weights")),
+        ("Engine", f"{engine.name} ({engine.description}), {engine.model or 'no weights'}"),
         ("Everything mode", details.method),
         ("Settings", ", ".join(f"{name} {value:g}" for name, value in settings.items())),
         ("Masks an image", f"{details.oracle.masks_per_image:.1f}"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,18 +16,18 @@ from sightline.data import Images, Loader, Split, load_images, split
 from sightline.engine import Context, Progress, resolve_workers, train
 from sightline.errors import DataError
 from sightline.files import text_digest
-from sightline.files.atomic import atomic_path, write_json
+from sightline.files.atomic import write_json
 from sightline.metrics import statistics
-from sightline.models import Backbone, LinearHead, save_model
+from sightline.models import Backbone, Classifier, InitialBackbone, LinearHead, initial_backbone, save_model
+from sightline.models.cpu import place
 from sightline.models.features import extract_features
-from sightline.models.start import Start, initial_backbone
 from sightline.randomness import generator
 from sightline.runs import RunFolder
+from sightline.runs.artifacts import FEATURES, SPLIT, TUNING
+from sightline.runs.results import ClassifyResult
 from sightline.tasks.classify.example_step import example_step
 from sightline.tasks.classify.inputs import FeatureInputs, ImageInputs
-from sightline.tasks.classify.task import ClassifyTask, FrozenBackbone, Model
-
-TUNING = "tuning"  # the folder of the trials of `tune`, below the run's own
+from sightline.tasks.classify.task import ClassifyTask, FrozenBackbone
 
 
 def classify(
@@ -54,7 +54,7 @@ def classify(
         config,
         out,
         inputs=_open_inputs,
-        example=lambda config, inputs: example_step(config, inputs.start.backbone),
+        example=lambda config, inputs: example_step(config, inputs.start.backbone.name, inputs.start.backbone.stem),
         build_task=_build_task,
         finish=partial(_finish, on_test=on_test),
         resume=resume,
@@ -76,7 +76,7 @@ class Inputs:
     images: Images
     parts: Split
     train: np.ndarray
-    start: Start
+    start: InitialBackbone
 
     @property
     def fingerprint(self) -> str:
@@ -96,7 +96,15 @@ def _open_inputs(config: ClassifyConfig, say: Callable[[str], object]) -> Inputs
         )
     parts = split(listing, config.data.split)
     train = labelled_part(parts.train, listing.labels, config.labels, config.data.split.seed)
-    return Inputs(images, parts, train, initial_backbone(config))
+    start = initial_backbone(
+        config.init,
+        config.backbone,
+        config.stem,
+        config.seed,
+        reference=config.reference,
+        network=config.network,
+    )
+    return Inputs(images, parts, train, start)
 
 
 def labelled_part(train: np.ndarray, labels: np.ndarray, share: float, seed: int) -> np.ndarray:
@@ -114,7 +122,7 @@ def labelled_part(train: np.ndarray, labels: np.ndarray, share: float, seed: int
 def _build_task(context: Run) -> ClassifyTask:
     """Build the task: the head alone on cached features, or the whole model on images."""
     config, inputs, fabric = _tuned(context), context.inputs, context.fabric
-    backbone = inputs.start.backbone.to(fabric.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    backbone = place(inputs.start.backbone, fabric.device)
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         head = LinearHead(backbone.dim, len(inputs.images.listing.classes)).to(fabric.device)
@@ -127,10 +135,10 @@ def _build_task(context: Run) -> ClassifyTask:
         model = head
     else:
         source = pictures
-        model = Model(FrozenBackbone(backbone) if config.freeze else backbone, head)
+        model = Classifier(FrozenBackbone(backbone) if config.freeze else backbone, head)
     return ClassifyTask(
         model,
-        Model(backbone, head),
+        Classifier(backbone, head),
         config,
         _loader(context, source, cached),
         source.plain,
@@ -172,10 +180,8 @@ def _keep_features(context: Run, backbone: Backbone, epoch: int, pictures: Image
     chosen = np.sort(train[order[: config.keep_features]])
     features = extract_features(backbone, pictures.plain, chosen, context.fabric)
     ids = np.array([listing.ids[i] for i in chosen])
-    path = context.run.path / "features" / f"{stages[epoch]}.npz"
-    path.parent.mkdir(exist_ok=True)
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, features=features, labels=listing.labels[chosen], ids=ids, epoch=epoch + 1)
+    arrays = {"features": features, "labels": listing.labels[chosen], "ids": ids}
+    context.run.write_arrays(FEATURES[stages[epoch]], compressed=False, **arrays, epoch=epoch + 1)
 
 
 # -- the end
@@ -184,7 +190,7 @@ def _finish(context: Run, task: ClassifyTask, seconds: float, on_test: bool) -> 
     task.use_best()
     config, inputs, run = task.config, context.inputs, context.run
     _save_weights(context, task.network)
-    write_json(run.path / "split.json", inputs.parts.to_dict())
+    write_json(run.path / SPLIT, inputs.parts.to_dict())
     result = {
         "val_accuracy": task.best.score,
         "best_epoch": task.best.epoch + 1,
@@ -195,7 +201,8 @@ def _finish(context: Run, task: ClassifyTask, seconds: float, on_test: bool) -> 
         "bad_images": len(inputs.images.listing.bad),
         "split": {name: len(ids) for name, ids in inputs.parts.to_dict().items()},
     }
-    run.finish(result | (_test_scores(context, task) if on_test else {}), {"fit_seconds": seconds})
+    result = ClassifyResult.from_dict(result | (_test_scores(context, task) if on_test else {}))
+    run.finish(result.to_dict(), {"fit_seconds": seconds})
 
 
 def _test_scores(context: Run, task: ClassifyTask) -> dict[str, object]:
@@ -222,9 +229,9 @@ def _test_scores(context: Run, task: ClassifyTask) -> dict[str, object]:
     return {"accuracy": accuracy, "per_class": per_class}
 
 
-def _save_weights(context: Run, network: Model) -> None:
+def _save_weights(context: Run, network: Classifier) -> None:
     config, start = context.config, context.inputs.start
-    backbone, preprocessing = start.backbone, start.preprocessing
+    backbone = start.backbone
     description = {
         "kind": "classifier",
         "backbone": backbone.name,
@@ -232,11 +239,7 @@ def _save_weights(context: Run, network: Model) -> None:
         "dim": backbone.dim,
         "classes": list(context.inputs.images.listing.classes),
         "image_size": config.data.image_size,
-        "preprocessing": {
-            "input_size": config.input_size,
-            "mean": list(preprocessing["mean"]),
-            "std": list(preprocessing["std"]),
-        },
+        "preprocessing": replace(start.preprocessing, input_size=config.input_size).to_dict(),
     }
     save_model(context.run, network.state_dict(), description)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache, partial
-from typing import Any
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from sightline.models.features import extract_features
 from sightline.randomness import generator, sample_keys
 from sightline.tasks.classify.task import FrozenBackbone
 from sightline.views import Flip, RandomCrop, Resize
-from sightline.views.device import normalise
+from sightline.views.device import Preprocessing
 
 Augmented = Callable[[np.ndarray, int], Tensor]  # (sample indices, epoch) → inputs
 Plain = Callable[[np.ndarray], Tensor]
@@ -28,7 +27,7 @@ class ImageInputs:
     """Images as the backbone takes them, float (B, 3, S, S) on the device, plain or augmented."""
 
     def __init__(
-        self, config: ClassifyConfig, images: Images, preprocessing: dict[str, Any], device: torch.device
+        self, config: ClassifyConfig, images: Images, preprocessing: Preprocessing, device: torch.device
     ) -> None:
         self._images, self._seed = images, config.seed
         self._resize = Resize(config.input_size)
@@ -37,18 +36,18 @@ class ImageInputs:
             self._augment = RandomCrop(config.input_size, scale=config.crop_scale)
         elif config.augment == "flip":
             self._augment = Flip(config.input_size)
-        self._normalise = partial(normalise, mean=preprocessing["mean"], std=preprocessing["std"], device=device)
+        self._to_tensor = preprocessing.on(device)
 
     def plain(self, samples: np.ndarray) -> Tensor:
         """Return the images resized and cropped in the centre."""
-        return self._normalise(self._resize(self._images.gather(samples)))
+        return self._to_tensor(self._resize(self._images.gather(samples)))
 
     def augmented(self, samples: np.ndarray, epoch: int) -> Tensor:
         """Return the images under the augmentation of `epoch`."""
         if self._augment is None:
             return self.plain(samples)
         keys = sample_keys(self._seed, epoch, samples)
-        return self._normalise(self._augment(self._images.gather(samples), keys))
+        return self._to_tensor(self._augment(self._images.gather(samples), keys))
 
 
 class FeatureInputs:

@@ -5,26 +5,23 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 
 from sightline.config import FEATURE_BATCH, DataConfig, RunConfig
 from sightline.data import UnreadableImage, decode, images_in, load_images, shrink
 from sightline.engine import make_fabric
-from sightline.errors import DataError, RunError
+from sightline.errors import DataError
 from sightline.files.atomic import atomic_path
 from sightline.metrics import statistics
-from sightline.models import LinearHead, build_backbone
-from sightline.models.weights import read_description
+from sightline.models import load_classifier
+from sightline.models.cpu import place
 from sightline.runs import RunFolder
-from sightline.tasks.classify.task import Model
 from sightline.views import Resize
-from sightline.views.device import normalise
+from sightline.views.device import Preprocessing
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class Prediction:
     probability: float
 
 
-class Classifier:
+class LabelMaker:
     """A finished classifier, from pixels to class probabilities.
 
     Raises:
@@ -45,29 +42,21 @@ class Classifier:
     """
 
     def __init__(self, run: RunFolder, device: str = "auto") -> None:
-        description = read_description(run)
-        if description.get("kind") != "classifier":
-            raise RunError(
-                f"{run.path}: a {description.get('kind')} cannot name classes; give the folder of a classify run"
-            )
-        self.classes: list[str] = description["classes"]
-        self.image_size: int = description["image_size"]
-        backbone = build_backbone(description["backbone"], description["stem"])
-        model = Model(backbone, LinearHead(backbone.dim, len(self.classes)))
-        model.load_state_dict(load_file(run.weights))
+        loaded = load_classifier(run)
+        self.classes: list[str] = loaded.description["classes"]
+        self.image_size: int = loaded.description["image_size"]
         self._fabric = make_fabric(RunConfig(device=device))
-        self._model = model.eval().to(self._fabric.device)
-        preprocessing = description["preprocessing"]
-        self._resize = Resize(preprocessing["input_size"])
-        self._normalise = partial(
-            normalise, mean=preprocessing["mean"], std=preprocessing["std"], device=self._fabric.device
-        )
+        self._classifier = place(loaded.classifier, self._fabric.device)
+        preprocessing = Preprocessing.from_dict(loaded.description["preprocessing"])
+        assert preprocessing.input_size is not None, "a classifier is saved with the size of its images"
+        self._resize = Resize(preprocessing.input_size)
+        self._to_tensor = preprocessing.on(self._fabric.device)
 
     @torch.no_grad()
     def probabilities(self, pixels: list[np.ndarray]) -> np.ndarray:
         """Return float32 (N, classes) for N images, uint8 HWC of any size."""
         with self._fabric.autocast():
-            logits = self._model(self._normalise(self._resize(pixels)))
+            logits = self._classifier(self._to_tensor(self._resize(pixels)))
         return logits.float().softmax(dim=1).cpu().numpy()
 
 
@@ -91,14 +80,14 @@ def predict(
     Raises:
         DataError: an image is missing or unreadable; the error names the first few, and nothing is written.
     """
-    classifier = Classifier(RunFolder.open(run_path), device)
+    labeler = LabelMaker(RunFolder.open(run_path), device)
     listed = _listed(images, folder)
     probabilities = in_batches(
         len(listed),
-        lambda begin, end: classifier.probabilities(_decode_all(listed[begin:end], classifier.image_size)),
+        lambda begin, end: labeler.probabilities(_decode_all(listed[begin:end], labeler.image_size)),
     )
     predictions = [
-        Prediction(name, filename, classifier.classes[int(row.argmax())], float(row.max()))
+        Prediction(name, filename, labeler.classes[int(row.argmax())], float(row.max()))
         for (name, filename, _), row in zip(listed, probabilities, strict=True)
     ]
     with atomic_path(out) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
@@ -117,19 +106,19 @@ def evaluate(run_path: Path, data: DataConfig, *, device: str = "auto") -> dict[
     Raises:
         DataError: the data has other classes than the run.
     """
-    classifier = Classifier(RunFolder.open(run_path), device)
-    images = load_images(data.model_copy(update={"image_size": data.image_size or classifier.image_size}))
+    labeler = LabelMaker(RunFolder.open(run_path), device)
+    images = load_images(data.model_copy(update={"image_size": data.image_size or labeler.image_size}))
     listing = images.listing
-    unknown = sorted(set(listing.classes) - set(classifier.classes))
+    unknown = sorted(set(listing.classes) - set(labeler.classes))
     if unknown or not listing.classes:
         raise DataError(
             f"{data.source}: classes {', '.join(unknown) or '(none)'} are not among the run's: "
-            f"{', '.join(classifier.classes)}"
+            f"{', '.join(labeler.classes)}"
         )
     probabilities = in_batches(
-        len(images), lambda begin, end: classifier.probabilities(images.gather(np.arange(begin, end)))
+        len(images), lambda begin, end: labeler.probabilities(images.gather(np.arange(begin, end)))
     )
-    truth = np.array([classifier.classes.index(name) for name in listing.classes])[listing.labels]
+    truth = np.array([labeler.classes.index(name) for name in listing.classes])[listing.labels]
     correct = probabilities.argmax(axis=1) == truth
     low, high = statistics.wilson(int(correct.sum()), len(correct))
     return {"accuracy": float(correct.mean()), "low": low, "high": high, "n": len(correct)}

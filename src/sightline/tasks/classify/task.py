@@ -15,7 +15,7 @@ from sightline.config import FEATURE_BATCH, ClassifyConfig
 from sightline.data import Loader
 from sightline.engine import BestWeights, OptimSchedule, Task, make_optimizer
 from sightline.engine.task import Values
-from sightline.models import Backbone
+from sightline.models import Classifier
 
 Batch = tuple[Tensor, Tensor]  # inputs on the device, class indices int64 (B,)
 MakeInputs = Callable[[np.ndarray], Tensor]
@@ -40,19 +40,6 @@ class FrozenBackbone(nn.Module):
         return self.inner(inputs)
 
 
-class Model(nn.Module):
-    """Backbone and linear head as one map from images to logits."""
-
-    def __init__(self, backbone: Backbone | FrozenBackbone, head: nn.Module) -> None:
-        super().__init__()
-        self.backbone = backbone
-        self.head = head
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits (B, classes)."""
-        return self.head(self.backbone(images))
-
-
 class ClassifyTask(Task):
     """Cross-entropy on labels; the epoch with the best validation accuracy is kept.
 
@@ -71,7 +58,7 @@ class ClassifyTask(Task):
     def __init__(
         self,
         model: nn.Module,
-        network: Model,
+        network: Classifier,
         config: ClassifyConfig,
         loader: Loader,
         evaluation_inputs: MakeInputs,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +13,12 @@ from sightline.engine import Progress, make_fabric, make_progress
 from sightline.files.atomic import write_json, write_text
 from sightline.metrics.features import knn_accuracy, silhouette
 from sightline.models import load_backbone
+from sightline.models.cpu import place
 from sightline.models.features import extract_features
+from sightline.runs.artifacts import EMBEDDING
 from sightline.tasks.embed.tsne import Map, map_quality, tsne, write_table
 from sightline.views import Resize
-from sightline.views.device import normalise
+from sightline.views.device import Preprocessing
 
 
 def embed(config: EmbedConfig, out: Path, *, progress: Progress | None = None) -> dict[str, float]:
@@ -42,8 +43,8 @@ def embed(config: EmbedConfig, out: Path, *, progress: Progress | None = None) -
     if config.split != "all":
         chosen = getattr(split(listing, config.data.split), config.split)
     resize = Resize(preprocessing["input_size"])
-    to_device = partial(normalise, mean=preprocessing["mean"], std=preprocessing["std"], device=fabric.device)
-    backbone = loaded.backbone.to(fabric.device)
+    to_device = Preprocessing.from_dict(preprocessing).on(fabric.device)
+    backbone = place(loaded.backbone, fabric.device)
     report.start("embed", len(chosen), 0, str(out))
     features = extract_features(
         backbone,
@@ -67,7 +68,7 @@ def embed(config: EmbedConfig, out: Path, *, progress: Progress | None = None) -
         picture = tsne(features, perplexity=config.perplexity, seed=config.seed)
         quality |= map_quality(features, picture, labels if (labels >= 0).all() else None)
     out.mkdir(parents=True, exist_ok=True)
-    write_table(out / "embedding.parquet", ids, names, features=features, points=picture)
+    write_table(out / EMBEDDING, ids, names, features=features, points=picture)
     write_json(out / "quality.json", quality | {"n": len(chosen)})
     # Where the pictures are, for whoever looks at the map.
     write_text(out / "config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 from lightning_fabric import Fabric
 from torch import Tensor
@@ -14,7 +12,7 @@ from sightline.engine import resolve_workers
 from sightline.randomness import sample_keys
 from sightline.tasks.pretrain.methods import Crops
 from sightline.views import MultiCrop
-from sightline.views.device import DeviceMultiCrop, normalise
+from sightline.views.device import DeviceMultiCrop, Preprocessing
 
 
 def crop_loader(config: PretrainConfig, images: Images, fabric: Fabric) -> Loader[Crops]:
@@ -22,7 +20,7 @@ def crop_loader(config: PretrainConfig, images: Images, fabric: Fabric) -> Loade
     views = config.views
     on_device = config.views_on == "device" or (config.views_on == "auto" and fabric.device.type == "cuda")
     render = DeviceMultiCrop(views, fabric.device) if on_device else MultiCrop(views)
-    to_device = partial(normalise, mean=views.mean, std=views.std, device=fabric.device)
+    to_device = Preprocessing(views.global_size, views.mean, views.std).on(fabric.device)
 
     def by_view(crops: np.ndarray | Tensor) -> Tensor:
         count, batch = crops.shape[:2]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 
 from sightline.config import PretrainConfig
+from sightline.data import list_images
 from sightline.engine import make_fabric
-from sightline.engine.precision import ExampleStep, Step, example_batch
+from sightline.engine.example import ExampleStep, Step, Workload, example_batch
 from sightline.models import build_backbone
 from sightline.tasks.pretrain.methods import method_class
 
@@ -37,4 +38,10 @@ def example_step(config: PretrainConfig) -> ExampleStep:
         "crops": views.local_crops, "sizes": [views.global_size, views.local_size],
         "method": config.method.to_dict(),
     }  # fmt: skip
-    return ExampleStep(facts, build)
+    return ExampleStep(facts, build, batch)
+
+
+def workload(config: PretrainConfig) -> Workload:
+    """Return what a run of `config` comes to: all epochs over all images."""
+    images, example = len(list_images(config.data).samples), example_step(config)
+    return Workload(images, config.epochs * images / (example.batch * config.devices), example)

@@ -21,7 +21,7 @@ from sightline.models import Backbone
 from sightline.models.features import extract_features
 from sightline.randomness import permutation
 from sightline.views import Resize
-from sightline.views.device import normalise
+from sightline.views.device import Preprocessing
 
 HEALTH_IMAGES = 1024  # twice the widest feature of a ResNet-18: RankMe is bounded by min(images, dim)
 MONITOR_IMAGES = 5000  # leave-one-out k-NN over these takes a second
@@ -96,7 +96,7 @@ class Monitor:
     def _features(self, backbone: Backbone, source: Images, indices: np.ndarray) -> np.ndarray:
         views = self._config.views
         resize = Resize(views.global_size)
-        to_device = partial(normalise, mean=views.mean, std=views.std, device=self._fabric.device)
+        to_device = Preprocessing(views.global_size, views.mean, views.std).on(self._fabric.device)
         return extract_features(backbone, lambda ids: to_device(resize(source.gather(ids))), indices, self._fabric)
 
 

@@ -12,7 +12,7 @@ from sightline.config import PretrainConfig
 from sightline.data import Images, load_images
 from sightline.engine import Context, Progress, train
 from sightline.errors import ConfigError, DataError
-from sightline.models import Backbone, build_backbone, load_backbone, save_model
+from sightline.models import Backbone, initial_backbone, save_model
 from sightline.runs import RunFolder
 from sightline.runs.results import PretrainResult
 from sightline.tasks.pretrain.crops import crop_loader
@@ -20,6 +20,7 @@ from sightline.tasks.pretrain.example_step import example_step
 from sightline.tasks.pretrain.methods import method_class
 from sightline.tasks.pretrain.monitor import Monitor
 from sightline.tasks.pretrain.task import Evaluation, PretrainTask
+from sightline.views.device import Preprocessing
 
 
 def pretrain(config: PretrainConfig, out: Path, *, resume: bool = False, progress: Progress | None = None) -> RunFolder:
@@ -93,9 +94,15 @@ def _check_size(config: PretrainConfig, count: int) -> None:
 
 
 def _initial_backbone(config: PretrainConfig) -> Backbone:
-    if config.init == "none":
-        return build_backbone(config.backbone, config.stem, seed=config.seed)
-    return load_backbone(config.init, name=config.backbone, stem=config.stem).backbone
+    start = initial_backbone(
+        config.init,
+        config.backbone,
+        config.stem,
+        config.seed,
+        reference=config.reference,
+        network=config.network,
+    )
+    return start.backbone
 
 
 def _finish(context: Context[PretrainConfig, Inputs], task: PretrainTask, seconds: float) -> None:
@@ -112,7 +119,7 @@ def _finish(context: Context[PretrainConfig, Inputs], task: PretrainTask, second
             "stem": backbone.stem,
             "dim": backbone.dim,
             "method": method.title,
-            "preprocessing": {"input_size": views.global_size, "mean": list(views.mean), "std": list(views.std)},
+            "preprocessing": Preprocessing(views.global_size, views.mean, views.std).to_dict(),
         },
     )
     epochs = [line for line in run.metrics() if any(key.startswith("health/") for key in line)]

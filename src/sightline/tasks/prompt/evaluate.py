@@ -18,12 +18,12 @@ from sightline.devices import resolve_device
 from sightline.engine import Context, Progress, make_progress, record
 from sightline.errors import RunError
 from sightline.files import text_digest
-from sightline.files.atomic import atomic_path
 from sightline.metrics import segmentation
-from sightline.models.promptable import PromptEngine, build_engine
-from sightline.models.promptable.everything import Settings, everything, method
+from sightline.prompts import ENGINES, EverythingSettings, PromptEngine, build_engine
 from sightline.randomness import generator
 from sightline.runs import RunFolder
+from sightline.runs.artifacts import COUNTS, PICTURES
+from sightline.runs.results import PromptResult
 from sightline.tasks.prompt.semantic import IGNORED, Clicked, click_regions, counted, covered, voted
 
 RESAMPLES = 2000
@@ -99,12 +99,12 @@ def _evaluate(context: Context[PromptJudgeConfig, Inputs]) -> None:
     images, engine = context.inputs.images, context.inputs.engine
     chosen = sorted(images.parts["test"].tolist(), key=lambda i: images.ids[i])[: config.tiles or None]
     masks = _masks_of(config.snap, [images.ids[i] for i in chosen]) if config.snap else None
-    settings, classes = Settings(grid=config.grid), len(images.palette.classes)
+    settings, classes = EverythingSettings(points_per_side=config.points_per_side), len(images.palette.classes)
     found, begin = Found(), time.perf_counter()
     report.start(f"prompt, {engine.name}", len(chosen), 0, str(run.path))
     for number, i in enumerate(chosen):
         truth, state = images.mask(i), engine.set_image(images.image(i))
-        regions = everything(engine, state, settings)
+        regions = engine.everything(state, settings)
         labelled = truth != IGNORED
         found.oracle.append(counted(truth, voted(regions, truth), classes))
         found.covered.append((int((labelled & covered(regions, truth.shape)).sum()), int(labelled.sum())))
@@ -119,13 +119,12 @@ def _evaluate(context: Context[PromptJudgeConfig, Inputs]) -> None:
             pictures |= {"network": drawn, "network, snapped": snapped}
         if number < SHOWN:
             painted = [(title, paint(mask, images.palette.colours)) for title, mask in pictures.items()]
-            save_png(run.path / "pictures" / f"{number}.png", strip([("image", images.image(i)), *painted]))
+            save_png(run.path / PICTURES / f"{number}.png", strip([("image", images.image(i)), *painted]))
         report.advance(number + 1, f"{len(regions)} regions")
     report.stop()
     seconds = time.perf_counter() - begin
     counts = np.stack(found.oracle)
-    with atomic_path(run.path / "counts.npz") as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, counts=counts, ids=np.array([images.ids[i] for i in chosen]))
+    run.write_arrays(COUNTS, counts=counts, ids=np.array([images.ids[i] for i in chosen]))
     low, high = segmentation.bootstrap_interval(counts, seed=0)
     result = {
         "mean_iou": {
@@ -136,18 +135,22 @@ def _evaluate(context: Context[PromptJudgeConfig, Inputs]) -> None:
         },
         "classes": list(images.palette.classes),
         **segmentation.describe(counts.sum(axis=0), images.palette.classes),
-        "engine": {"name": engine.name, "model": engine.model_id or None},
-        "method": method(engine),
+        "engine": {
+            "name": engine.name,
+            "description": ENGINES[engine.name].description,
+            "model": engine.model_id or None,
+        },
+        "method": engine.everything_method,
         "settings": asdict(settings) | {"min_share": config.min_share},
         "oracle": _oracle(found),
         "clicks": _clicks(found.clicked),
         "snap": _snap(found) if masks is not None else None,
         "images_seen": len(chosen),
-        "pictures": {f"pictures/{number}.png": images.ids[i] for number, i in enumerate(chosen[:SHOWN])},
+        "pictures": {f"{PICTURES}/{number}.png": images.ids[i] for number, i in enumerate(chosen[:SHOWN])},
         "bad_images": len(images.bad),
         "split": {name: len(part) for name, part in images.parts.items()},
     }
-    run.finish(result, {"fit_seconds": seconds})
+    run.finish(PromptResult.from_dict(result).to_dict(), {"fit_seconds": seconds})
 
 
 def _masks_of(run: str, ids: list[str]) -> dict[str, np.ndarray]:

@@ -4,82 +4,91 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL.Image import Image
 
 from sightline.data import IMAGE_SUFFIXES, decode
 from sightline.data.masks import formats as mask_files
+from sightline.data.masks import outlines
 from sightline.errors import ConfigError, DataError, nearest
 from sightline.files.atomic import write_json
-from sightline.models.promptable import PromptEngine, Prompts, build_engine, check_point
-from sightline.models.promptable.everything import Settings, everything, method
-from sightline.tasks.prompt.listed import Wanted
+from sightline.prompts import (
+    DEFAULT_ENGINE,
+    EverythingSettings,
+    LazyMasks,
+    Progress,
+    PromptEngine,
+    PromptResult,
+    Prompts,
+    build_engine,
+)
+from sightline.tasks.prompt.arrays import rgb_array
+from sightline.tasks.prompt.requests import Request
 
 FORMATS = ("masks", "palette", "coco", "geojson", "overlay")
 DEFAULT_FORMATS = ("masks", "palette", "coco", "overlay")  # geojson needs a georeference
-Progress = Callable[[str, int, int], object]
-
-
-@dataclass(frozen=True)
-class Found:
-    """Masks of one image, best first.
-
-    Attributes:
-        masks: a sequence of bool (H, W); decoded one at a time in everything mode.
-        scores: of each, 0–1.
-        record: image, size, prompts, scores, engine, model, device, seconds: what NAME.json holds.
-        files: written.
-    """
-
-    masks: Sequence[np.ndarray]
-    scores: list[float]
-    record: dict[str, Any]
-    files: list[Path]
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of the image."""
-        return self.record["height"], self.record["width"]
+FileProgress = Callable[[str, int, int], object]
 
 
 def prompt_array(
-    image: np.ndarray,
-    wanted: Wanted,
-    *,
-    engine: PromptEngine | str = "grabcut",
-    model_id: str | None = None,
-    device: str = "auto",
-    multimask: bool = True,
-    settings: Settings | None = None,
-) -> Found:
-    """Find masks in one image in memory, uint8 (H, W, 3); arguments and errors as in `prompt_files`."""
-    wanted.check("image")
-    built = engine if isinstance(engine, PromptEngine) else build_engine(engine, model_id, device)
-    masks, scores, record = _find(built, image, wanted, multimask, settings, None)
-    return Found(masks, scores, {"image": None, "height": image.shape[0], "width": image.shape[1], **record}, [])
-
-
-def prompt_files(
-    images: Sequence[Path],
-    wanted: Wanted | Mapping[str, Wanted],
+    image: np.ndarray | Image,
+    request: Request,
     *,
     out: Path | None = None,
-    engine: PromptEngine | str = "grabcut",
+    name: str = "image",
+    engine: PromptEngine | str = DEFAULT_ENGINE,
     model_id: str | None = None,
     device: str = "auto",
     formats: Sequence[str] = DEFAULT_FORMATS,
     multimask: bool = True,
-    settings: Settings | None = None,
-    progress: Progress | None = None,
-) -> Iterable[Found]:
+    settings: EverythingSettings | None = None,
+) -> PromptResult:
+    """Find masks in one image in memory.
+
+    Args:
+        image: a PIL image, or an array; see `rgb_array`.
+        request: prompts, or everything.
+        out: the folder to write NAME.json, NAME_mask_000.png, … to; None writes nothing.
+        name: of the files.
+        engine: as in `prompt_files`, with all that follows; without geojson, for an array has no georeference.
+
+    Raises:
+        ConfigError: a malformed prompt, or one that lies outside the image.
+        DataError: an array that is no image.
+    """
+    request.check("image")
+    _check_formats(formats)
+    if "geojson" in formats:
+        raise ConfigError("format 'geojson': an image in memory has no georeference; give its file, or take coco")
+    pixels = rgb_array(image)
+    request.prompts.checked(*pixels.shape[:2])
+    built = engine if isinstance(engine, PromptEngine) else build_engine(engine, model_id, device)
+    result = _find(built, pixels, None, request, multimask, settings, None)
+    return result if out is None else _write(out / name, Path(name), pixels, result, formats)
+
+
+def prompt_files(
+    images: Sequence[Path],
+    requests: Request | Mapping[str, Request],
+    *,
+    out: Path | None = None,
+    engine: PromptEngine | str = DEFAULT_ENGINE,
+    model_id: str | None = None,
+    device: str = "auto",
+    formats: Sequence[str] = DEFAULT_FORMATS,
+    multimask: bool = True,
+    settings: EverythingSettings | None = None,
+    progress: FileProgress | None = None,
+) -> Iterable[PromptResult]:
     """Find masks in images, one image at a time.
 
     Args:
         images: files, or folders that are searched through.
-        wanted: of every image, or by file name (or path within its folder).
+        requests: one for every image, or by file name (or path within its folder).
         out: the folder to write NAME.json, NAME_mask_000.png, … to; None writes nothing.
         engine: a built one, or a name of ENGINES.
         model_id: of an engine by name.
@@ -90,84 +99,81 @@ def prompt_files(
         progress: called with the image, the steps done and all steps, in everything mode.
 
     Yields:
-        One Found an image.
+        One result an image.
 
     Raises:
         ConfigError: a malformed prompt, or one that lies outside its image.
         DataError: an image that cannot be read, or that the prompts do not name.
     """
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown:
-        raise ConfigError(f"format {unknown[0]!r}: known are {', '.join(FORMATS)}.{nearest(unknown[0], FORMATS)}")
+    _check_formats(formats)
     named = _named(images)
-    by_name = _by_name(named, wanted)
+    by_name = _by_name(named, requests)
     built = engine if isinstance(engine, PromptEngine) else build_engine(engine, model_id, device)
     return _each(named, by_name, built, out, formats, multimask, settings, progress)
 
 
+def _check_formats(formats: Sequence[str]) -> None:
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown:
+        raise ConfigError(f"format {unknown[0]!r}: known are {', '.join(FORMATS)}.{nearest(unknown[0], FORMATS)}")
+
+
 def _each(
     named: Mapping[str, Path],
-    by_name: Mapping[str, Wanted],
+    by_name: Mapping[str, Request],
     engine: PromptEngine,
     out: Path | None,
     formats: Sequence[str],
     multimask: bool,
-    settings: Settings | None,
-    progress: Progress | None,
-) -> Iterable[Found]:
+    settings: EverythingSettings | None,
+    progress: FileProgress | None,
+) -> Iterable[PromptResult]:
     for name, path in named.items():
-        image, ask = decode(path), by_name[name]
-        for point in ask.prompts.points:
-            check_point(point, *image.shape[:2])  # before the engine looks at the image, which may take long
+        image, request = decode(path), by_name[name]
+        # Before the engine looks at the image, which may take long.
+        request.prompts.checked(*image.shape[:2])
         tell = None if progress is None else (lambda done, steps, path=path: progress(str(path), done, steps))
-        masks, scores, record = _find(engine, image, ask, multimask, settings, tell)
-        record = {"image": str(path), "height": image.shape[0], "width": image.shape[1], **record}
-        files = [] if out is None else _write(out / name, path, image, masks, scores, record, formats)
-        yield Found(masks, scores, record, files)
+        result = _find(engine, image, path, request, multimask, settings, tell)
+        yield result if out is None else _write(out / name, path, image, result, formats)
 
 
 def _find(
     engine: PromptEngine,
     image: np.ndarray,
-    ask: Wanted,
+    path: Path | None,
+    request: Request,
     multimask: bool,
-    settings: Settings | None,
-    progress: Callable[[int, int], object] | None,
-) -> tuple[Sequence[np.ndarray], list[float], dict[str, Any]]:
+    settings: EverythingSettings | None,
+    progress: Progress | None,
+) -> PromptResult:
     state = engine.set_image(image)
-    record: dict[str, Any] = {"engine": engine.name, "model": engine.model_id or None, "device": engine.device}
     begin = time.perf_counter()
-    if ask.everything:
-        regions = everything(engine, state, settings, progress)
-        masks: Sequence[np.ndarray] = _Decoded([region.rle for region in regions])
-        scores, boxes = [region.score for region in regions], None
-        record |= {"prompts": {"everything": method(engine)}}
+    if request.everything:
+        regions = engine.everything(state, settings, progress)
+        masks: Sequence[np.ndarray] = LazyMasks(regions)
+        scores, boxes = np.array([region.score for region in regions], np.float32), None
+        # Python's floats: NAME.json keeps all their digits.
+        written = [region.score for region in regions]
+        prompts: dict[str, Any] = {"everything": engine.everything_method}
     else:
-        answer = engine.predict(state, ask.prompts, multimask=multimask)
-        masks, boxes = list(answer.masks), answer.boxes
-        scores = [float(score) for score in answer.scores]
-        record |= {"prompts": _plain(ask.prompts)}
-    record |= {
+        answer = engine.predict(state, request.prompts, multimask=multimask)
+        masks, scores, boxes = list(answer.masks), answer.scores, answer.boxes
+        written, prompts = [float(score) for score in scores], _plain(request.prompts)
+    record = {
+        "image": None if path is None else str(path),
+        "height": image.shape[0],
+        "width": image.shape[1],
+        "engine": engine.name,
+        "model": engine.model_id or None,
+        "device": engine.device,
+        "prompts": prompts,
         "masks": len(masks),
-        "scores": scores,
+        "scores": written,
         **({"boxes": boxes.tolist()} if boxes is not None else {}),
         "seconds": {"image": state.seconds, "answer": time.perf_counter() - begin},
         "embedding_from_cache": state.from_cache,
     }
-    return masks, scores, record
-
-
-class _Decoded(Sequence[np.ndarray]):
-    """Masks held as run lengths and decoded one at a time."""
-
-    def __init__(self, rles: list[dict[str, Any]]) -> None:
-        self._rles = rles
-
-    def __len__(self) -> int:
-        return len(self._rles)
-
-    def __getitem__(self, i):
-        return mask_files.decode_rle(self._rles[i])
+    return PromptResult(masks, scores, boxes, (image.shape[0], image.shape[1]), record)
 
 
 def _plain(prompts: Prompts) -> dict[str, Any]:
@@ -175,21 +181,16 @@ def _plain(prompts: Prompts) -> dict[str, Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items() if value}
 
 
-def _write(
-    base: Path,
-    source: Path,
-    image: np.ndarray,
-    masks: Sequence[np.ndarray],
-    scores: list[float],
-    record: dict[str, Any],
-    formats: Sequence[str],
-) -> list[Path]:
-    """Write the formats, then the record, whose presence tells that all is there."""
-    size, files = image.shape[:2], []
+def _write(base: Path, source: Path, image: np.ndarray, result: PromptResult, formats: Sequence[str]) -> PromptResult:
+    """Write the formats, then the record, whose presence tells that all is there; return the result with its files."""
+    masks, record, files = result.masks, dict(result.record), []
 
     def path(ending: str) -> Path:
         files.append(base.with_name(base.name + ending))
         return files[-1]
+
+    def scored() -> Iterable[tuple[np.ndarray, dict[str, Any]]]:
+        return ((mask, {"score": score}) for mask, score in zip(masks, record["scores"], strict=True))
 
     if "masks" in formats:
         for stale in base.parent.glob(f"{_escaped(base.name)}_mask_[0-9]*.png"):
@@ -197,18 +198,19 @@ def _write(
         for i, mask in enumerate(masks):
             mask_files.write_mask(path(f"_mask_{i:03d}.png"), mask)
     if "palette" in formats:
-        mask_files.write_palette(path("_palette.png"), masks, size)
+        mask_files.write_palette(path("_palette.png"), masks, result.size)
         record["palette_masks"] = min(len(masks), mask_files.MOST_INDICES)
     if "coco" in formats:
-        write_json(path("_coco.json"), mask_files.coco(masks, scores, source.name, size))
+        write_json(path("_coco.json"), mask_files.coco(source.name, result.size, [{"name": "mask"}], scored()))
     if "geojson" in formats:
-        mask_files.write_geojson(path(".geojson"), source, masks, scores)
+        numbered = ((mask, {"mask": i, **score}) for i, (mask, score) in enumerate(scored()))
+        write_json(path(".geojson"), outlines.geojson(source, numbered))
     if "overlay" in formats:
         # One hypothesis on the picture: the others would cover it.
         shown = masks if "everything" in record["prompts"] or "boxes" in record else masks[:1]
         mask_files.write_overlay(path("_overlay.png"), image, shown)
     write_json(path(".json"), {**record, "files": [file.name for file in files[:-1]]})
-    return files
+    return replace(result, record=record, files=tuple(files))
 
 
 def _escaped(name: str) -> str:
@@ -236,18 +238,18 @@ def _named(images: Sequence[Path]) -> dict[str, Path]:
     return named
 
 
-def _by_name(named: Mapping[str, Path], wanted: Wanted | Mapping[str, Wanted]) -> dict[str, Wanted]:
-    if isinstance(wanted, Wanted):
-        wanted.check("images")
-        return dict.fromkeys(named, wanted)
-    found, used = {}, set()
+def _by_name(named: Mapping[str, Path], requests: Request | Mapping[str, Request]) -> dict[str, Request]:
+    if isinstance(requests, Request):
+        requests.check("images")
+        return dict.fromkeys(named, requests)
+    by_name, used = {}, set()
     for name, path in named.items():
-        key = next((key for key in (name + path.suffix, name, path.name, str(path)) if key in wanted), None)
+        key = next((key for key in (name + path.suffix, name, path.name, str(path)) if key in requests), None)
         if key is None:
             raise DataError(f"{path}: the prompts file does not name it; add it, or give only the images it names")
-        found[name] = wanted[key]
+        by_name[name] = requests[key]
         used.add(key)
-    left = [key for key in wanted if key not in used]
+    left = [key for key in requests if key not in used]
     if left:
         raise DataError(f"the prompts file names {left[0]}, which is not among the images given")
-    return found
+    return by_name

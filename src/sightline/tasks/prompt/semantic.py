@@ -13,9 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from sightline.data.masks.formats import decode_rle
-from sightline.models.promptable import ImageState, PromptEngine, Prompts
-from sightline.models.promptable.everything import Region
+from sightline.prompts import ImageState, Point, PromptEngine, Prompts, Region
 
 IGNORED = 255
 MOST_CLICKS = 10
@@ -37,7 +35,7 @@ def voted(regions: list[Region], labels: np.ndarray, otherwise: np.ndarray | Non
     """
     result = np.full(labels.shape, IGNORED, np.uint8) if otherwise is None else otherwise.copy()
     for region in sorted(regions, key=lambda region: -region.area):
-        mask = decode_rle(region.rle)
+        mask = region.mask()
         votes = np.bincount(labels[mask], minlength=256)[:IGNORED]
         if votes.any():
             result[mask] = votes.argmax()
@@ -48,7 +46,7 @@ def covered(regions: list[Region], shape: tuple[int, ...]) -> np.ndarray:
     """Return which pixels some region holds, bool (H, W)."""
     union = np.zeros(shape, bool)
     for region in regions:
-        union |= decode_rle(region.rle)
+        union |= region.mask()
     return union
 
 
@@ -127,7 +125,7 @@ def _click(
     engine: PromptEngine, state: ImageState, region: np.ndarray, known: np.ndarray, most: int
 ) -> tuple[list[float], list[float]]:
     mask = np.zeros_like(region)
-    points: list[tuple[float, float, int]] = []
+    points: list[Point] = []
     ious, seconds = [], []
     for _ in range(most):
         click = next_click(region, mask, known)
@@ -141,7 +139,7 @@ def _click(
     return ious, seconds
 
 
-def next_click(region: np.ndarray, mask: np.ndarray, known: np.ndarray) -> tuple[float, float, int] | None:
+def next_click(region: np.ndarray, mask: np.ndarray, known: np.ndarray) -> Point | None:
     """Return (x, y, 1 or 0) deepest inside the largest error; None if there is no error."""
     best, deepest = None, 0.0
     for error, label in ((region & ~mask, 1), (mask & ~region & known, 0)):

@@ -69,7 +69,7 @@ def count_tiles(
 
 def kept_at_evaluation(network: Segmenter, config: SegmentConfig, samples: list[int]) -> np.ndarray | None:
     """Return which skips tiles keep: under `eval_skips: drop` a random policy drops as in training; None is all."""
-    policy = SkipPolicy(config.drop_skip, config.drop_mode, config.match_parameters)
+    policy = SkipPolicy.of(config)
     if config.eval_skips != "drop" or policy.drop != "random":
         return None
     return policy.kept(network.skips, config.seed, config.epochs, samples)

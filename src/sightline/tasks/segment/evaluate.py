@@ -13,12 +13,14 @@ from sightline.data import IGNORED, Palette, SegmentImages, load_masks, load_par
 from sightline.engine import make_fabric
 from sightline.errors import DataError
 from sightline.files.atomic import write_json
+from sightline.models.cpu import place
 from sightline.models.segmentation import load_segmenter
 from sightline.runs import RunFolder
+from sightline.runs.artifacts import INTERVENTIONS
 from sightline.tasks.segment.counts import count_tiles, describe_counts, kept_at_evaluation
-from sightline.tasks.segment.interventions import INTERVENTIONS, interventions
+from sightline.tasks.segment.interventions import interventions
 from sightline.tasks.segment.predictor import Predictor
-from sightline.views.device import normalise
+from sightline.views.device import Preprocessing
 
 
 def evaluate(
@@ -51,9 +53,9 @@ def evaluate(
     palette = Palette.from_dict(description["palette"])
     truth = _matching(images, palette)
     fabric = make_fabric(RunConfig(device=device))
-    mean, std = description["preprocessing"]["mean"], description["preprocessing"]["std"]
-    network = loaded.segmenter.to(fabric.device)
-    predictor = Predictor(network, partial(normalise, mean=mean, std=std, device=fabric.device), fabric)
+    preprocessing = Preprocessing.from_dict(description["preprocessing"])
+    network = place(loaded.segmenter, fabric.device)
+    predictor = Predictor(network, preprocessing.on(fabric.device), fabric)
     kept = partial(kept_at_evaluation, network, config)
     counts = count_tiles(predictor, images, indices, kept=kept, truth=truth, classes=len(palette.classes))
     scenes = None if images.scenes is None else [images.scenes[i] for i in indices]

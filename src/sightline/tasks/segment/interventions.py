@@ -20,7 +20,6 @@ from sightline.models.segmentation.skips import Kind
 from sightline.randomness import permutation
 from sightline.tasks.segment.predictor import PIXELS, Predictor
 
-INTERVENTIONS = "interventions.json"  # in a run folder
 TILES = 32  # of a run's own validation part: thirteen passes over these take minutes on two cores, over all an hour
 
 

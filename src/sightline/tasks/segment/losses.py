@@ -10,15 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pkgutil import resolve_name
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sightline.config.losses import LOSSES
 from sightline.errors import ConfigError, DataError, nearest
 
 IGNORE = 255  # as in PASCAL VOC and Cityscapes: the largest uint8, so no class of a mask
 GAMMA = 2.0  # of the focal loss: "works best" in Lin et al. 2017, section 5.1
+# Of false pixels and of missed ones in the Tversky loss: the best of Salehi et al. 2017, table 2; equal ones are Dice.
+FALSE, MISSED = 0.3, 0.7
 TINY = 1e-7  # keeps a quotient of two zeros at zero
 
 
@@ -82,6 +86,16 @@ def jaccard(pixels: Pixels) -> Tensor:
     return _mean_over_present(1 - overlap / (predicted + true - overlap).clamp_min(TINY), true)
 
 
+def tversky(pixels: Pixels) -> Tensor:
+    """Return the mean over present classes of 1 − T / (T + 0.3·F + 0.7·M) (Salehi et al. 2017, equation 4).
+
+    T = Σ p·y, false pixels F = Σ p·(1 − y), missed ones M = Σ (1 − p)·y: for small classes, which Dice lets go missing.
+    """
+    overlap, predicted, true = _overlaps(pixels)
+    weighted = overlap + FALSE * (predicted - overlap) + MISSED * (true - overlap)
+    return _mean_over_present(1 - overlap / weighted.clamp_min(TINY), true)
+
+
 def lovasz(pixels: Pixels) -> Tensor:
     """Return the Lovász-softmax loss over present classes (Berman et al. 2018, equation 11, algorithm 1).
 
@@ -112,21 +126,17 @@ def _mean_over_present(losses: Tensor, true: Tensor) -> Tensor:
     return (losses * present).sum() / present.sum().clamp_min(1.0)
 
 
-TERMS: dict[str, Callable[[Pixels], Tensor]] = {
-    "ce": cross_entropy,
-    "dice": dice,
-    "focal": focal,
-    "jaccard": jaccard,
-    "lovasz": lovasz,
-}
-
-
 @dataclass(frozen=True)
 class Term:
-    """One summand: its weight, and its name in `TERMS`."""
+    """One summand: its weight, and its name in `LOSSES`."""
 
     weight: float
     name: str
+
+    @property
+    def function(self) -> Callable[[Pixels], Tensor]:
+        """The loss itself."""
+        return resolve_name(LOSSES[self.name].function)
 
 
 def parse_loss(text: str) -> tuple[Term, ...]:
@@ -139,9 +149,9 @@ def parse_loss(text: str) -> tuple[Term, ...]:
     for part in text.split("+"):
         weight, star, name = part.strip().rpartition("*")
         name = name.strip().lower()
-        if name not in TERMS:
+        if name not in LOSSES:
             raise ConfigError(
-                f"loss = {text!r}: {name!r} is none of {', '.join(TERMS)}.{nearest(name, TERMS)} "
+                f"loss = {text!r}: {name!r} is none of {', '.join(LOSSES)}.{nearest(name, LOSSES)} "
                 "Give one, or a sum such as ce+dice or 0.5*ce+dice"
             )
         terms.append(Term(_weight(weight, text) if star else 1.0, name))
@@ -166,7 +176,7 @@ class Loss:
 
     Attributes:
         terms: to sum.
-        class_weights: float32 (C,); of cross-entropy and focal loss. The others weigh classes alike by themselves.
+        class_weights: float32 (C,); of the losses that `LOSSES` calls weighted.
         ignore: value of the target that stands for no class.
     """
 
@@ -185,13 +195,8 @@ class Loss:
             DataError: a target out of range (on the CPU; on a GPU the gathering kernel stops).
         """
         pixels = self._pixels(logits, target)
-        losses = [term.weight * TERMS[term.name](pixels) for term in self.terms]
+        losses = [term.weight * term.function(pixels) for term in self.terms]
         return torch.stack(losses).sum()
-
-    def parts(self, logits: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Return each term's value without its weight, by name; arguments as of a call."""
-        pixels = self._pixels(logits, target)
-        return {term.name: TERMS[term.name](pixels) for term in self.terms}
 
     def _pixels(self, logits: Tensor, target: Tensor) -> Pixels:
         valid = target != self.ignore
@@ -214,8 +219,8 @@ def build_loss(text: str = "ce", class_weights: Sequence[float] | None = None, i
     """Build a loss from its text.
 
     Args:
-        text: a sum of ce, dice, focal, jaccard and lovasz, each with an optional weight.
-        class_weights: one for each class, none negative; of cross-entropy and focal loss.
+        text: a sum of names of `LOSSES`, each with an optional weight.
+        class_weights: one for each class, none negative; of the losses that `LOSSES` calls weighted.
         ignore: value of the target that stands for no class.
 
     Raises:
@@ -226,8 +231,10 @@ def build_loss(text: str = "ce", class_weights: Sequence[float] | None = None, i
         return Loss(terms, None, ignore)
     if min(class_weights) < 0 or not sum(class_weights) > 0:
         raise ConfigError(f"class_weights = {list(class_weights)}: must be 0 or more, and not all 0")
-    if not {"ce", "focal"} & {term.name for term in terms}:
+    if not any(LOSSES[term.name].weighted for term in terms):
+        weighted = [name for name, entry in LOSSES.items() if entry.weighted]
         raise ConfigError(
-            f"class_weights: only ce and focal use them, and the loss is {text!r}; leave them out, or add ce"
+            f"class_weights: only {' and '.join(weighted)} use them, and the loss is {text!r}; leave them out, or add "
+            f"{weighted[0]}"
         )
     return Loss(terms, torch.tensor(class_weights, dtype=torch.float32), ignore)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +16,10 @@ from sightline.data.masks.tiles import blend, plan
 from sightline.engine import make_fabric
 from sightline.errors import ConfigError, DataError
 from sightline.files import check_outputs, one_name_each
+from sightline.models.cpu import place
 from sightline.models.segmentation import load_segmenter
 from sightline.tasks.segment.predictor import Predictor
-from sightline.views.device import normalise
+from sightline.views.device import Preprocessing
 
 TILE = 512  # pixels: as the tiles that land cover is published in; the network pads smaller images itself
 OVERLAP = 0.25  # of a tile: its border, where context is missing, then weighs next to nothing
@@ -68,9 +68,8 @@ class MaskMaker:
         self.options = options or Options()
         self.palette = Palette.from_dict(loaded.description["palette"])
         fabric = make_fabric(RunConfig(device=device))
-        preprocessing = loaded.description["preprocessing"]
-        convert = partial(normalise, mean=preprocessing["mean"], std=preprocessing["std"], device=fabric.device)
-        predictor = Predictor(loaded.segmenter.to(fabric.device), convert, fabric)
+        to_tensor = Preprocessing.from_dict(loaded.description["preprocessing"]).on(fabric.device)
+        predictor = Predictor(place(loaded.segmenter, fabric.device), to_tensor, fabric)
         self._classify = predictor.turned_probabilities if self.options.turns else predictor.probabilities
 
     def bands(self, pixels: np.ndarray | Raster) -> Iterator[tuple[int, np.ndarray]]:

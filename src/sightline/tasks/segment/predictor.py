@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sightline.models.segmentation import Intervention, Segmenter
 
-Normalise = Callable[[np.ndarray], Tensor]
+ToTensor = Callable[[np.ndarray], Tensor]
 PIXELS = 4 * 512 * 512  # in one batch of an evaluation: bounds memory whatever the tiles' size
 
 
@@ -20,12 +20,12 @@ class Predictor:
 
     Args:
         network: on the fabric's device.
-        normalise: uint8 (B, H, W, 3) → float (B, 3, H, W) on the device.
+        to_tensor: uint8 (B, H, W, 3) → float (B, 3, H, W) on the device.
         fabric: device and precision.
     """
 
-    def __init__(self, network: Segmenter, normalise: Normalise, fabric: Fabric) -> None:
-        self.network, self._normalise, self._fabric = network, normalise, fabric
+    def __init__(self, network: Segmenter, to_tensor: ToTensor, fabric: Fabric) -> None:
+        self.network, self._to_tensor, self._fabric = network, to_tensor, fabric
 
     @torch.no_grad()
     def logits(self, tiles: np.ndarray, kept: np.ndarray | None = None, change: Intervention | None = None) -> Tensor:
@@ -33,7 +33,7 @@ class Predictor:
         device = self._fabric.device
         mask = None if kept is None else torch.from_numpy(kept).to(device)
         with self._fabric.autocast():
-            return self.network(self._normalise(tiles), mask, change).float()
+            return self.network(self._to_tensor(tiles), mask, change).float()
 
     def probabilities(self, tiles: np.ndarray) -> np.ndarray:
         """Return class probabilities, float32 (B, K, H, W)."""

@@ -18,8 +18,7 @@ from sightline.data.masks import pictures as masks
 from sightline.errors import ConfigError, nearest
 from sightline.files.atomic import write_json
 from sightline.runs import read_json
-
-INDEX = "progress.json"
+from sightline.runs.artifacts import PROGRESS_INDEX as INDEX
 
 
 def stages(epochs: int, every: int) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,24 +14,26 @@ from torch import Tensor
 
 from sightline.config import SegmentConfig
 from sightline.data import Loader, SegmentImages, load_parts
-from sightline.data.masks.pictures import palette_png
+from sightline.data.masks.formats import palette_png
 from sightline.engine import Context, Progress, resolve_workers, train
 from sightline.files import text_digest
-from sightline.files.atomic import atomic_path, write_json
+from sightline.files.atomic import write_json
 from sightline.metrics import segmentation
+from sightline.models.cpu import place
+from sightline.models.initial import InitialBackbone, initial_backbone
 from sightline.models.segmentation import Segmenter, SkipPolicy, build_segmenter, describe, load_encoder, save_segmenter
-from sightline.models.start import Start, initial_backbone
 from sightline.randomness import sample_keys
-from sightline.runs import RunFolder
+from sightline.runs import RunFolder, artifacts
+from sightline.runs.artifacts import INTERVENTIONS
+from sightline.runs.results import SegmentResult
 from sightline.tasks.segment.counts import Counts, count_tiles, describe_counts, kept_at_evaluation
 from sightline.tasks.segment.example_step import example_step
-from sightline.tasks.segment.interventions import INTERVENTIONS, interventable, interventions, some_tiles
+from sightline.tasks.segment.interventions import interventable, interventions, some_tiles
 from sightline.tasks.segment.losses import build_loss
 from sightline.tasks.segment.predictor import Predictor
 from sightline.tasks.segment.progress import MaskProgress, draw_progress, find_watched
 from sightline.tasks.segment.task import SegmentBatch, SegmentTask, Validation
 from sightline.views import JointCrop
-from sightline.views.device import normalise
 
 PART = "test"  # judged once, at the end
 
@@ -58,7 +60,7 @@ def segment(config: SegmentConfig, out: Path, *, resume: bool = False, progress:
         config,
         out,
         inputs=open_inputs,
-        example=lambda config, inputs: example_step(config, inputs.start.backbone),
+        example=lambda config, inputs: example_step(config, inputs.start.backbone.name, inputs.start.backbone.stem),
         build_task=build_task,
         finish=_finish,
         resume=resume,
@@ -71,7 +73,7 @@ class Inputs:
     """Images with masks, in their parts, and the backbone whose weights the encoder begins with."""
 
     images: SegmentImages
-    start: Start
+    start: InitialBackbone
 
     @property
     def fingerprint(self) -> str:
@@ -84,15 +86,24 @@ Run = Context[SegmentConfig, Inputs]
 
 def open_inputs(config: SegmentConfig, say: Callable[[str], object]) -> Inputs:
     """Load images, masks and initial weights."""
-    return Inputs(load_parts(config.data, progress=say), initial_backbone(config))
+    images = load_parts(config.data, progress=say)
+    start = initial_backbone(
+        config.init,
+        config.backbone,
+        config.stem,
+        config.seed,
+        reference=config.reference,
+        network=config.network,
+    )
+    return Inputs(images, start)
 
 
 # -- training
 def build_task(context: Run) -> SegmentTask:
     """Build the task: the network with its encoder's weights loaded, its batches and its validation."""
     config, fabric, images = context.config, context.fabric, context.inputs.images
-    policy = SkipPolicy(config.drop_skip, config.drop_mode, config.match_parameters)
-    network = _network(context, policy).to(fabric.device)
+    policy = SkipPolicy.of(config)
+    network = place(_network(context, policy), fabric.device)
     loader = Loader(
         images.parts["train"],
         config.batch_size,
@@ -141,8 +152,7 @@ def _batch_maker(context: Run, network: Segmenter, policy: SkipPolicy) -> Callab
 
 
 def _normalizer(context: Run) -> Callable[[np.ndarray], Tensor]:
-    preprocessing = context.inputs.start.preprocessing
-    return partial(normalise, mean=preprocessing["mean"], std=preprocessing["std"], device=context.fabric.device)
+    return context.inputs.start.preprocessing.on(context.fabric.device)
 
 
 def _class_weights(context: Run) -> list[float] | None:
@@ -179,7 +189,7 @@ def _mask_keeper(context: Run) -> Callable[[int, Segmenter], None]:
     config, images = context.config, context.inputs.images
     chosen = find_watched(config.watch, images.ids)
     keeper = MaskProgress(
-        context.run.path / "progress",
+        context.run.path / artifacts.PROGRESS,
         config.watch,
         [images.image(i) for i in chosen],
         [images.mask(i) for i in chosen],
@@ -202,9 +212,9 @@ def _finish(context: Run, task: SegmentTask, seconds: float) -> None:
     network = task.use_best()
     images, config, start = context.inputs.images, context.config, context.inputs.start
     _save(context, network)
-    write_json(context.run.path / "architecture.json", asdict(describe(network, config.crop, config.crop)))
+    write_json(context.run.path / artifacts.ARCHITECTURE, asdict(describe(network, config.crop, config.crop)))
     write_json(
-        context.run.path / "split.json",
+        context.run.path / artifacts.SPLIT,
         {name: [images.ids[i] for i in part] for name, part in images.parts.items()} | images.named_scenes(),
     )
     test, drawn = images.parts[PART], list[bytes]()
@@ -219,9 +229,8 @@ def _finish(context: Run, task: SegmentTask, seconds: float) -> None:
     }
     if scenes is not None:
         arrays["scenes"] = np.array(scenes)
-    with atomic_path(context.run.path / "counts.npz") as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # pyright: ignore[reportArgumentType]
-    watched = draw_progress(context.run.path / "progress")
+    context.run.write_arrays(artifacts.COUNTS, **arrays)
+    watched = draw_progress(context.run.path / artifacts.PROGRESS)
     result = {
         "classes": list(images.palette.classes),
         **describe_counts(counts, images.palette.classes, scenes),
@@ -236,7 +245,7 @@ def _finish(context: Run, task: SegmentTask, seconds: float) -> None:
         "split": {name: len(part) for name, part in images.parts.items()},
         "progress": [str(path.relative_to(context.run.path)) for path in watched],
     }
-    context.run.finish(result, {"fit_seconds": seconds})
+    context.run.finish(SegmentResult.from_dict(result).to_dict(), {"fit_seconds": seconds})
 
 
 def _intervene(context: Run, network: Segmenter) -> str | None:
@@ -255,7 +264,7 @@ def _intervene(context: Run, network: Segmenter) -> str | None:
 
 
 def _save(context: Run, network: Segmenter) -> None:
-    preprocessing, palette = context.inputs.start.preprocessing, context.inputs.images.palette
+    start, palette = context.inputs.start, context.inputs.images.palette
     save_segmenter(
         context.run,
         network,
@@ -263,6 +272,6 @@ def _save(context: Run, network: Segmenter) -> None:
             "classes": list(palette.classes),
             "palette": palette.to_dict(),
             "image_size": context.config.data.image_size,
-            "preprocessing": {"mean": list(preprocessing["mean"]), "std": list(preprocessing["std"])},
+            "preprocessing": replace(start.preprocessing, input_size=None).to_dict(),
         },
     )

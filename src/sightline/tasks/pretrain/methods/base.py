@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 import torch
 from lightning_fabric import Fabric
@@ -28,10 +27,8 @@ class PretrainMethod(ABC):
     Attributes:
         network: what learns, on the device. Several processes hand `loss` this network wrapped.
         backbone: what a user takes away, and whose features are monitored.
-        forward_only: global views of an image that pass a network and teach it nothing; for estimates of time.
     """
 
-    forward_only: ClassVar[int] = 0
     network: nn.Module
     backbone: Backbone
 

@@ -18,6 +18,7 @@ from sightline.config import PretrainConfig
 from sightline.config.methods.lejepa import LejepaConfig
 from sightline.engine.task import Values
 from sightline.models import Backbone, projector
+from sightline.models.cpu import place
 from sightline.randomness import generator
 from sightline.runs.numbers import plain
 from sightline.runs.results import HealthPlot, MethodReport
@@ -108,8 +109,8 @@ class Lejepa(PretrainMethod):
         network = ProjectedViews(
             backbone, projector(backbone.dim, hidden, lejepa.projection, batch_norm=lejepa.batch_norm)
         )
-        self.network = network.to(fabric.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        self.backbone = backbone
+        self.network = place(network, fabric.device)
+        self.backbone = self.network.backbone
         self._means = EpochMeans(MEANS, fabric)
 
     def begin_epoch(self) -> None:

@@ -15,6 +15,7 @@ from sightline.config import PretrainConfig
 from sightline.config.methods.simclr import SimclrConfig
 from sightline.engine.task import Values
 from sightline.models import Backbone, projector
+from sightline.models.cpu import place
 from sightline.runs.numbers import plain
 from sightline.runs.results import HealthPlot, MethodReport
 from sightline.tasks.pretrain.methods.base import Crops, EpochMeans, PretrainMethod, ProjectedViews
@@ -92,8 +93,8 @@ class Simclr(PretrainMethod):
         self.simclr, self.fabric, self._chance = simclr, fabric, chance_loss(config.batch_size)
         head = projector(backbone.dim, (simclr.hidden,), simclr.projection, batch_norm=simclr.batch_norm)
         network = ProjectedViews(backbone, head)
-        self.network = network.to(fabric.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        self.backbone = backbone
+        self.network = place(network, fabric.device)
+        self.backbone = self.network.backbone
         self._means = EpochMeans(MEANS, fabric)
 
     def begin_epoch(self) -> None:

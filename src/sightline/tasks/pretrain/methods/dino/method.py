@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from lightning_fabric import Fabric
@@ -15,6 +15,7 @@ from sightline import schedules
 from sightline.config import DinoConfig, PretrainConfig
 from sightline.engine.task import Values
 from sightline.models import Backbone
+from sightline.models.cpu import place
 from sightline.runs.results import MethodReport
 from sightline.tasks.pretrain.methods.base import Crops, EpochMeans, PretrainMethod, view_features
 from sightline.tasks.pretrain.methods.dino.head import DinoHead
@@ -59,8 +60,6 @@ class Network(nn.Module):
 class Dino(PretrainMethod):
     """Student, teacher and center; a user takes away the teacher's backbone."""
 
-    forward_only: ClassVar[int] = 2
-
     def __init__(self, backbone: Backbone, config: PretrainConfig, fabric: Fabric, steps_per_epoch: int) -> None:
         dino = config.method
         assert isinstance(dino, DinoConfig)
@@ -68,7 +67,7 @@ class Dino(PretrainMethod):
         self._steps_per_epoch, self._total = steps_per_epoch, config.epochs * steps_per_epoch
         batch_norms = (dino.head_batch_norm, dino.bottleneck_batch_norm)
         head = DinoHead(backbone.dim, dino.hidden, dino.bottleneck, dino.prototypes, *batch_norms)
-        student = Network(backbone, head).to(fabric.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        student = place(Network(backbone, head), fabric.device)
         self.teacher = copy.deepcopy(student).requires_grad_(False)
         self.network = self._student = student
         self.backbone = self.teacher.backbone
@@ -77,7 +76,7 @@ class Dino(PretrainMethod):
         self.use = PrototypeUse(dino.prototypes, fabric.device)
         self._losses = EpochMeans(("loss",), fabric)
         # The two lists pair the same tensors for one fused EMA call.
-        self._pairs = (list(self.teacher.parameters()), list(student.parameters()))
+        self._pairs: tuple[list[Tensor], list[Tensor]] = (list(self.teacher.parameters()), list(student.parameters()))
         self._last_layer = list(student.head.last_layer.parameters())
         self._temperature = dino.teacher_temperature_start
 

@@ -1,0 +1,99 @@
+"""Where a run begins: random weights, published ones, a run's own, or a file."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from torch import nn
+
+from sightline.models.backbones import Backbone, Stem, build_backbone
+from sightline.models.reference import is_published, load_published
+from sightline.models.weights import Loaded, load_backbone
+from sightline.views.device import Preprocessing
+
+
+@dataclass(frozen=True)
+class InitialBackbone:
+    """A backbone, how it takes images, and what was loaded into it.
+
+    Attributes:
+        backbone: on the CPU.
+        preprocessing: as its weights were trained with; ImageNet's where nothing says another.
+        source: of the weights; "none" where they are random.
+        matched: which tensors were loaded, in words; "" where none.
+        checksum: SHA-256 of what was loaded, by tensor; "" where nothing.
+    """
+
+    backbone: Backbone
+    preprocessing: Preprocessing
+    source: str
+    matched: str
+    checksum: str
+
+
+def initial_backbone(
+    init: str,
+    backbone: str,
+    stem: Stem,
+    seed: int,
+    *,
+    reference: str,
+    network: Literal["teacher", "student"] = "teacher",
+) -> InitialBackbone:
+    """Build the backbone that a run begins with.
+
+    Args:
+        init: none, reference, a run's folder, a checkpoint file, or a published name.
+        backbone: name of the architecture; what brings its own architecture takes no notice.
+        stem: likewise.
+        seed: of random weights.
+        reference: what init "reference" means: a published name, a file or a run.
+        network: of a checkpoint file that holds both.
+
+    Raises:
+        NotAvailable: published weights that are neither here nor can be fetched.
+        ConfigError: no such published weights, or no such backbone.
+        WeightsError: nothing there, unreadable, damaged, or not fitting.
+    """
+    if init == "none":
+        return InitialBackbone(build_backbone(backbone, stem, seed=seed), Preprocessing(), "none", "", "")
+    if init == "reference":
+        source, loaded = reference, load_reference(reference, backbone, stem, network)
+    elif not Path(init).exists() and is_published(init):
+        source, loaded = init, load_published(init)
+    else:
+        source, loaded = init, load_backbone(init, backbone, stem, network)
+    preprocessing = Preprocessing.from_dict(loaded.description.get("preprocessing", {}))
+    return InitialBackbone(loaded.backbone, preprocessing, source, str(loaded.report), _checksum(loaded.backbone))
+
+
+def load_reference(
+    name: str,
+    backbone: str | None = None,
+    stem: Stem | None = None,
+    network: Literal["teacher", "student"] = "teacher",
+) -> Loaded:
+    """Load reference weights: `dino-resnet50`, a timm tag ("timm/TAG"), "hf-hub:ID", a checkpoint file or a run folder.
+
+    Args:
+        name: of the weights.
+        backbone: architecture of a checkpoint file, which does not say it; the others bring their own.
+        stem: likewise.
+        network: of a checkpoint file that holds both.
+
+    Raises:
+        NotAvailable: the weights are neither here nor can be fetched; the reason is the first line of the cause.
+        ConfigError: no such weights.
+        WeightsError: they were read and do not fit.
+    """
+    return load_backbone(name, backbone, stem, network) if Path(name).exists() else load_published(name)
+
+
+def _checksum(module: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, value in sorted(module.state_dict().items()):
+        digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,114 @@
+"""Backbones of torchvision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torchvision
+from torch import Tensor, nn
+from torchvision.models import ResNet
+from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
+
+from sightline.errors import ConfigError
+from sightline.models.libraries.base import RESNET_PARTS, Library, Pyramid
+
+# Of the image by which strides are found: unequal sides, so that a pooled map of 1×1 is no feature of a large stride.
+HEIGHT, WIDTH = 256, 128
+# A stage is a module at most this deep: features.3, trunk_output.block2, stage2. Below it, a block's inner maps come.
+DEPTH = 2
+# The features of a ResNet by index, whatever its stem does to their strides.
+RESNET_NODES = {1: "relu", 2: "layer1", 3: "layer2", 4: "layer3", 5: "layer4"}
+
+
+def _names() -> list[str]:
+    return torchvision.models.list_models(module=torchvision.models)
+
+
+def _build(name: str) -> nn.Module:
+    # These two return a tuple in training unless their auxiliary classifiers are left out.
+    options = {"aux_logits": False, "init_weights": True} if name in ("googlenet", "inception_v3") else {}
+    model = torchvision.models.get_model(name, weights=None, **options)
+    for attribute in ("fc", "classifier", "head", "heads"):
+        classifier = getattr(model, attribute, None)
+        if classifier is not None:
+            setattr(model, attribute, _without_last(classifier))
+            return model
+    raise ConfigError(f"backbone = 'torchvision/{name}': its classifier was not found; take timm's model of that name")
+
+
+def _without_last(classifier: nn.Module) -> nn.Module:
+    """Replace the layer that gives class logits by the identity; norms and hidden layers before it stay."""
+    if not isinstance(classifier, nn.Sequential):
+        return nn.Identity()
+    last = max(i for i, layer in enumerate(classifier) if isinstance(layer, nn.Linear | nn.Conv2d))
+    for i in range(last, -1, -1):
+        if i < last and not isinstance(classifier[i], nn.Dropout):
+            break
+        classifier[i] = nn.Identity()
+    return classifier
+
+
+def _pyramid(inner: nn.Module, name: str) -> Pyramid:
+    """Take what the last stage of each stride gives, by torchvision's own feature extraction."""
+    resnet = isinstance(inner, ResNet)
+    nodes = RESNET_NODES if resnet else _stages(inner, name)
+    extractor = create_feature_extractor(
+        inner, {node: str(index) for index, node in nodes.items()}, suppress_diff_warning=True
+    )
+    _keep_unused(inner, extractor)
+    return Pyramid(extractor, tuple(nodes), _values, RESNET_PARTS if resnet else {})
+
+
+def _values(module: nn.Module, images: Tensor) -> Sequence[Tensor]:
+    return list(module(images).values())
+
+
+@torch.no_grad()
+def _stages(inner: nn.Module, name: str) -> dict[int, str]:
+    """Return index → node of the last stage of each stride, from running one small black image."""
+    shapes: dict[str, torch.Size] = {}
+    try:
+        train, evaluation = ({_stage(node) for node in nodes} for nodes in get_graph_node_names(inner))
+        candidates = sorted(train & evaluation)
+        extractor = create_feature_extractor(inner, {node: node for node in candidates}, suppress_diff_warning=True)
+        outputs = extractor.eval()(torch.zeros(1, 3, HEIGHT, WIDTH))
+        inner.train()
+        shapes = {node: value.shape for node, value in outputs.items() if isinstance(value, Tensor)}
+    except (AssertionError, RuntimeError, ValueError, TypeError):
+        pass  # an architecture that cannot be traced, or of a fixed input size: it has no stages to take
+    last: dict[int, str] = {}
+    for node, shape in shapes.items():
+        stride = HEIGHT // shape[2] if len(shape) == 4 else 0
+        if stride >= 2 and shape[2:] == (HEIGHT // stride, WIDTH // stride) and not stride & (stride - 1):
+            last[int(math.log2(stride))] = node
+    if len(last) < 2:
+        raise ConfigError(
+            f"encoder = {name!r}: has no features of several strides that a U-Net could skip to; take a ResNet, or "
+            "torchvision's ConvNeXt, EfficientNet, MobileNet, RegNet, DenseNet …, or a timm network"
+        )
+    return dict(sorted(last.items()))
+
+
+def _stage(node: str) -> str:
+    return ".".join(node.split(".")[:DEPTH])
+
+
+def _keep_unused(inner: nn.Module, extractor: nn.Module) -> None:
+    """Put back the modules that no feature needs: weights then load, and are saved, as the backbone's own."""
+    used = set(extractor.state_dict())
+    for path, module in inner.named_modules():
+        tensors = [name for name, _ in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False))]
+        if not tensors or all(f"{path}.{name}" in used for name in tensors):
+            continue
+        parent = extractor
+        *above, own = path.split(".")
+        for step in above:
+            if not hasattr(parent, step):
+                parent.add_module(step, nn.Module())
+            parent = parent.get_submodule(step)
+        parent.add_module(own, module)
+
+
+TORCHVISION = Library(_names, lambda name: name, _build, _pyramid)

@@ -1,0 +1,42 @@
+"""Prompts, their answers, and the engines that give them: one vocabulary for page, commands and models.
+
+An engine looks at an image once (`set_image`) and then answers any number of points, boxes or words with masks
+(`predict`), or finds everything by itself (`everything`). Imports no torch; an engine's module is imported when
+`build_engine` is asked for it.
+
+Coordinates are pixels of the original image, x right, y down, pixel centers at integers.
+"""
+
+from sightline.prompts.engine import ImageState, Progress, PromptEngine, build_engine
+from sightline.prompts.prompts import (
+    Answer,
+    Box,
+    EverythingSettings,
+    LazyMasks,
+    Point,
+    PromptResult,
+    Prompts,
+    Region,
+    pixel,
+)
+from sightline.prompts.registry import DEFAULT_ENGINE, ENGINES, EngineInfo, engines_text
+
+__all__ = [
+    "DEFAULT_ENGINE",
+    "ENGINES",
+    "Answer",
+    "Box",
+    "EngineInfo",
+    "EverythingSettings",
+    "ImageState",
+    "LazyMasks",
+    "Point",
+    "Progress",
+    "PromptEngine",
+    "PromptResult",
+    "Prompts",
+    "Region",
+    "build_engine",
+    "engines_text",
+    "pixel",
+]

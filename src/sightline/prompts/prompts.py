@@ -1,0 +1,229 @@
+"""What is asked of an image, and what comes back: prompts, answers, regions, results."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+from sightline.errors import ConfigError
+from sightline.run_lengths import box_of, decode_rle, encode_rle
+
+Point = tuple[float, float, int]
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """What to look for.
+
+    Attributes:
+        points: (x, y, label), label 1 for inside, 0 for outside.
+        box: (x0, y0, x1, y1); the part outside the image is cut off.
+        text: words for what is looked for.
+        mask_input: float32 (h, w), one of an earlier answer's `low_res`, to refine.
+    """
+
+    points: tuple[Point, ...] = ()
+    box: Box | None = None
+    text: str = ""
+    mask_input: np.ndarray | None = None
+
+    def kinds(self) -> set[str]:
+        """Return the names of the fields that were given."""
+        given = {
+            "points": bool(self.points),
+            "box": self.box is not None,
+            "text": bool(self.text.strip()),
+            "mask_input": self.mask_input is not None,
+        }
+        return {name for name, there in given.items() if there}
+
+    def checked(self, height: int, width: int) -> Prompts:
+        """Return the prompts with their box cut to an image; the only check of points and boxes.
+
+        Raises:
+            ConfigError: malformed, or outside the image.
+        """
+        for point in self.points:
+            _check_point(point, height, width)
+        box = None if self.box is None else _cut(self.box, height, width)
+        return Prompts(self.points, box, self.text.strip(), self.mask_input)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Masks of one prompt, best first.
+
+    Attributes:
+        masks: bool (M, H, W), of the original image's size.
+        scores: float32 (M,): the engine's own estimate of quality in 0–1, comparable within one engine only.
+        low_res: float32 (M, h, w) logits to refine from, if the engine takes `mask_input`.
+        boxes: float32 (M, 4), x0, y0, x1, y1 in pixels of the original image, for text prompts.
+        seconds: the answer's time, without that of set_image.
+    """
+
+    masks: np.ndarray
+    scores: np.ndarray
+    low_res: np.ndarray | None = None
+    boxes: np.ndarray | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class EverythingSettings:
+    """Settings of everything mode, under segment-anything's names (SamAutomaticMaskGenerator) and with its values.
+
+    Its `min_mask_region_area` alone is 0; here it is 100, so that no dust is exported.
+
+    Attributes:
+        points_per_side: Points along each side of the grid.
+        points_per_batch: Points answered together.
+        pred_iou_thresh: Least IoU that the model itself predicts of a mask, 0–1.
+        stability_score_thresh: Least IoU of a mask with itself when its threshold is moved by 1 up and down, 0–1.
+        box_nms_thresh: IoU of two masks' boxes above which the worse mask is dropped, 0–1.
+        min_mask_region_area: Pixels; smaller islands are removed, smaller holes filled, and no mask is smaller.
+        contrast: For graphcut, which has no grid: how much the color may change within a region, in median steps
+            between neighboring patches. More makes fewer and larger regions.
+    """
+
+    points_per_side: int = 32
+    points_per_batch: int = 64
+    pred_iou_thresh: float = 0.88
+    stability_score_thresh: float = 0.95
+    box_nms_thresh: float = 0.7
+    min_mask_region_area: int = 100
+    contrast: float = 8.0
+
+    def __post_init__(self) -> None:
+        for name, least in (("points_per_side", 1), ("points_per_batch", 1), ("min_mask_region_area", 0)):
+            if getattr(self, name) < least:
+                raise ConfigError(f"{name} = {getattr(self, name)}: must be at least {least}")
+        for name in ("pred_iou_thresh", "stability_score_thresh", "box_nms_thresh"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} = {getattr(self, name)}: is a fraction; give a number from 0 to 1")
+
+
+@dataclass(frozen=True)
+class Region:
+    """A mask of everything mode, held as run lengths so that thousands take little memory.
+
+    Attributes:
+        rle: COCO run lengths.
+        score: the engine's, 0–1.
+        stability: 0–1; 1 where an engine does not measure it.
+        area: pixels.
+        box: x0, y0, x1, y1 of its pixels' centers.
+    """
+
+    rle: dict[str, Any]
+    score: float
+    stability: float
+    area: int
+    box: tuple[int, int, int, int]
+
+    @classmethod
+    def of(cls, mask: np.ndarray, score: float, stability: float = 1.0) -> Region:
+        """Return the region of a mask, bool (H, W), not empty."""
+        x, y, width, height = box_of(mask)
+        box = (x, y, x + width - 1, y + height - 1)
+        return cls(encode_rle(mask), float(score), float(stability), int(mask.sum()), box)
+
+    def mask(self) -> np.ndarray:
+        """Return bool (H, W)."""
+        return decode_rle(self.rle)
+
+
+class LazyMasks(Sequence[np.ndarray]):
+    """Masks of regions, bool (H, W) each, decoded one at a time."""
+
+    def __init__(self, regions: Sequence[Region]) -> None:
+        self._regions = regions
+
+    def __len__(self) -> int:
+        return len(self._regions)
+
+    @overload
+    def __getitem__(self, index: int) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, index: slice) -> LazyMasks: ...
+    def __getitem__(self, index: int | slice) -> np.ndarray | LazyMasks:
+        if isinstance(index, slice):
+            return LazyMasks(self._regions[index])
+        return self._regions[index].mask()
+
+
+@dataclass(frozen=True, eq=False)
+class PromptResult:
+    """Masks of one image, best first: `len`, iteration and `result[0]` give them one by one, `np.asarray(result)` all.
+
+    Attributes:
+        masks: a sequence of bool (H, W); in everything mode decoded one at a time, for there can be thousands.
+        scores: float32 (M,), the engine's own estimates of quality, 0–1.
+        boxes: float32 (M, 4), x0, y0, x1, y1, of words; else None.
+        size: height and width of the image.
+        record: image, size, prompts, scores, engine, model, device, seconds: what NAME.json holds.
+        files: what was written.
+    """
+
+    masks: Sequence[np.ndarray]
+    scores: np.ndarray
+    boxes: np.ndarray | None
+    size: tuple[int, int]
+    record: dict[str, Any]
+    files: tuple[Path, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Shape of `np.asarray(result)`: masks, height, width."""
+        return (len(self.masks), *self.size)
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return iter(self.masks)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self.masks[index]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("the masks are held one by one; an array of them all is always a copy")
+        masks = np.stack(list(self.masks)) if len(self.masks) else np.zeros(self.shape, bool)
+        return masks if dtype is None else masks.astype(dtype)
+
+
+def _check_point(point: Point, height: int, width: int) -> None:
+    if len(point) != 3 or point[2] not in (0, 1) or not all(map(math.isfinite, point)):
+        raise ConfigError(f"point {point}: expected x, y and 1 (inside) or 0 (outside)")
+    x, y, _ = point
+    if not (-0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5):
+        raise ConfigError(
+            f"point {x:g},{y:g}: outside the image, which is {width} wide and {height} high; "
+            f"x goes from 0 to {width - 1}, y from 0 to {height - 1}"
+        )
+
+
+def _cut(box: Box, height: int, width: int) -> Box:
+    if len(box) != 4 or not all(map(math.isfinite, box)):
+        raise ConfigError(f"box {box}: expected four numbers, x0, y0, x1, y1")
+    x0, y0, x1, y1 = box
+    if x0 >= x1 or y0 >= y1:
+        raise ConfigError(f"box {x0:g},{y0:g},{x1:g},{y1:g}: empty; x0 must be below x1, and y0 below y1")
+    cut = (max(x0, -0.5), max(y0, -0.5), min(x1, width - 0.5), min(y1, height - 0.5))
+    if cut[0] >= cut[2] or cut[1] >= cut[3]:
+        raise ConfigError(
+            f"box {x0:g},{y0:g},{x1:g},{y1:g}: outside the image, which is {width} wide and {height} high"
+        )
+    return cut
+
+
+def pixel(point: Point | tuple[float, float], height: int, width: int) -> tuple[int, int]:
+    """Return (row, column) of the pixel that a point lies on."""
+    column, row = math.floor(point[0] + 0.5), math.floor(point[1] + 0.5)
+    return min(max(row, 0), height - 1), min(max(column, 0), width - 1)

@@ -1,0 +1,148 @@
+"""What to segment in each image: prompts from the command line, or from a file for a whole folder."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sightline.errors import ConfigError, DataError, nearest
+from sightline.prompts import Box, Point, Prompts
+
+SIGNS = {"+": 1, "-": 0, "1": 1, "0": 0}
+KEYS = ("points", "box", "text", "everything")
+COLUMNS = ("image", "x", "y", "label", "x0", "y0", "x1", "y1", "text", "everything")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to segment in one image: what prompts point at, or everything."""
+
+    prompts: Prompts = field(default_factory=Prompts)
+    everything: bool = False
+
+    def check(self, where: str) -> None:
+        """Raise unless exactly one of prompts and everything mode was asked for.
+
+        Args:
+            where: the request's place, for the message.
+
+        Raises:
+            ConfigError: neither, or both.
+        """
+        if self.everything and self.prompts.kinds():
+            raise ConfigError(f"{where}: everything and {', '.join(sorted(self.prompts.kinds()))}; choose one")
+        if not self.everything and not self.prompts.kinds():
+            raise ConfigError(f"{where}: nothing to look for; give --point, --box, --text, --everything or --prompts")
+
+
+def parse_point(text: str) -> Point:
+    """Return (x, y, 1 or 0) of "X,Y,+" or "X,Y,-"; "X,Y" is inside.
+
+    Raises:
+        ConfigError: something else.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) == 2:
+        parts.append("+")
+    try:
+        x, y = float(parts[0]), float(parts[1])
+        label = SIGNS[parts[2]]
+        if len(parts) != 3 or not (math.isfinite(x) and math.isfinite(y)):
+            raise ValueError
+    except (ValueError, IndexError, KeyError):
+        raise ConfigError(f"point {text!r}: expected X,Y,+ (inside) or X,Y,- (outside), for example 120,80,+") from None
+    return x, y, label
+
+
+def parse_box(text: str) -> Box:
+    """Return (x0, y0, x1, y1) of "X0,Y0,X1,Y1".
+
+    Raises:
+        ConfigError: something else.
+    """
+    try:
+        x0, y0, x1, y1 = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigError(f"box {text!r}: expected X0,Y0,X1,Y1, for example 10,20,200,180") from None
+    return x0, y0, x1, y1
+
+
+def read_prompts(path: Path) -> dict[str, Request]:
+    """Return the request for each image named in a JSON or CSV file.
+
+    JSON: {"photo.jpg": {"points": [[x, y, 1], …], "box": [x0, y0, x1, y1], "text": "…", "everything": false}, …}.
+    CSV: columns image, and any of x, y, label, x0, y0, x1, y1, text, everything; the rows of an image are one prompt.
+
+    Raises:
+        DataError: no such file, or not of that form.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; give a .json or .csv with the prompts of each image")
+    if path.suffix.lower() == ".csv":
+        return _from_csv(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: is neither .csv nor readable as JSON ({error})") from None
+    if not isinstance(content, dict) or not all(isinstance(value, dict) for value in content.values()):
+        raise DataError(f'{path}: expected an object like {{"photo.jpg": {{"points": [[120, 80, 1]]}}}}')
+    return {name: _request(value, f"{path}: {name}") for name, value in content.items()}
+
+
+def _request(value: Mapping[str, Any], where: str) -> Request:
+    unknown = [key for key in value if key not in KEYS]
+    if unknown:
+        raise DataError(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(KEYS)}.{nearest(unknown[0], KEYS)}")
+    try:
+        points = tuple((float(x), float(y), int(label)) for x, y, label in value.get("points", ()))
+        box = value.get("box")
+        box = None if box is None else tuple(float(edge) for edge in box)
+        if box is not None and len(box) != 4:
+            raise ValueError(f"a box has four numbers, this one {len(box)}")
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{where}: expected points [[x, y, 1 or 0], …] and box [x0, y0, x1, y1] ({error})") from None
+    request = Request(Prompts(points, box, str(value.get("text", ""))), bool(value.get("everything", False)))
+    request.check(where)
+    return request
+
+
+def _from_csv(path: Path) -> dict[str, Request]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        columns = reader.fieldnames or []
+        unknown = [name for name in columns if name not in COLUMNS]
+        if "image" not in columns or unknown:
+            raise DataError(f"{path}: columns {', '.join(columns)}; expected image and any of {', '.join(COLUMNS[1:])}")
+        requests: dict[str, Request] = {}
+        for number, row in enumerate(reader, start=2):
+            name = row["image"]
+            requests[name] = _with_row(requests.get(name, Request()), row, f"{path}, line {number}")
+    for name, request in requests.items():
+        request.check(f"{path}: {name}")
+    return requests
+
+
+def _with_row(request: Request, row: Mapping[str, str | None], where: str) -> Request:
+    """Add a row's point, box or text to the request for its image."""
+    given = {key: value.strip() for key, value in row.items() if value and value.strip()}
+    prompts, everything = request.prompts, request.everything
+    try:
+        if "x" in given or "y" in given:
+            point = parse_point(",".join(given.get(key, "") for key in ("x", "y")) + "," + given.get("label", "+"))
+            prompts = replace(prompts, points=(*prompts.points, point))
+        if "x0" in given:
+            if prompts.box is not None:
+                raise ConfigError("a second box for the same image; one prompt has one box")
+            prompts = replace(prompts, box=parse_box(",".join(given.get(key, "") for key in ("x0", "y0", "x1", "y1"))))
+    except ConfigError as error:
+        raise DataError(f"{where}: {error}") from None
+    if "text" in given:
+        prompts = replace(prompts, text=given["text"])
+    if "everything" in given:
+        everything = given["everything"].lower() in ("1", "true", "yes")
+    return Request(prompts, everything)
