@@ -89,7 +89,7 @@ def classify_seconds(config: ClassifyConfig, count: int, stopwatch: Stopwatch) -
 
 def segment_seconds(config: SegmentConfig, count: int, stopwatch: Stopwatch) -> float:
     """Return the time of all epochs over `count` tiles."""
-    policy = SkipPolicy.of(config)
+    policy = SkipPolicy.of(config.skips)
     classes = len(list_pairs(config.data).palette.classes)
 
     def build() -> nn.Module:

@@ -16,7 +16,7 @@ CLASSES = 7  # as in land cover; the last layer is a thousandth of the work what
 def example_step(config: SegmentConfig, backbone: Backbone) -> ExampleStep:
     """Return forward and backward of the run's architecture on crops, with weights of its own."""
     size, batch = config.crop, example_batch(config.crop**2, config.batch_size // config.devices)
-    policy = SkipPolicy.of(config)
+    policy = SkipPolicy.of(config.skips)
 
     def build(device: torch.device) -> Step:
         model = build_segmenter(config.model, backbone.name, CLASSES, stem=backbone.stem, policy=policy)

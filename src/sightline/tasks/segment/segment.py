@@ -28,7 +28,16 @@ from sightline.files.atomic import write_json
 from sightline.metrics import segmentation
 from sightline.models.cpu import place
 from sightline.models.initial import InitialBackbone, initial_backbone
-from sightline.models.segmentation import Segmenter, SkipPolicy, build_segmenter, describe, load_encoder, save_segmenter
+from sightline.models.segmentation import (
+    Segmenter,
+    SkipPolicy,
+    build_segmenter,
+    describe,
+    load_encoder,
+    policy_of,
+    save_segmenter,
+    skips_of,
+)
 from sightline.randomness import sample_keys
 from sightline.runs import RunFolder, artifacts
 from sightline.runs.artifacts import INTERVENTIONS
@@ -106,14 +115,14 @@ class Job:
     ) -> Job:
         """Build the network, its encoder's weights loaded."""
         backbone = start.backbone
-        policy = SkipPolicy.of(config)
+        policy = SkipPolicy.of(config.skips)
         # A skip that comes back at evaluation stays in the network, and batches say that training goes without it.
-        built = SkipPolicy() if config.eval_skips == "keep" and policy.mode == "zero" else policy
+        built = SkipPolicy() if config.skips.at_evaluation == "keep" and policy.mode == "zero" else policy
         classes = len(images.palette.classes)
         network = build_segmenter(
             config.model, backbone.name, classes, stem=backbone.stem, policy=built, seed=config.seed
         )
-        policy.dropped(network.skips)  # refuses a skip that the network does not have
+        policy.dropped(skips_of(network))  # refuses a skip that the network does not have
         if config.init != "none":
             load_encoder(network, backbone.state_dict(), start.source)
         return cls(config, run, images, start, policy, place(network, fabric.device), fabric)
@@ -139,8 +148,9 @@ class Job:
         config, images, policy = self.config, self.images, self.policy
         to_tensor = self.start.preprocessing.on(self.fabric.device)
         augment = JointCrop(config.crop, config.augment)
-        skips, device = self.network.skips, self.fabric.device
-        drops = policy.drop is not None and not self.network.dropped
+        skips, device = skips_of(self.network), self.fabric.device
+        # What the network itself goes without, batches leave out.
+        drops = policy.drop is not None and not policy_of(self.network).dropped(skips)
 
         def make(samples: np.ndarray, epoch: int) -> SegmentBatch:
             keys = sample_keys(config.seed, epoch, samples)
