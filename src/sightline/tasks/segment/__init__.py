@@ -4,6 +4,16 @@ from sightline.tasks.segment.evaluate import evaluate
 from sightline.tasks.segment.example_step import example_step
 from sightline.tasks.segment.interventions import interventions
 from sightline.tasks.segment.predict import MaskMaker, Options, predict_masks
-from sightline.tasks.segment.segment import Job, segment
+from sightline.tasks.segment.segment import build_task, open_inputs, segment
 
-__all__ = ["Job", "MaskMaker", "Options", "evaluate", "example_step", "interventions", "predict_masks", "segment"]
+__all__ = [
+    "MaskMaker",
+    "Options",
+    "build_task",
+    "evaluate",
+    "example_step",
+    "interventions",
+    "open_inputs",
+    "predict_masks",
+    "segment",
+]
