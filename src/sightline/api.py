@@ -19,6 +19,7 @@ from sightline.config import (
     SegmentConfig,
     StudyConfig,
     from_environment,
+    from_keywords,
     resolve,
 )
 from sightline.errors import ConfigError
@@ -123,7 +124,7 @@ def segment(data: Data, out: Source, *, init: Source | Run | None = None, resume
         UserError: wrong configuration, data or weights.
         NotAvailable: reference weights that cannot be had now.
     """
-    flags = {**_data(data), **_init(init), **_plain(keys)}
+    flags = {**_data(data), **_init(init), **from_keywords(SegmentConfig, _plain(keys))}
     config = resolve(SegmentConfig, environment=from_environment(), flags=flags)
     from sightline.tasks.segment import segment as work
 
