@@ -36,12 +36,14 @@ from sightline.tasks.prompt.semantic import Clicked
 # OpenCV's own sample (samples/python/grabcut.py) makes one iteration a key press; its tutorial makes five.
 ITERATIONS = 5
 STROKE = 5  # pixels: radius of a click's disc, as in RITM (Sofiiuk et al. 2021)
+# Longer side of the image that GrabCut cuts: that of graphcut's working image, so that both see the same pixels.
+SIDE = 256
 PALETTE = np.array([(0, 1, 1), (1, 1, 0), (1, 0, 1), (0, 1, 0), (0, 0, 1), (1, 1, 1)], bool)
 
 
 @dataclass(frozen=True)
 class Picture(ImageState):
-    """The image itself: OpenCV computes nothing ahead."""
+    """The image at the size that is cut: OpenCV computes nothing else ahead."""
 
     image: np.ndarray
 
@@ -62,14 +64,21 @@ class OpenCVGrabCut(PromptEngine):
         return cls()
 
     def _look(self, image: np.ndarray) -> Picture:
-        return Picture(*image.shape[:2], False, 0.0, image)
+        height, width = image.shape[:2]
+        factor = min(1.0, SIDE / max(height, width))
+        size = (max(1, round(width * factor)), max(1, round(height * factor)))
+        return Picture(height, width, False, 0.0, cv2.resize(image, size, interpolation=cv2.INTER_AREA))
 
     def _answer(self, state: ImageState, prompts: Prompts, multimask: bool):
         assert isinstance(state, Picture)
-        shape = (state.height, state.width)
-        clicks = [(*pixel((x, y), *shape), bool(inside)) for x, y, inside in prompts.points]
+        height, width = state.image.shape[:2]
+        right, down = width / state.width, height / state.height
+        clicks = [
+            (*pixel(((x + 0.5) * right - 0.5, (y + 0.5) * down - 0.5), height, width), bool(inside))
+            for x, y, inside in prompts.points
+        ]
         # Distance to the nearest zero: of the inside clicks, and of the outside clicks and the edge.
-        seeds = np.ones((2, state.height + 2, state.width + 2), np.uint8)
+        seeds = np.ones((2, height + 2, width + 2), np.uint8)
         seeds[1, [0, -1]] = seeds[1, :, [0, -1]] = 0
         for row, column, inside in clicks:
             seeds[0 if inside else 1, row + 1, column + 1] = 0
@@ -80,8 +89,9 @@ class OpenCVGrabCut(PromptEngine):
         cv2.setRNGSeed(0)
         models = np.zeros((2, 1, 65))
         cv2.grabCut(state.image, mask, None, models[0], models[1], ITERATIONS, cv2.GC_INIT_WITH_MASK)
-        inside = (mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)
-        return inside[None], np.ones(1, np.float32), None, None
+        found = ((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)).astype(np.float32)
+        full = cv2.resize(found, (state.width, state.height), interpolation=cv2.INTER_LINEAR) > 0.5
+        return full[None], np.ones(1, np.float32), None, None
 
 
 def labels_of(path: Path) -> np.ndarray:
@@ -176,7 +186,7 @@ def main() -> None:
             "load_1min": round(load, 2),
         }
     if peer:
-        result |= {"opencv": cv2.__version__, "iterations": ITERATIONS, "stroke": STROKE}
+        result |= {"opencv": cv2.__version__, "iterations": ITERATIONS, "stroke": STROKE, "side": SIDE}
     print(json.dumps(result, indent=1))
     if arguments.out:
         write_json(arguments.out, result)

@@ -4,8 +4,10 @@
 
 The peer is the `mobile_sam` code of PyPI's mobilesam-mirror, in an environment of its own. Both load one file of random
 weights in the form in which mobile_sam.pt is published, and answer points and boxes on images of three shapes, at the
-model's full size, one enlarged and one made smaller on its way. The result is, for each image, the largest difference of
-low-resolution logits and of scores, and the fraction of mask pixels that differ. Takes some minutes.
+model's full size, one enlarged and one made smaller. The result is, for each image, the largest difference of
+low-resolution logits and of scores, and the fraction of mask pixels that differ. Made smaller, an image reaches the two
+networks with one value in 500 a gray level apart, by the rounding of Pillow and torchvision; else it does not.
+Takes some minutes.
 
 With --reference tests/models/promptable/mobile_sam_reference.json it also writes the few numbers of the peer that the
 tests hold the engine to.

@@ -84,7 +84,7 @@ def pretrain(data: Data, out: Source, *, recipe: str = "dino-small", resume: boo
         flags={**_data(data), **_plain(keys)},
         where=f"pretrain ({recipe})",
     )
-    from sightline.tasks.dino import pretrain as work
+    from sightline.tasks.pretrain import pretrain as work
 
     return Run(work(config, Path(out), resume=resume).path)
 
