@@ -19,6 +19,7 @@ from sightline.config import (
     SegmentConfig,
     StudyConfig,
     from_environment,
+    from_keywords,
     resolve,
 )
 from sightline.errors import ConfigError
@@ -83,7 +84,7 @@ def pretrain(data: Data, out: Source, *, recipe: str = "dino-small", resume: boo
         flags={**_data(data), **_plain(keys)},
         where=f"pretrain ({recipe})",
     )
-    from sightline.tasks.dino import pretrain as work
+    from sightline.tasks.pretrain import pretrain as work
 
     return Run(work(config, Path(out), resume=resume).path)
 
@@ -123,7 +124,7 @@ def segment(data: Data, out: Source, *, init: Source | Run | None = None, resume
         UserError: wrong configuration, data or weights.
         NotAvailable: reference weights that cannot be had now.
     """
-    flags = {**_data(data), **_init(init), **_plain(keys)}
+    flags = {**_data(data), **_init(init), **from_keywords(SegmentConfig, _plain(keys))}
     config = resolve(SegmentConfig, environment=from_environment(), flags=flags)
     from sightline.tasks.segment import segment as work
 

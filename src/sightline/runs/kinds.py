@@ -36,7 +36,7 @@ class Kind:
         workload: `(config) -> engine.example.Workload`: its images, and how many steps like which one it comes to.
         details: class of what an arm of a study tells beside its mean; None where no arm is of this kind.
         node: `(study, arm, seed, out) -> Node`: one run of an arm.
-        metric: the metric that an arm of it is judged by.
+        metric: the metric that its arms are compared by where the study names none.
         block: the block of the study file with its data and settings.
         data: what the study's result calls the data that it reads.
         data_title: what a reader calls them.
@@ -61,9 +61,9 @@ KINDS: dict[str, Kind] = {
     "pretrain": Kind(
         config=PretrainConfig,
         result=PretrainResult,
-        run="sightline.tasks.dino:pretrain",
+        run="sightline.tasks.pretrain:pretrain",
         face="sightline.report.faces.pretrain:FACE",
-        workload="sightline.tasks.dino.example_step:workload",
+        workload="sightline.tasks.pretrain.example_step:workload",
         data="unlabelled",
         data_title="Unlabelled",
     ),

@@ -27,7 +27,7 @@ from sightline.models.parity import OPSET, compare, needs_export, pictures
 from sightline.models.segmentation.build import plain_name
 from sightline.models.segmentation.library import ARCHITECTURES, encoder_key
 from sightline.models.segmentation.library_encoder import is_registered
-from sightline.models.segmentation.segmenter import Segmenter, SkipChanges
+from sightline.models.segmentation.segmenter import Segmenter
 from sightline.models.segmentation.unet import Unet
 
 LARGEST_SIDE = 8192  # pixels; the bound under which the exporter reasons about sizes
@@ -80,7 +80,7 @@ class _Core(nn.Module):
         self.segmenter = segmenter
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.segmenter.run(images, SkipChanges(self.segmenter.skips))[0]
+        return self.segmenter.run(images)[0]
 
 
 def export_onnx(segmenter: Segmenter, path: Path) -> OnnxReport:
