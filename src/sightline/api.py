@@ -90,7 +90,7 @@ def pretrain(data: Data, out: Source, *, recipe: str = "dino-small", resume: boo
 
 
 def classify(data: Data, out: Source, *, init: Source | Run | None = None, resume: bool = False, **keys: Any) -> Run:
-    """Train a classifier in one setting; `keys` are those of ClassifyConfig, for example freeze=True.
+    """Train a classifier in one setting; `keys` are those of ClassifyConfig, for example train="head".
 
     Args:
         data: class folders, style/class folders, a CSV, a known name, or a mapping with the keys of DataConfig.
