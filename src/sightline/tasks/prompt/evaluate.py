@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sightline.config import PromptJudgeConfig
+from sightline.config import IGNORE_INDEX, PromptJudgeConfig
 from sightline.data import SegmentImages, load_parts
 from sightline.data.masks.pictures import paint, save_png, strip
 from sightline.engine import Progress, make_fabric, make_progress, recorded_run
@@ -23,7 +23,7 @@ from sightline.randomness import generator
 from sightline.runs import RunFolder
 from sightline.runs.artifacts import COUNTS, PICTURES
 from sightline.runs.results import PromptResult
-from sightline.tasks.prompt.semantic import IGNORED, Clicked, click_regions, counted, covered, voted
+from sightline.tasks.prompt.semantic import Clicked, click_regions, counted, covered, voted
 
 RESAMPLES = 2000
 SHOWN = 3  # tiles whose masks are kept as pictures: enough to see what the engine takes for a region
@@ -93,7 +93,7 @@ def _judge(
     for number, i in enumerate(chosen):
         truth, state = images.mask(i), engine.set_image(images.image(i))
         regions = engine.everything(state, settings)
-        labelled = truth != IGNORED
+        labelled = truth != IGNORE_INDEX
         found.oracle.append(counted(truth, voted(regions, truth), classes))
         found.covered.append((int((labelled & covered(regions, truth.shape)).sum()), int(labelled.sum())))
         found.regions.append(len(regions))

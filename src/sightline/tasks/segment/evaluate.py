@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from sightline.config import RunConfig, SegmentConfig, SegmentDataConfig
-from sightline.data import IGNORED, Palette, SegmentImages, load_masks, load_parts
+from sightline.config import IGNORE_INDEX, RunConfig, SegmentConfig, SegmentDataConfig
+from sightline.data import Palette, SegmentImages, load_masks, load_parts
 from sightline.engine import make_fabric
 from sightline.errors import DataError
 from sightline.files.atomic import write_json
@@ -77,6 +77,6 @@ def _matching(images: SegmentImages, palette: Palette) -> np.ndarray | None:
             f"{images.listing.name}: classes {', '.join(unknown)} are not among the run's: "
             f"{', '.join(palette.classes)}; give masks in the palette that the run was trained on"
         )
-    table = np.full(256, IGNORED, np.uint8)
+    table = np.full(256, IGNORE_INDEX, np.uint8)
     table[: len(own)] = [palette.classes.index(name) for name in own]
     return table

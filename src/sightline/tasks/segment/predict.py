@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sightline.config import RunConfig
-from sightline.data import IGNORED, Palette, UnreadableImage, decode, images_in
+from sightline.config import IGNORE_INDEX, RunConfig
+from sightline.data import Palette, UnreadableImage, decode, images_in
 from sightline.data.images.geotiff import Raster, is_geotiff, open_raster, write_raster
 from sightline.data.masks.pictures import save_png
 from sightline.data.masks.tiles import blend, plan
@@ -156,7 +156,7 @@ def _write_geotiff(maker: MaskMaker, path: Path, target: Path) -> None:
     with open_raster(path) as raster, write_raster(target, raster.height, raster.width, raster.georeference) as writer:
         for top, classes in _classes(maker, raster, target):
             known = raster.known(top, top + len(classes))
-            writer.append(maker.palette.decode(np.where(known, classes, np.uint8(IGNORED))))
+            writer.append(maker.palette.decode(np.where(known, classes, np.uint8(IGNORE_INDEX))))
 
 
 def _classes(maker: MaskMaker, pixels: np.ndarray | Raster, target: Path) -> Iterator[tuple[int, np.ndarray]]:
