@@ -28,12 +28,14 @@ class Frozen(BaseModel):
     Attributes:
         exclusive: pairs of keys of which one takes the other's place.
         effective: key → (another key, its values under which the first has an effect).
+        paths: keys whose value, where it is the path of something that is there, is kept absolute.
         switches: keys of blocks that are told apart by `name`; another name sets aside the block's weaker values.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
     exclusive: ClassVar[Pairs] = ()
     effective: ClassVar[Effects] = {}
+    paths: ClassVar[tuple[str, ...]] = ()
     switches: ClassVar[tuple[str, ...]] = ()
 
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -35,6 +35,8 @@ class SegmentAugment(Frozen):
 
 class SegmentConfig(RunConfig):
     """A segmentation network, its skip connections, its loss and its budget."""
+
+    paths: ClassVar[tuple[str, ...]] = ("init",)
 
     kind: Literal["segment"] = "segment"
     data: SegmentDataConfig = Field(description="Images with masks.")

@@ -29,4 +29,6 @@ Network = Literal["teacher", "student"]
 DropMode = Literal["zero", "structural"]
 Precision = Literal["auto", "32-true", "bf16-mixed"]
 Optimizer = Literal["sgd", "adam", "adamw", "lars"]
+# What a network can be written as, for other programs.
+ExportFormat = Literal["onnx", "timm", "hf", "smp"]
 Schedule = Literal["cosine", "poly", "plateau", "constant"]

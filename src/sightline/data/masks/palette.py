@@ -45,7 +45,7 @@ class Palette:
         return all(value in (0, 255) for colour in (*self.rgb, *self.ignored) for value in colour)
 
     def encode(self, mask: np.ndarray) -> tuple[np.ndarray, int]:
-        """Return class indices uint8 (H, W), `IGNORE_INDEX` where no class is meant, and the number of unexplained pixels.
+        """Return class indices uint8 (H, W), else `IGNORE_INDEX`, and how many pixels no colour explains.
 
         Args:
             mask: uint8 (H, W, 3), or (H, W) of an index mask.

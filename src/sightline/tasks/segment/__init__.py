@@ -3,7 +3,17 @@
 from sightline.tasks.segment.evaluate import evaluate
 from sightline.tasks.segment.example_step import example_step
 from sightline.tasks.segment.interventions import interventions
-from sightline.tasks.segment.predict import MaskMaker, Options, predict_masks
+from sightline.tasks.segment.predict import MaskMaker, Options, predict, predict_masks
 from sightline.tasks.segment.segment import Job, segment
 
-__all__ = ["Job", "MaskMaker", "Options", "evaluate", "example_step", "interventions", "predict_masks", "segment"]
+__all__ = [
+    "Job",
+    "MaskMaker",
+    "Options",
+    "evaluate",
+    "example_step",
+    "interventions",
+    "predict",
+    "predict_masks",
+    "segment",
+]

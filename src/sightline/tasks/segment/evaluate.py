@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,26 +17,27 @@ from sightline.models.cpu import place
 from sightline.models.segmentation import load_segmenter
 from sightline.runs import RunFolder
 from sightline.runs.artifacts import INTERVENTIONS
+from sightline.runs.results import Interventions, SegmentEvaluation
 from sightline.tasks.segment.counts import count_tiles, describe_counts, kept_at_evaluation
-from sightline.tasks.segment.interventions import interventions
+from sightline.tasks.segment.interventions import interventions as measure_skips
 from sightline.tasks.segment.predictor import Predictor
 from sightline.views.device import Preprocessing
 
 
 def evaluate(
-    run_path: Path, data: SegmentDataConfig, *, part: str = "all", intervene: bool = False, device: str = "auto"
-) -> dict[str, Any]:
+    run_path: Path, data: SegmentDataConfig, *, part: str = "all", interventions: bool = False, device: str = "auto"
+) -> SegmentEvaluation:
     """Judge a segmenter on images with masks.
 
     Args:
         run_path: a finished segment run.
         data: images and masks whose classes are the run's, or some of them; matched by name.
         part: all, train, val or test; with a split file that names scenes the interval is over scenes.
-        intervene: also zero, average and shuffle each skip, and write RUN/interventions.json.
+        interventions: also zero, average and shuffle each skip, and write RUN/interventions.json.
         device: auto, cpu, cuda or mps.
 
     Returns:
-        mean_iou (value, low, high, n), boundary_iou, pixel_accuracy, per_class, absent, confusion; and interventions.
+        Mean IoU with its interval, Boundary IoU, pixel accuracy and counts by class; interventions where asked for.
 
     Raises:
         RunError: no finished segment run.
@@ -59,12 +60,13 @@ def evaluate(
     kept = partial(kept_at_evaluation, network, config)
     counts = count_tiles(predictor, images, indices, kept=kept, truth=truth, classes=len(palette.classes))
     scenes = None if images.scenes is None else [images.scenes[i] for i in indices]
-    result = describe_counts(counts, palette.classes, scenes)
-    if intervene:
-        found = interventions(predictor, images, indices, seed=config.data.split_seed, truth=truth)
-        result["interventions"] = {"part": part, "data": data.source, **found}
-        write_json(run.path / INTERVENTIONS, result["interventions"])
-    return result
+    result = SegmentEvaluation.from_dict(describe_counts(counts, palette.classes, scenes), where="the evaluation")
+    if not interventions:
+        return result
+    effects = measure_skips(predictor, images, indices, seed=config.data.split_seed, truth=truth)
+    measured = Interventions.from_dict({"part": part, "data": data.source, **effects}, where="the interventions")
+    write_json(run.path / INTERVENTIONS, measured.to_dict())
+    return replace(result, interventions=measured)
 
 
 def _matching(images: SegmentImages, palette: Palette) -> np.ndarray | None:

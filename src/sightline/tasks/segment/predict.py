@@ -16,8 +16,11 @@ from sightline.data.masks.tiles import blend, plan
 from sightline.engine import make_fabric
 from sightline.errors import ConfigError, DataError
 from sightline.files import check_outputs, one_name_each
+from sightline.models import read_description
 from sightline.models.cpu import place
 from sightline.models.segmentation import load_segmenter
+from sightline.runs import RunFolder
+from sightline.runs.outputs import MaskPredictions
 from sightline.tasks.segment.predictor import Predictor
 from sightline.views.device import Preprocessing
 
@@ -95,6 +98,36 @@ class MaskMaker:
         for top, band in self.bands(pixels):
             found[top : top + band.shape[1]] = _most_probable(band)
         return found
+
+
+def predict(
+    run: Path,
+    images: Path,
+    out: Path | None = None,
+    *,
+    turns: bool = False,
+    probabilities: bool = False,
+    device: str = "auto",
+) -> MaskPredictions:
+    """Draw the masks of images, as `predict_masks` does.
+
+    Args:
+        run: a finished segment run.
+        images: one image, or a folder searched through.
+        out: the folder to write. A segmenter needs one, for masks of any size go to files and never into memory.
+        turns: average over the eight flips and turns of each tile.
+        probabilities: also write NAME.npy, float16 (K, H, W).
+        device: auto, cpu, cuda or mps.
+
+    Raises:
+        ConfigError: no `out`.
+        DataError: as of `predict_masks`.
+    """
+    if out is None:
+        raise ConfigError(f"out: {run} holds a segment run, whose masks are written as files; give a folder for them")
+    paths = predict_masks(run, images, out, Options(turns=turns, probabilities=probabilities), device=device)
+    description = read_description(RunFolder.open(run))
+    return MaskPredictions(paths=tuple(paths), classes=Palette.from_dict(description["palette"]).classes)
 
 
 def predict_masks(
