@@ -324,7 +324,7 @@ def prompt(
     request = Request(Prompts(tuple(_labeled(point) for point in points), box, text), everything)
     folder = None if out is None else Path(out)
     keys = {"out": folder, "engine": engine, "model_id": model, "device": device, "multimask": multimask}
-    if isinstance(image, str | Path):
+    if isinstance(image, str | os.PathLike):
         return next(iter(prompt_files([Path(image)], request, settings=settings, **keys)))
     return prompt_array(image, request, settings=settings, **keys)
 
