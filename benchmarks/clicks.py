@@ -31,17 +31,19 @@ from sightline.files.atomic import write_json
 from sightline.prompts import DEFAULT_ENGINE, ImageState, PromptEngine, Prompts, build_engine, pixel
 from sightline.randomness import generator
 from sightline.tasks.prompt import clicks
+from sightline.tasks.prompt.semantic import Clicked
 
 # OpenCV's own sample (samples/python/grabcut.py) makes one iteration a key press; its tutorial makes five.
 ITERATIONS = 5
 STROKE = 5  # pixels: radius of a click's disc, as in RITM (Sofiiuk et al. 2021)
-NEAR = 0.1  # of the longer side: radius of what is probably inside
+# Longer side of the image that GrabCut cuts: that of graphcut's working image, so that both see the same pixels.
+SIDE = 256
 PALETTE = np.array([(0, 1, 1), (1, 1, 0), (1, 0, 1), (0, 1, 0), (0, 0, 1), (1, 1, 1)], bool)
 
 
 @dataclass(frozen=True)
 class Picture(ImageState):
-    """The image itself: OpenCV computes nothing ahead."""
+    """The image at the size that is cut: OpenCV computes nothing else ahead."""
 
     image: np.ndarray
 
@@ -49,40 +51,47 @@ class Picture(ImageState):
 class OpenCVGrabCut(PromptEngine):
     """cv2.grabCut (Rother, Kolmogorov, Blake 2004), seeded by clicks.
 
-    Each click marks a disc as surely inside or surely outside, as a short stroke would. Of the rest, what is near
-    an inside click is probably inside, and what is far from it probably outside: GrabCut is made for a rectangle
-    around the object, and needs some pixels of either side to begin with.
+    Each click marks a disc as surely inside or surely outside, as a short stroke would. GrabCut also wants a first
+    guess of everything else, for it is made for a rectangle around the object: a pixel is probably inside where it is
+    nearer to an inside click than to any outside click and to the picture's edge, and probably outside elsewhere.
     """
 
     name = "opencv-grabcut"
     accepts = frozenset({"points"})
-
-    def __init__(self, iterations: int = ITERATIONS, stroke: int = STROKE, near: float = NEAR) -> None:
-        self._iterations, self._stroke, self._near = iterations, stroke, near
 
     @classmethod
     def load(cls, model_id: str, device: str) -> OpenCVGrabCut:
         return cls()
 
     def _look(self, image: np.ndarray) -> Picture:
-        return Picture(*image.shape[:2], False, 0.0, image)
+        height, width = image.shape[:2]
+        factor = min(1.0, SIDE / max(height, width))
+        size = (max(1, round(width * factor)), max(1, round(height * factor)))
+        return Picture(height, width, False, 0.0, cv2.resize(image, size, interpolation=cv2.INTER_AREA))
 
     def _answer(self, state: ImageState, prompts: Prompts, multimask: bool):
         assert isinstance(state, Picture)
-        shape = (state.height, state.width)
-        mask = np.full(shape, cv2.GC_PR_BGD, np.uint8)
-        for x, y, inside in prompts.points:
-            if inside:
-                row, column = pixel((x, y), *shape)
-                cv2.circle(mask, (column, row), round(self._near * max(shape)), cv2.GC_PR_FGD, -1)
-        for x, y, inside in prompts.points:
-            row, column = pixel((x, y), *shape)
-            cv2.circle(mask, (column, row), self._stroke, cv2.GC_FGD if inside else cv2.GC_BGD, -1)
+        height, width = state.image.shape[:2]
+        right, down = width / state.width, height / state.height
+        clicks = [
+            (*pixel(((x + 0.5) * right - 0.5, (y + 0.5) * down - 0.5), height, width), bool(inside))
+            for x, y, inside in prompts.points
+        ]
+        # Distance to the nearest zero: of the inside clicks, and of the outside clicks and the edge.
+        seeds = np.ones((2, height + 2, width + 2), np.uint8)
+        seeds[1, [0, -1]] = seeds[1, :, [0, -1]] = 0
+        for row, column, inside in clicks:
+            seeds[0 if inside else 1, row + 1, column + 1] = 0
+        to_inside, to_outside = (cv2.distanceTransform(seed, cv2.DIST_L2, 5)[1:-1, 1:-1] for seed in seeds)
+        mask = np.where(to_inside < to_outside, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+        for row, column, inside in clicks:
+            cv2.circle(mask, (column, row), STROKE, cv2.GC_FGD if inside else cv2.GC_BGD, -1)
         cv2.setRNGSeed(0)
         models = np.zeros((2, 1, 65))
-        cv2.grabCut(state.image, mask, None, models[0], models[1], self._iterations, cv2.GC_INIT_WITH_MASK)
-        inside = (mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)
-        return inside[None], np.ones(1, np.float32), None, None
+        cv2.grabCut(state.image, mask, None, models[0], models[1], ITERATIONS, cv2.GC_INIT_WITH_MASK)
+        found = ((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)).astype(np.float32)
+        full = cv2.resize(found, (state.width, state.height), interpolation=cv2.INTER_LINEAR) > 0.5
+        return full[None], np.ones(1, np.float32), None, None
 
 
 def labels_of(path: Path) -> np.ndarray:
@@ -102,6 +111,19 @@ def interval(ious: np.ndarray, tiles: np.ndarray) -> tuple[list[float], list[flo
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)[:, None]
     low, high = np.quantile(means, [0.025, 0.975], axis=0)
     return low.round(4).tolist(), high.round(4).tolist()
+
+
+def accuracy(regions: list[Clicked]) -> dict[str, object]:
+    """Return mean IoU over regions after each click, its interval, and how many regions reached 0.8."""
+    ious = np.array([region.ious for region in regions])
+    low, high = interval(ious, np.array([region.image for region in regions]))
+    return {
+        "regions": len(regions),
+        "mean_iou_after_clicks": {str(k + 1): round(float(value), 4) for k, value in enumerate(ious.mean(axis=0))},
+        "low": low,
+        "high": high,
+        "reached_0.8": {str(k + 1): round(float((ious[:, k] >= 0.8).mean()), 4) for k in range(ious.shape[1])},
+    }
 
 
 def latency(engine, tiles: list[Path], side: int = 1000) -> dict[str, dict[str, float]]:
@@ -147,19 +169,13 @@ def main() -> None:
     engine = OpenCVGrabCut() if peer else build_engine(arguments.engine, arguments.model)
     photos = sorted(arguments.data.glob("*_sat.jpg"))[: arguments.tiles]
     pairs = ((decode(path), labels_of(path.with_name(path.name.replace("_sat.jpg", "_mask.png")))) for path in photos)
-    found = clicks(engine, pairs, most=arguments.clicks)
-    ious = np.array([region.ious for region in found])
-    low, high = interval(ious, np.array([region.image for region in found]))
+    regions = clicks(engine, pairs, most=arguments.clicks)
     load = os.getloadavg()[0]
     result = {
         "engine": engine.name,
         "model": named(engine.model_id),
         "tiles": len(photos),
-        "regions": len(found),
-        "mean_iou_after_clicks": {str(k + 1): round(float(value), 4) for k, value in enumerate(ious.mean(axis=0))},
-        "low": low,
-        "high": high,
-        "reached_0.8": {str(k + 1): round(float((ious[:, k] >= 0.8).mean()), 4) for k in range(ious.shape[1])},
+        **accuracy(regions),
     }
     if not arguments.no_latency:
         result |= {
@@ -170,7 +186,7 @@ def main() -> None:
             "load_1min": round(load, 2),
         }
     if peer:
-        result |= {"opencv": cv2.__version__, "iterations": ITERATIONS, "stroke": STROKE, "near": NEAR}
+        result |= {"opencv": cv2.__version__, "iterations": ITERATIONS, "stroke": STROKE, "side": SIDE}
     print(json.dumps(result, indent=1))
     if arguments.out:
         write_json(arguments.out, result)

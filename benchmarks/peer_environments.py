@@ -11,8 +11,8 @@ from pathlib import Path
 
 PEERS = Path(__file__).resolve().parent / "peers"
 TOLD = {
-    "albumentations", "kornia", "lightly", "lightly-train", "numpy", "opencv-python-headless", "pillow",
-    "pytorch-lightning", "torch", "torchvision",
+    "albumentations", "kornia", "lightly", "lightly-train", "mobilesam-mirror", "numpy", "opencv-python-headless",
+    "pillow", "pytorch-lightning", "timm", "torch", "torchvision",
 }  # fmt: skip
 
 

@@ -11,7 +11,8 @@ import torch
 from sightline import recipes
 from sightline.config import PretrainConfig, RunConfig, resolve
 from sightline.engine import NoProgress, precision
-from sightline.engine.precision import ExampleStep, example_batch, settle_precision
+from sightline.engine.example import ExampleStep, example_batch
+from sightline.engine.precision import settle_precision, step_seconds
 from sightline.runs import RunFolder, read_json
 from sightline.tasks.dino import pretrain
 
@@ -58,7 +59,7 @@ def test_bf16_is_taken_only_where_it_wins(tmp_path, half, chosen):
 
 
 def test_what_saves_less_than_a_tenth_is_no_win(tmp_path, monkeypatch):
-    monkeypatch.setattr(precision, "measure", lambda build, device: {"32-true": 1.0, "bf16-mixed": 0.95})
+    monkeypatch.setattr(precision, "measure", lambda example, device, precisions: {"32-true": 1.0, "bf16-mixed": 0.95})
     assert settle(Slow(0, 0), tmp_path / "run")[0].precision == "32-true"
 
 
@@ -71,6 +72,20 @@ def test_it_is_measured_once_for_the_same_facts(tmp_path):
     kept = [json.loads(path.read_text()) for path in (tmp_path / "cache" / "precision").glob("*.json")]
     assert {entry["facts"]["side"] for entry in kept} == {32, 64}
     assert all(entry["facts"]["torch"] == torch.__version__ for entry in kept)
+
+
+def test_an_estimate_takes_the_time_of_the_precision_that_a_run_would_take(tmp_path):
+    slow = Slow(0.02, 0.002)
+    assert step_seconds(RunConfig(device="cpu"), slow.probe()) < 0.02
+    assert step_seconds(RunConfig(device="cpu", precision="32-true"), slow.probe()) >= 0.02
+    assert settle(Slow(0, 0), tmp_path / "run")[0].precision == "bf16-mixed", "the run then measures no more"
+
+
+def test_a_step_of_one_precision_is_not_asked_for_another():
+    slow = Slow(0.002, 0.02)
+    example = ExampleStep({}, slow.build, precisions=("32-true",), rounds=0)
+    assert 0.002 <= step_seconds(RunConfig(device="cpu"), example) < 0.02
+    assert (slow.built, slow.backwards) == (1, 1)
 
 
 def test_what_is_asked_for_is_not_measured(tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +11,10 @@ import yaml
 from fake_study import SEEDS, write_classify
 
 from sightline.config import DataConfig, StudyClassify, StudyConfig
+from sightline.errors import ConfigError
 from sightline.files.atomic import write_text
 from sightline.report import write
 from sightline.runs import RunFolder, StudyFolder, read_json
-from sightline.runs.kinds import KINDS
 from sightline.runs.metrics import METRICS, Metric
 from sightline.study.collect import collect
 from sightline.study.evidence import Accuracy
@@ -31,6 +30,7 @@ ERROR = Metric(
     scale=100,
     digits=2,
     per_class="Error",
+    kinds=("classify",),
     evidence=f"{__name__}:errors",
     better="lower",
 )
@@ -42,9 +42,8 @@ def errors(runs: Sequence[RunFolder]) -> Accuracy:
 
 def test_a_metric_is_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(METRICS, "top_error", ERROR)
-    monkeypatch.setitem(KINDS, "classify", replace(KINDS["classify"], metric="top_error"))
     data = DataConfig(source="photos/labelled")
-    study = StudyConfig(name="toy", arms=("B", "D"), seeds=SEEDS, classify=StudyClassify(data=data))
+    study = StudyConfig(name="toy", arms=("B", "D"), seeds=SEEDS, classify=StudyClassify(data=data, metric="top_error"))
     folder = StudyFolder(tmp_path)
     write_text(tmp_path / "study.yaml", yaml.safe_dump(study.to_dict()))
     for arm, level in (("B", 0.9), ("D", 0.4)):
@@ -68,3 +67,11 @@ def test_a_metric_is_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     # Lower is better here, so the first arm of the pair, which is fine-tuned, wins.
     assert "Fine-tune." in text
     assert "Top error by arm" in page
+
+
+def test_a_metric_that_the_runs_do_not_have_is_refused_before_anything_runs(tmp_path: Path):
+    data = DataConfig(source="photos/labelled")
+    for metric, message in (("mean_iou", "no such metric of classify runs"), ("acuracy", "Did you mean 'accuracy'")):
+        study = StudyConfig(name="toy", arms=("A",), classify=StudyClassify(data=data, metric=metric))
+        with pytest.raises(ConfigError, match=message):
+            expand(study, tmp_path)

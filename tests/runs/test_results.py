@@ -50,7 +50,8 @@ RECORDS = (
         interventions=None, progress=(), **COUNTED,
     ),
     PromptResult(
-        mean_iou=INTERVAL, engine=EngineName(name="e", model=None), method="m", clicks=Clicks(regions=0), snap=None,
+        mean_iou=INTERVAL, engine=EngineName(name="e", description="d", model=None), method="m",
+        clicks=Clicks(regions=0), snap=None,
         oracle=Oracle(covered=None, masks_per_image=2.0), settings={"grid": 32, "iou": 0.88}, pictures={}, **COUNTED,
     ),
     ContactSheet(

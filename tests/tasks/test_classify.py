@@ -145,9 +145,12 @@ def test_another_configuration_does_not_overwrite_a_run(trained, class_folder):
 
 def test_tuning_chooses_on_validation_and_never_judges_trials(class_folder, tmp_path):
     run = train(class_folder, tmp_path / "run", tune=[1e-5, 3e-3])
-    trials = [RunFolder.open(path) for path in sorted((tmp_path / "run-tune").iterdir())]
+    trials = [RunFolder.open(path) for path in sorted((run.path / "tuning").iterdir())]
     best = max(trials, key=lambda trial: trial.result()["val_accuracy"])
+    assert [path.name for path in tmp_path.iterdir()] == ["run"], "nothing is written beside the run's own folder"
+    assert len(trials) == 2
     assert run.result()["lr"] == best.config()["optim"]["lr"]
+    assert run.config()["tune"] == [1e-5, 3e-3]
     assert all("accuracy" not in trial.result() for trial in trials)
     assert not any((trial.path / "predictions.parquet").exists() for trial in trials)
 

@@ -11,10 +11,8 @@ import torch
 from sightline.bench.page import Page
 from sightline.bench.timer import EPOCHS, part_rows, time_steps
 from sightline.config import SegmentConfig
-from sightline.data import load_parts
 from sightline.engine import make_fabric, resolve_workers, settle_precision
-from sightline.models.initial import initial_backbone
-from sightline.tasks.segment import Job, example_step
+from sightline.tasks.segment import build_task, example_step, open_inputs
 
 BATCH = 8
 SETTING: dict[str, Any] = {
@@ -39,18 +37,12 @@ def run(
     """
     keys = {"batch_size": batch, "model": model, "precision": precision, "device": device}
     asked = SegmentConfig.build(SETTING, keys, where="bench segment")
-    images, start = (
-        load_parts(asked.data),
-        initial_backbone(asked.init, asked.backbone, asked.stem, asked.seed, reference=asked.reference),
-    )
+    inputs = open_inputs(asked, lambda _: None)
     with tempfile.TemporaryDirectory() as nowhere:
-        probe = example_step(asked, start.backbone)
-        config, verdict = settle_precision(asked, Path(nowhere) / "run", probe, lambda _: None)
+        example = example_step(asked, inputs.start.backbone.name, inputs.start.backbone.stem)
+        config, verdict = settle_precision(asked, Path(nowhere) / "run", example, lambda _: None)
     fabric = make_fabric(config)
-    counted = time_steps(
-        lambda folder, fabric: Job.open(config, folder, images, start, fabric).task(),
-        config, "segment", fabric, steps,
-    )  # fmt: skip
+    counted = time_steps(build_task, config, inputs, fabric, steps)
     threads = resolve_workers(config.workers, fabric.device.type)
     facts = {
         "setting": f"{model} on ResNet-18, crops of {config.crop} px, batch {batch}, {config.loss}",

@@ -15,7 +15,7 @@ from sightline.config import PretrainConfig
 from sightline.data import load_images
 from sightline.engine import make_fabric, resolve_workers, settle_precision
 from sightline.files import cache_home
-from sightline.tasks.dino import example_step, make_task
+from sightline.tasks.dino import Inputs, build_task, example_step
 
 BATCH = 64
 # The setting that the design sets a number for: small enough for two cores, with every part of a full-size step.
@@ -53,11 +53,7 @@ def run(
     with tempfile.TemporaryDirectory() as nowhere:
         config, verdict = settle_precision(asked, Path(nowhere) / "run", example_step(asked), lambda _: None)
     fabric = make_fabric(config)
-    images = load_images(config.data)
-    counted = time_steps(
-        lambda _, fabric: make_task(config, images, fabric, lambda epoch, backbone: {}),
-        config, "pretrain", fabric, steps,
-    )  # fmt: skip
+    counted = time_steps(build_task, config, Inputs(load_images(config.data)), fabric, steps)
     rows = part_rows(counted, batch)
     threads = resolve_workers(config.workers, fabric.device.type)
     facts = {

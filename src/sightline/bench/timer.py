@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import statistics
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 
-from sightline.config import RunConfig
-from sightline.engine import NoProgress, Task, fit
+from sightline.engine import Context, NoProgress, Task, fit
+from sightline.engine.example import clock
+from sightline.engine.run import C, D
 from sightline.runs import RunFolder
 
-PARTS = ("data", "forward", "backward", "optimiser and teacher", "rest of the loop")
+# Parts of a step, as the loop marks them → what a reader calls them.
+NAMES = {
+    "data": "data",
+    "forward": "forward",
+    "backward": "backward",
+    "optimizer": "optimiser and teacher",
+    "loop": "rest of the loop",
+}
+PARTS = tuple(NAMES.values())
 WARM_UP = 3  # steps: first allocations, compiled kernels, queues
 EPOCHS = 1000  # never reached: the timer ends the run
 
@@ -28,77 +35,46 @@ class _Enough(Exception):
 
 
 class _Timer:
-    """Marks the time between the parts of each step, by standing around a task's own methods."""
+    """Adds up the time of each part of a step; what an evaluation takes belongs to no step."""
 
-    def __init__(self, task: Task, steps: int, device: torch.device) -> None:
+    def __init__(self, steps: int, device: torch.device) -> None:
         self._steps, self._device = steps, device
-        self._marks: list[float] = []
+        self._last = clock(device)
+        self._spent: dict[str, float] = {}
         self.steps: list[list[float]] = []  # seconds of each of PARTS
-        schedule, batches, loss = task.schedule, task.batches, task.loss
-        after_backward, after_step = task.after_backward, task.after_step
 
-        def timed_batches(epoch: int, start: int) -> Iterator[Any]:
-            inner = batches(epoch, start)
-            while True:
-                begin = self._now()
-                batch = next(inner, None)
-                if batch is None:
-                    return
-                self._marks = [begin, self._now()]
-                yield batch
-
-        def timed_schedule(step: int):
-            self._end_step()
-            return schedule(step)
-
-        task.batches, task.schedule = timed_batches, timed_schedule
-        task.loss = self._marking(loss, after=True)
-        task.after_backward = self._marking(after_backward, after=False)
-        task.after_step = self._marking(after_step, after=True)
-
-    def _now(self) -> float:
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
-        return time.perf_counter()
-
-    def _marking(self, method: Callable[..., Any], *, after: bool) -> Callable[..., Any]:
-        def marked(*arguments: Any) -> Any:
-            if not after:
-                self._marks.append(self._now())
-            outcome = method(*arguments)
-            if after:
-                self._marks.append(self._now())
-            return outcome
-
-        return marked
-
-    def _end_step(self) -> None:
-        if len(self._marks) == len(PARTS):  # begin, data, forward, backward, optimiser; an evaluation leaves fewer
-            marks = [*self._marks, self._now()]
-            self.steps.append([b - a for a, b in itertools.pairwise(marks)])
-        self._marks = []
+    def mark(self, part: str) -> None:
+        """Take the time since the last mark as that of `part`; a step ends as the next begins its data."""
+        now = clock(self._device)
+        self._spent[part] = self._spent.get(part, 0.0) + now - self._last
+        self._last = now
+        if part != "loop":
+            return
+        if "optimizer" in self._spent:
+            self.steps.append([self._spent[name] for name in NAMES])
+        self._spent = {}
         if len(self.steps) == self._steps + WARM_UP:
             raise _Enough
 
 
 def time_steps(
-    make_task: Callable[[RunFolder, Fabric], Task], config: RunConfig, kind: str, fabric: Fabric, steps: int
+    build_task: Callable[[Context[C, D]], Task], config: C, inputs: D, fabric: Fabric, steps: int
 ) -> list[list[float]]:
     """Train for some steps by the one training loop and return seconds of each of PARTS, a row a step.
 
     Args:
-        make_task: what to train, for a run folder and a fabric.
+        build_task: what to train, as the kind of run itself builds it.
         config: of the run; its precision settled.
-        kind: of the run.
+        inputs: of the run.
         fabric: device and precision.
         steps: that count; some more come first.
     """
     with tempfile.TemporaryDirectory() as out:
-        run = RunFolder.create(Path(out) / "run", config, kind=kind, fingerprint="")
-        task = make_task(run, fabric)
-        timer = _Timer(task, steps, fabric.device)
+        run = RunFolder.create(Path(out) / "run", config, kind=config.kind, fingerprint="")
+        task = build_task(Context(config, inputs, run, fabric, NoProgress()))
+        timer = _Timer(steps, fabric.device)
         with contextlib.suppress(_Enough):
-            fit(task, run, config, epochs=EPOCHS, fabric=fabric, progress=NoProgress())
+            fit(task, run, config, fabric=fabric, mark=timer.mark)
         return timer.steps[WARM_UP:]
 
 

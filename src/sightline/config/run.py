@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,10 @@ FEATURE_BATCH = 96
 
 class RunConfig(Resolved):
     """What every kind of training run has."""
+
+    if TYPE_CHECKING:
+        # Each kind of run declares its own, for example `kind: Literal["classify"] = "classify"`.
+        kind: str = ""
 
     seed: int = Field(default=0, description="Seed of every random draw of the run.")
     device: str = Field(default="auto", description="Device to compute on: auto, cpu, cuda or mps.")

@@ -38,6 +38,7 @@ class StudyClassify(Frozen):
     """Data and settings shared by arms A to E."""
 
     data: DataConfig = Field(description="Labelled images.")
+    metric: str = Field(default="", description="Metric that these arms are compared by; none takes accuracy.")
     set: dict[str, object] = Field(default_factory=dict, description="Keys that differ from the defaults.")
 
 
@@ -45,6 +46,7 @@ class StudySegment(Frozen):
     """Data and settings shared by the segmentation arms."""
 
     data: SegmentDataConfig = Field(description="Images with masks.")
+    metric: str = Field(default="", description="Metric that these arms are compared by; none takes mean IoU.")
     set: dict[str, object] = Field(default_factory=dict, description="Keys that differ from the defaults.")
     seeds: tuple[int, ...] = Field(default=(), description="Seeds of the segmentation arms; none takes the study's.")
 

@@ -1,14 +1,17 @@
-"""The training loop and what it stands on: device, checkpoints, progress, signals, optimisers."""
+"""The life of a run, its training loop, and what they stand on: device, checkpoints, progress, signals, optimizers."""
 
+from sightline.engine.best import BestWeights
 from sightline.engine.device import make_fabric, resolve_device, resolve_precision, resolve_workers
 from sightline.engine.loop import Interrupted, fit
 from sightline.engine.optimizers import OptimSchedule, make_optimizer, scaled_lr
 from sightline.engine.precision import settle_precision
 from sightline.engine.progress import NoProgress, Progress, make_progress
-from sightline.engine.session import recorded_run
+from sightline.engine.run import Context, record, train
 from sightline.engine.task import Task
 
 __all__ = [
+    "BestWeights",
+    "Context",
     "Interrupted",
     "NoProgress",
     "OptimSchedule",
@@ -18,10 +21,11 @@ __all__ = [
     "make_fabric",
     "make_optimizer",
     "make_progress",
-    "recorded_run",
+    "record",
     "resolve_device",
     "resolve_precision",
     "resolve_workers",
     "scaled_lr",
     "settle_precision",
+    "train",
 ]

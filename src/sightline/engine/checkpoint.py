@@ -61,9 +61,21 @@ def load(folder: Path) -> Checkpoint | None:
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
-    """Return the optimiser's per-parameter state, keyed "index/name"."""
-    state = optimizer.state_dict()["state"]
-    return {f"{index}/{name}": value for index, entry in state.items() for name, value in entry.items() if _kept(value)}
+    """Return the optimizer's per-parameter state, keyed "index/name".
+
+    Raises:
+        TypeError: a state that is no tensor, which a run could not be resumed from bit for bit.
+    """
+    tensors: dict[str, Tensor] = {}
+    for index, entry in optimizer.state_dict()["state"].items():
+        for name, value in entry.items():
+            if not isinstance(value, Tensor):
+                raise TypeError(
+                    f"{type(optimizer).__name__} holds {name} = {value!r} of parameter {index}: expected a tensor, "
+                    "as checkpoints keep tensors only; keep it as one"
+                )
+            tensors[f"{index}/{name}"] = value
+    return tensors
 
 
 def load_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
@@ -74,14 +86,10 @@ def load_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
         index, name = key.split("/", 1)
         parameter = parameters[int(index)]
         if value.shape == parameter.shape:
-            # In the parameter's own memory layout: fused optimisers walk both in storage order.
+            # In the parameter's own memory layout: fused optimizers walk both in storage order.
             value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
         entries.setdefault(int(index), {})[name] = value
     optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
-
-
-def _kept(value: object) -> bool:
-    return isinstance(value, Tensor)
 
 
 def _plain(tensor: Tensor) -> Tensor:

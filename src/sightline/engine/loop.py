@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +23,8 @@ from sightline.errors import NonFinite
 from sightline.randomness import derived_seed
 from sightline.runs import RunFolder
 
+Mark = Callable[[str], None]
+
 
 class Interrupted(KeyboardInterrupt):
     """The run was asked to stop, and did, with a checkpoint: the same command goes on from there."""
@@ -30,7 +32,7 @@ class Interrupted(KeyboardInterrupt):
 
 @dataclass
 class Position:
-    """Where a run stands: optimiser steps made, and the mean of logged values since the last log line."""
+    """Where a run stands: optimizer steps made, and the mean of logged values since the last log line."""
 
     step: int = 0
     count: int = 0
@@ -52,9 +54,24 @@ class Position:
 
 
 def fit(
-    task: Task, run: RunFolder, config: RunConfig, *, epochs: int, fabric: Fabric, progress: Progress | None = None
+    task: Task,
+    run: RunFolder,
+    config: RunConfig,
+    *,
+    fabric: Fabric,
+    progress: Progress | None = None,
+    mark: Mark | None = None,
 ) -> float:
-    """Train `task` for `epochs` epochs into `run`, from its checkpoint where there is one.
+    """Train `task` into `run`, from its checkpoint where there is one.
+
+    Args:
+        task: what is trained.
+        run: the open run folder.
+        config: of the run.
+        fabric: device, precision and processes.
+        progress: where to report.
+        mark: called with the name of each part of the loop as it ends: loop, data, forward, backward, optimizer, and
+            evaluation after an epoch; what it raises ends the run.
 
     Returns:
         Seconds spent here.
@@ -65,8 +82,8 @@ def fit(
     """
     chief = fabric.is_global_zero
     report = (progress or NoProgress()) if chief else NoProgress()
-    began = saved = time.monotonic()
-    per_epoch = task.steps_per_epoch
+    began = time.monotonic()
+    epochs, per_epoch = task.epochs, task.steps_per_epoch
     total = epochs * per_epoch
 
     # -- start: the checkpoint, else what the task was built with (init or scratch)
@@ -74,19 +91,21 @@ def fit(
     if fabric.world_size > 1:
         task.trained = fabric.setup_module(task.trained, move_to_device=False)
     watch = _NonFiniteWatch(fabric.device)
+    mark = mark or _mark_nothing
     report.start(run.path.name, total, position.step, str(run.path))
 
     try:
         with StopRequest() as stop:
+            checkpoints = _Checkpoints(task, run, fabric, stop, config.checkpoint_minutes)
             for epoch in range(position.step // per_epoch, epochs):
                 batches = task.batches(epoch, (position.step - epoch * per_epoch) * task.accumulate)
                 task.trained.train()
                 while position.step < (epoch + 1) * per_epoch:
-                    # -- one optimiser step
+                    # -- one optimizer step
                     step = position.step
                     seed_torch(derived_seed(config.seed, "torch", sample=step), fabric.device)
                     scheduled = dict(task.schedule(step))
-                    values = _optimise(task, batches, step, fabric)
+                    values = _optimize(task, batches, step, fabric, mark)
                     position.step += 1
                     position.add(values)
                     watch.see(values["loss"], step)
@@ -100,16 +119,9 @@ def fit(
                             run.append_metrics(step=position.step, epoch=epoch, values=logged)
 
                     # -- checkpoint; on the last step of an epoch only after evaluation, whose state it holds
-                    due = time.monotonic() - saved > config.checkpoint_minutes * 60
-                    inside = position.step < (epoch + 1) * per_epoch
-                    if inside and _any(fabric, due or stop.asked):
-                        watch.check()
-                        _save(task, run, position, fabric)
-                        saved = time.monotonic()
-                        _end_if_asked(fabric, stop, run)
-                close = getattr(batches, "close", None)
-                if close:
-                    close()
+                    if position.step < (epoch + 1) * per_epoch:
+                        checkpoints.save_if_due(position, watch)
+                batches.close()
 
                 # -- evaluate
                 watch.check()
@@ -119,37 +131,45 @@ def fit(
                     report.say(f"  epoch {epoch + 1}: " + "  ".join(f"{k} {v:.4g}" for k, v in evaluated.items()))
                 for remark in task.remarks(epoch, evaluated):
                     report.say(f"  ! epoch {epoch + 1}: {remark}")
-                if _any(fabric, stop.asked or time.monotonic() - saved > config.checkpoint_minutes * 60):
-                    _save(task, run, position, fabric)
-                    saved = time.monotonic()
-                    _end_if_asked(fabric, stop, run)
-            _save(task, run, position, fabric)
+                mark("evaluation")
+                checkpoints.save_if_due(position, watch)
+            checkpoints.save(position)
     finally:
         report.stop()
     return time.monotonic() - began
 
 
-def _optimise(task: Task, batches: Iterator[Any], step: int, fabric: Fabric) -> dict[str, Tensor]:
-    """Run one optimiser step over `task.accumulate` batches; return the mean of what was logged."""
+def _mark_nothing(part: str) -> None:
+    """Let a part of the loop pass unmarked."""
+
+
+def _optimize(task: Task, batches: Iterator[Any], step: int, fabric: Fabric, mark: Mark) -> dict[str, Tensor]:
+    """Run one optimizer step over `task.accumulate` batches; return the mean of what was logged."""
     task.optimizer.zero_grad(set_to_none=True)
     sums: dict[str, Tensor] = {}
+    mark("loop")
     for index in range(task.accumulate):
+        batch = next(batches)
+        mark("data")
         last = index == task.accumulate - 1
-        with _synchronised(fabric, task.trained, last):
+        with _synchronized(fabric, task.trained, last):
             with fabric.autocast():
-                loss, values = task.loss(next(batches))
+                loss, values = task.loss(batch)
+            mark("forward")
             (loss / task.accumulate).backward()
         for name, value in {"loss": loss, **values}.items():
             part = value.detach() / task.accumulate
             sums[name] = sums[name] + part if name in sums else part
+        mark("backward")
     task.after_backward(step)
     sums.update(_clip(task))
     task.optimizer.step()
     task.after_step(step)
+    mark("optimizer")
     return sums
 
 
-def _synchronised(fabric: Fabric, module: nn.Module, now: bool) -> AbstractContextManager[object]:
+def _synchronized(fabric: Fabric, module: nn.Module, now: bool) -> AbstractContextManager[object]:
     """Let processes exchange gradients only after the last batch of a step."""
     if fabric.world_size == 1:
         return nullcontext()
@@ -191,16 +211,41 @@ class _NonFiniteWatch:
             )
 
 
-def _save(task: Task, run: RunFolder, position: Position, fabric: Fabric) -> None:
-    if fabric.is_global_zero:
-        tensors = {f"task/{name}": value for name, value in task.tensors().items()}
-        for name, module in task.modules().items():
-            tensors |= {f"modules/{name}/{key}": value for key, value in module.state_dict().items()}
-        tensors |= {f"optimizer/{key}": value for key, value in checkpoint.optimizer_tensors(task.optimizer).items()}
-        tensors |= {f"sums/{name}": value for name, value in position.sums.items()}
-        state = {"step": position.step, "count": position.count, "task": task.state()}
-        checkpoint.save(run.checkpoint, tensors, state, position.step)
-    fabric.barrier()
+class _Checkpoints:
+    """Writes checkpoints: when the last is `minutes` old, and before the run stops because it was asked to."""
+
+    def __init__(self, task: Task, run: RunFolder, fabric: Fabric, stop: StopRequest, minutes: float) -> None:
+        self._task, self._run, self._fabric, self._stop = task, run, fabric, stop
+        self._seconds, self._saved = minutes * 60, time.monotonic()
+
+    def save_if_due(self, position: Position, watch: _NonFiniteWatch) -> None:
+        """Write one where it is due; never one of a loss that is not finite.
+
+        Raises:
+            Interrupted: the run was asked to stop.
+        """
+        old = time.monotonic() - self._saved >= self._seconds
+        if not _any(self._fabric, old or self._stop.asked):
+            return
+        watch.check()
+        self.save(position)
+        if _any(self._fabric, self._stop.asked):
+            raise Interrupted(f"stopped; the same command with --resume goes on from {self._run.checkpoint}")
+
+    def save(self, position: Position) -> None:
+        """Write the state of the task and of the loop."""
+        task = self._task
+        if self._fabric.is_global_zero:
+            tensors = {f"task/{name}": value for name, value in task.tensors().items()}
+            for name, module in task.modules().items():
+                tensors |= {f"modules/{name}/{key}": value for key, value in module.state_dict().items()}
+            optimizer = checkpoint.optimizer_tensors(task.optimizer)
+            tensors |= {f"optimizer/{key}": value for key, value in optimizer.items()}
+            tensors |= {f"sums/{name}": value for name, value in position.sums.items()}
+            state = {"step": position.step, "count": position.count, "task": task.state()}
+            checkpoint.save(self._run.checkpoint, tensors, state, position.step)
+        self._fabric.barrier()
+        self._saved = time.monotonic()
 
 
 def _resume(task: Task, run: RunFolder, fabric: Fabric) -> Position:
@@ -232,8 +277,3 @@ def _any(fabric: Fabric, flag: bool) -> bool:
         return flag
     flags = fabric.all_reduce(torch.tensor(float(flag), device=fabric.device), reduce_op="sum")
     return float(flags) > 0  # pyright: ignore[reportArgumentType]
-
-
-def _end_if_asked(fabric: Fabric, stop: StopRequest, run: RunFolder) -> None:
-    if _any(fabric, stop.asked):
-        raise Interrupted(f"stopped; the same command with --resume goes on from {run.checkpoint}")

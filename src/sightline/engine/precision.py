@@ -1,47 +1,29 @@
-"""`precision: auto`: bf16 where it wins, found by measuring once on each machine and told in the run's log."""
+"""`precision: auto`: bf16 where it wins, found by measuring once on each machine and written in the run's log."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
 
 from sightline.config import RunConfig
 from sightline.devices import resolve_device
 from sightline.engine.device import resolve_precision
+from sightline.engine.example import PRECISIONS, ExampleStep, measure
 from sightline.engine.memory import keep_freed_memory
 from sightline.files import cache_home
 from sightline.files.atomic import write_json
 from sightline.runs import RunFolder
 from sightline.runs.provenance import hardware
 
-PRECISIONS = ("32-true", "bf16-mixed")
 MARGIN = 0.9  # bf16 must save a tenth: less is within the noise of two measurements, and 32 bits are the exact ones
-ROUNDS = 3  # of each precision, by turns; the fastest counts, as anything else on the machine only slows
-PIXELS = 1 << 20  # of a measured batch: seconds on a CPU even for a ResNet-50, and enough to fill matrix products
 
-Step = Callable[[], Tensor]  # one forward pass → a scalar loss, or features where nothing is trained
 C = TypeVar("C", bound=RunConfig)
-
-
-@dataclass(frozen=True)
-class ExampleStep:
-    """What a task gives to be measured.
-
-    Attributes:
-        facts: all that its speed depends on: backbone, sizes, batch.
-        build: device → step, on random pictures and weights of its own.
-    """
-
-    facts: Mapping[str, Any]
-    build: Callable[[torch.device], Step]
 
 
 @dataclass(frozen=True)
@@ -61,11 +43,6 @@ class Verdict:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
         return {"chosen": self.chosen, "reason": self.reason, "seconds": dict(self.seconds)}
-
-
-def example_batch(pixels: int, largest: int) -> int:
-    """Return how many images of `pixels` each are measured: the run's own batch where that takes seconds only."""
-    return max(2, min(largest, PIXELS // pixels))
 
 
 def settle_precision(config: C, out: Path, example: ExampleStep, say: Callable[[str], object]) -> tuple[C, Verdict]:
@@ -104,6 +81,15 @@ def _begun(out: Path) -> str | None:
     return precision if precision in PRECISIONS else None
 
 
+def step_seconds(config: RunConfig, example: ExampleStep) -> float:
+    """Return seconds of the step in the precision that a run of `config` would take, known or measured."""
+    if config.precision == "auto" and config.devices == 1:
+        verdict = _known_or_measured(config, example)
+        return verdict.seconds[verdict.chosen]
+    precision = resolve_precision(config.precision, resolve_device(config.device))
+    return _measured(config, example, (precision,))[precision]
+
+
 def _known_or_measured(config: RunConfig, example: ExampleStep) -> Verdict:
     device = torch.device(resolve_device(config.device))
     if config.threads:
@@ -113,15 +99,25 @@ def _known_or_measured(config: RunConfig, example: ExampleStep) -> Verdict:
     path = cache_home() / "precision" / f"{digest}.json"
     if path.is_file():
         return _verdict(json.loads(path.read_text(encoding="utf-8"))["seconds"])
-    if device.type == "cpu":
-        keep_freed_memory()  # as in the run that is to come
-    seconds = measure(example.build, device)
+    seconds = _measured(config, example, example.precisions)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, {"facts": facts, "seconds": seconds})
     return _verdict(seconds)
 
 
+def _measured(config: RunConfig, example: ExampleStep, precisions: Sequence[str]) -> dict[str, float]:
+    """Measure as in the run that is to come: with its threads and its allocator."""
+    device = torch.device(resolve_device(config.device))
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    if device.type == "cpu":
+        keep_freed_memory()
+    return measure(example, device, precisions)
+
+
 def _verdict(seconds: Mapping[str, float]) -> Verdict:
+    if len(seconds) == 1:
+        return Verdict(next(iter(seconds)), "its step knows no other", seconds)
     single, half = (seconds[precision] for precision in PRECISIONS)
     chosen = "bf16-mixed" if half < MARGIN * single else "32-true"
     return Verdict(chosen, f"measured here: {half:.3g} s a step in bf16, {single:.3g} s in 32 bits", seconds)
@@ -130,30 +126,3 @@ def _verdict(seconds: Mapping[str, float]) -> Verdict:
 def _machine(device: torch.device) -> dict[str, Any]:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else hardware()["processor"]
     return {"device": device.type, "name": name, "torch": torch.__version__, "threads": torch.get_num_threads()}
-
-
-def measure(build: Callable[[torch.device], Step], device: torch.device) -> dict[str, float]:
-    """Return seconds of one step, forward and where it trains backward, in each precision; torch's generator stays."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        step = build(device)
-        times: dict[str, list[float]] = {precision: [] for precision in PRECISIONS}
-        for number in range(ROUNDS + 1):  # the first is for warming up
-            for precision in PRECISIONS:
-                seconds = _timed(step, device, precision)
-                if number:
-                    times[precision].append(seconds)
-    return {precision: min(values) for precision, values in times.items()}
-
-
-def _timed(step: Step, device: torch.device, precision: str) -> float:
-    begin = time.perf_counter()
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16-mixed"):
-        outcome = step()
-    if outcome.requires_grad:
-        outcome.backward()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()
-    return time.perf_counter() - begin

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ class Task(ABC):
     Attributes:
         trained: the module the optimiser works on; under DDP the loop replaces it with the wrapped one.
         optimizer: over the parameters of `trained`.
+        epochs: how long it is trained; its schedules end there.
         steps_per_epoch: optimiser steps in an epoch.
         accumulate: batches in one optimiser step.
         clip: largest global gradient norm; 0 turns clipping off.
@@ -26,14 +27,18 @@ class Task(ABC):
 
     trained: nn.Module
     optimizer: Optimizer
+    epochs: int
     steps_per_epoch: int
     accumulate: int = 1
     clip: float = 0.0
     clip_per_tensor: bool = False
 
     @abstractmethod
-    def batches(self, epoch: int, start: int) -> Iterator[Any]:
-        """Yield the batches of `epoch` from batch `start` on; a function of (seed, epoch, start) only."""
+    def batches(self, epoch: int, start: int) -> Generator[Any]:
+        """Yield the batches of `epoch` from batch `start` on; a function of (seed, epoch, start) only.
+
+        The loop closes the generator once it has taken the batches of an epoch's steps.
+        """
 
     @abstractmethod
     def schedule(self, step: int) -> Values:
@@ -51,11 +56,13 @@ class Task(ABC):
 
     @abstractmethod
     def evaluate(self, epoch: int) -> Values:
-        """Yield (name, value) at the end of epoch `epoch` (0-based)."""
+        """Yield (name, value) at the end of epoch `epoch` (0-based).
+
+        State changes before the first is yielded: whoever stops early must not lose any.
+        """
 
     def remarks(self, epoch: int, values: Mapping[str, float]) -> list[str]:
         """Return what a person must be told at once about the values that `evaluate` gave, for example a collapse."""
-        del epoch, values
         return []
 
     @abstractmethod

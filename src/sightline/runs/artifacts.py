@@ -16,6 +16,7 @@ SPLIT = "split.json"
 ARCHITECTURE = "architecture.json"
 INTERVENTIONS = "interventions.json"
 PICTURES = "pictures"
+TUNING = "tuning"  # a run folder for each trial
 PROGRESS = "progress"
 PROGRESS_INDEX = "progress.json"  # in PROGRESS
 FEATURES = {"first": "features/first.npz", "last": "features/last.npz"}

@@ -34,11 +34,10 @@ class Kind:
         result: class of its result.json.
         run: `(config, out, resume=True) -> RunFolder`: does it.
         face: a `report.face.Face`: what the report shows of it.
-        estimate: `(config, images, stopwatch) -> seconds`: about how long one takes.
-        images: `(config) -> int`: how many images one reads.
+        workload: `(config) -> engine.example.Workload`: its images, and how many steps like which one it comes to.
         details: class of what an arm of a study tells beside its mean; None where no arm is of this kind.
         node: `(study, arm, seed, out) -> Node`: one run of an arm.
-        metric: the metric that an arm of it is judged by.
+        metric: the metric that its arms are compared by where the study names none.
         block: the block of the study file with its data and settings.
         data: what the study's result calls the data that it reads.
         data_title: what a reader calls them.
@@ -54,8 +53,7 @@ class Kind:
     result: type[Record]
     run: str
     face: str
-    estimate: str
-    images: str
+    workload: str
     data: str
     data_title: str
     details: type[Record] | None = None
@@ -76,8 +74,7 @@ KINDS: dict[str, Kind] = {
         result=PretrainResult,
         run="sightline.tasks.dino:pretrain",
         face="sightline.report.faces.pretrain:FACE",
-        estimate="sightline.study.estimate:pretrain_seconds",
-        images="sightline.study.estimate:count_images",
+        workload="sightline.tasks.dino.example_step:workload",
         data="unlabelled",
         data_title="Unlabelled",
         embed="sightline.tasks.embed:embed",
@@ -89,8 +86,7 @@ KINDS: dict[str, Kind] = {
         result=ClassifyResult,
         run="sightline.tasks.classify:classify",
         face="sightline.report.faces.classify:FACE",
-        estimate="sightline.study.estimate:classify_seconds",
-        images="sightline.study.estimate:count_images",
+        workload="sightline.tasks.classify.example_step:workload",
         details=ClassifyDetails,
         node="sightline.study.plan:classify_node",
         metric="accuracy",
@@ -108,8 +104,7 @@ KINDS: dict[str, Kind] = {
         result=SegmentResult,
         run="sightline.tasks.segment:segment",
         face="sightline.report.faces.segment:FACE",
-        estimate="sightline.study.estimate:segment_seconds",
-        images="sightline.study.estimate:count_pairs",
+        workload="sightline.tasks.segment.example_step:workload",
         details=SegmentDetails,
         node="sightline.study.plan:segment_node",
         metric="mean_iou",
@@ -126,8 +121,7 @@ KINDS: dict[str, Kind] = {
         result=PromptResult,
         run="sightline.tasks.prompt:evaluate_engine",
         face="sightline.report.faces.prompt:FACE",
-        estimate="sightline.study.estimate:prompt_seconds",
-        images="sightline.study.estimate:count_tiles",
+        workload="sightline.tasks.prompt.example_step:workload",
         details=PromptDetails,
         node="sightline.study.plan:prompt_node",
         metric="mean_iou",

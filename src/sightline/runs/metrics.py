@@ -25,6 +25,7 @@ class Metric:
         scale: what a difference is multiplied by to be in `unit`; 100 also means that a value is given in percent.
         digits: behind the point, of values and differences so scaled.
         per_class: begins the heading of the values by class.
+        kinds: the kinds of run whose outputs it can be computed from.
         evidence: dotted path of what computes it from the runs of an arm, `(runs) -> study.evidence.Evidence`.
         better: which of two values is the better one.
         top: the largest value that there is, or None.
@@ -39,6 +40,7 @@ class Metric:
     scale: float
     digits: int
     per_class: str
+    kinds: tuple[str, ...]
     evidence: str
     better: Literal["higher", "lower"] = "higher"
     top: float | None = 1.0
@@ -83,6 +85,7 @@ METRICS: dict[str, Metric] = {
         scale=100,
         digits=1,
         per_class="Accuracy",
+        kinds=("classify",),
         evidence="sightline.study.evidence:Accuracy.of",
         fold_classes=True,
     ),
@@ -95,17 +98,24 @@ METRICS: dict[str, Metric] = {
         scale=1,
         digits=3,
         per_class="IoU",
+        kinds=("segment", "prompt"),
         evidence="sightline.study.evidence:MeanIou.of",
     ),
 }
 
 
-def metric_named(name: str) -> Metric:
+def metric_named(name: str, kind: str = "") -> Metric:
     """Return the metric of that name.
 
+    Args:
+        name: of `METRICS`.
+        kind: of the runs that it is wanted of; "" for any.
+
     Raises:
-        ConfigError: no such metric.
+        ConfigError: no such metric, or none for runs of that kind.
     """
-    if name not in METRICS:
-        raise ConfigError(f"metric {name!r}: no such metric.{nearest(name, METRICS)} Known: {', '.join(METRICS)}")
+    known = [other.name for other in METRICS.values() if not kind or kind in other.kinds]
+    if name not in known:
+        wanted = f" of {kind} runs" if kind else ""
+        raise ConfigError(f"metric {name!r}: no such metric{wanted}.{nearest(name, known)} Known: {', '.join(known)}")
     return METRICS[name]

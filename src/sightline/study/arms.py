@@ -15,6 +15,7 @@ from typing import Any, Literal
 from sightline.config import StudyConfig
 from sightline.errors import ConfigError, nearest
 from sightline.runs.kinds import KINDS
+from sightline.runs.metrics import Metric, metric_named
 from sightline.runs.study_result import ArmParts, Pair, Question
 
 Weights = Literal["random", "own", "reference"]
@@ -280,6 +281,8 @@ def arms_of(study: StudyConfig) -> list[Arm]:
             names += [f"{UNET}-drop-{skip}-structural" for skip in study.ablate.skips if skip != "random"]
     arms = [parse_arm(name) for name in dict.fromkeys(names)]
     _check_blocks(study, arms)
+    for arm in arms:
+        metric_of(study, arm)
     return arms
 
 
@@ -293,6 +296,17 @@ def _check_blocks(study: StudyConfig, arms: list[Arm]) -> None:
                 f"arms {', '.join(names)}: the study has no `{block}:` block, which they take their "
                 f"{'weights' if block == 'pretrain' else 'data'} from; add it, or drop them"
             )
+
+
+def metric_of(study: StudyConfig, arm: Arm) -> Metric:
+    """Return the metric that an arm is compared by: its block's, else its kind's.
+
+    Raises:
+        ConfigError: no such metric, or none that runs of this kind have.
+    """
+    kind = KINDS[arm.task]
+    block = getattr(study, kind.block, None)
+    return metric_named((block.metric if block else "") or kind.metric, arm.task)
 
 
 def seeds_of(study: StudyConfig, arm: Arm) -> tuple[int, ...]:

@@ -10,7 +10,6 @@ from sightline.metrics import statistics
 from sightline.runs import RunFolder, StudyFolder
 from sightline.runs.info import Provenance
 from sightline.runs.kinds import KINDS, import_dotted
-from sightline.runs.metrics import METRICS
 from sightline.runs.results import ClassifyResult, JudgedResult, PretrainResult
 from sightline.runs.study_result import (
     ArmResult,
@@ -22,7 +21,7 @@ from sightline.runs.study_result import (
     Reference,
     StudyResult,
 )
-from sightline.study.arms import Arm, arms_of, pairs_of, questions_of, seeds_of
+from sightline.study.arms import Arm, arms_of, metric_of, pairs_of, questions_of, seeds_of
 from sightline.study.evidence import Evidence
 from sightline.study.execute import Outcome
 from sightline.study.plan import PRETRAIN, REFERENCE, Node
@@ -49,9 +48,7 @@ def collect(
     by_arm = {arm.name: [runs.get(arm.run_name(seed)) for seed in seeds_of(study, arm)] for arm in arms}
     done = {name: [run for run in of if run is not None] for name, of in by_arm.items() if all(of)}
     evidence: dict[str, Evidence] = {
-        arm.name: import_dotted(METRICS[KINDS[arm.task].metric].evidence)(done[arm.name])
-        for arm in arms
-        if arm.name in done
+        arm.name: import_dotted(metric_of(study, arm).evidence)(done[arm.name]) for arm in arms if arm.name in done
     }
     return StudyResult(
         name=study.name,
@@ -70,13 +67,9 @@ def collect(
     )
 
 
-def _evidence(arm: Arm, runs: Sequence[RunFolder]) -> Evidence:
-    return import_dotted(METRICS[KINDS[arm.task].metric].evidence)(runs)
-
-
 def _entry(arm: Arm, study: StudyConfig, outcome: Outcome, **more: object) -> ArmResult:
     return ArmResult(
-        arm=arm.name, name=arm.title, task=arm.task, metric=KINDS[arm.task].metric,
+        arm=arm.name, name=arm.title, task=arm.task, metric=metric_of(study, arm).name,
         parts=arm.parts(seeds_of(study, arm)), status=outcome.status, reason=outcome.reason,
         **more,  # pyright: ignore[reportArgumentType]
     )  # fmt: skip

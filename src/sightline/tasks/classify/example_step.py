@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch.nn import functional
 
 from sightline.config import ClassifyConfig
-from sightline.engine.precision import ExampleStep, Step, example_batch
-from sightline.models import Backbone, Classifier, LinearHead
+from sightline.config.types import Stem
+from sightline.data import list_images
+from sightline.engine.example import FORWARD, ExampleStep, Step, Workload, example_batch
+from sightline.models import Classifier, LinearHead, build_backbone
 from sightline.models.cpu import place
 from sightline.tasks.classify.task import FrozenBackbone
 
 CLASSES = 10  # the linear head's share of the time is nothing
 
 
-def example_step(config: ClassifyConfig, backbone: Backbone) -> ExampleStep:
-    """Return forward and backward of a copy of `backbone` and a head; forward alone where it is frozen."""
+def example_step(config: ClassifyConfig, backbone: str, stem: Stem) -> ExampleStep:
+    """Return forward and backward of a backbone of that name and a head; forward alone where it is frozen."""
     side = config.input_size
     batch = example_batch(side * side, config.batch_size // config.devices)
 
     def build(device: torch.device) -> Step:
-        own = copy.deepcopy(backbone)
+        own = build_backbone(backbone, stem)
         model = Classifier(FrozenBackbone(own) if config.freeze else own.train(), LinearHead(own.dim, CLASSES))
         model = place(model, device)
         images = torch.randn(batch, side, side, 3, device=device).permute(0, 3, 1, 2)
@@ -34,5 +34,19 @@ def example_step(config: ClassifyConfig, backbone: Backbone) -> ExampleStep:
 
         return step
 
-    facts = {"task": "classify", "backbone": backbone.name, "stem": backbone.stem, "freeze": config.freeze}
-    return ExampleStep({**facts, "side": side, "batch": batch}, build)
+    facts = {"task": "classify", "backbone": backbone, "stem": stem, "freeze": config.freeze}
+    return ExampleStep({**facts, "side": side, "batch": batch}, build, batch)
+
+
+def workload(config: ClassifyConfig) -> Workload:
+    """Return what a run of `config` comes to: its epochs, or where features are cached one pass for each view."""
+    images, parts = len(list_images(config.data).samples), config.data.split
+    rest = images * (parts.val + parts.test)
+    train = (images - rest) * config.labels
+    example = example_step(config, config.backbone, config.stem)
+    if config.freeze and config.feature_cache:
+        seen = train * (config.cached_views if config.augment != "none" else 1) + rest
+    else:
+        seen = config.epochs * (train + images * parts.val * (1.0 if config.freeze else FORWARD))
+    # A run for each learning rate that is tried, and then the run itself.
+    return Workload(images, (len(config.tune) + 1) * seen / (example.batch * config.devices), example)

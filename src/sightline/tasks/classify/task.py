@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,9 @@ from torch.nn import functional
 
 from sightline.config import FEATURE_BATCH, ClassifyConfig
 from sightline.data import Loader
-from sightline.engine import OptimSchedule, Task, make_optimizer
+from sightline.engine import BestWeights, OptimSchedule, Task, make_optimizer
 from sightline.engine.task import Values
+from sightline.models import Classifier
 
 Batch = tuple[Tensor, Tensor]  # inputs on the device, class indices int64 (B,)
 MakeInputs = Callable[[np.ndarray], Tensor]
@@ -44,6 +45,7 @@ class ClassifyTask(Task):
 
     Args:
         model: inputs → logits, on the device. With cached features it is the head alone.
+        network: images → logits, of the same backbone and head: what is taken away.
         config: the run's configuration.
         loader: yields (inputs, labels) on the device.
         evaluation_inputs: sample indices → inputs without augmentation.
@@ -56,6 +58,7 @@ class ClassifyTask(Task):
     def __init__(
         self,
         model: nn.Module,
+        network: Classifier,
         config: ClassifyConfig,
         loader: Loader,
         evaluation_inputs: MakeInputs,
@@ -65,6 +68,7 @@ class ClassifyTask(Task):
         on_epoch: OnEpoch,
     ) -> None:
         self.model = self.trained = model
+        self.network, self.epochs = network, config.epochs
         self.config, self.fabric, self._loader, self._on_epoch = config, fabric, loader, on_epoch
         self._inputs, self._labels, self._validation = evaluation_inputs, labels, validation
         self.optimizer = make_optimizer(model, config.optim)
@@ -77,11 +81,9 @@ class ClassifyTask(Task):
             steps_per_epoch=self.steps_per_epoch,
             batch=config.batch_size,
         )
-        self.best_accuracy = -1.0
-        self.best_epoch = -1
-        self.best = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        self.best = BestWeights(model)
 
-    def batches(self, epoch: int, start: int) -> Iterator[Any]:
+    def batches(self, epoch: int, start: int) -> Generator[Batch]:
         """Yield (inputs, labels)."""
         return self._loader.batches(epoch, start)
 
@@ -115,10 +117,7 @@ class ClassifyTask(Task):
         accuracy = float((probabilities.argmax(axis=1) == labels).mean())
         likelihood = probabilities[np.arange(len(labels)), labels]
         loss = float(-np.log(np.maximum(likelihood, np.finfo(np.float32).tiny)).mean())
-        if accuracy > self.best_accuracy:
-            self.best_accuracy, self.best_epoch = accuracy, epoch
-            for name, value in self.model.state_dict().items():
-                self.best[name].copy_(value)
+        self.best.offer(accuracy, epoch, self.model)
         self._schedule.end_epoch(loss)
         self._on_epoch(epoch)
         yield "val/loss", loss
@@ -130,17 +129,17 @@ class ClassifyTask(Task):
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the best weights so far."""
-        return {f"best/{name}": value for name, value in self.best.items()}
+        return self.best.tensors()
 
     def state(self) -> dict[str, Any]:
         """Return the schedule's state and the best epoch."""
-        return {**self._schedule.state(), "best_accuracy": self.best_accuracy, "best_epoch": self.best_epoch}
+        return self._schedule.state() | self.best.state()
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take back what `state` returned."""
         self._schedule.load_state(state)
-        self.best_accuracy, self.best_epoch = state["best_accuracy"], state["best_epoch"]
+        self.best.load_state(state)
 
     def use_best(self) -> None:
         """Load the weights of the best epoch into the model."""
-        self.model.load_state_dict(self.best)
+        self.best.restore(self.model)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from sightline.config import PretrainConfig
-from sightline.engine.precision import ExampleStep, Step, example_batch
+from sightline.data import list_images
+from sightline.engine.example import ExampleStep, Step, Workload, example_batch
 from sightline.models import build_backbone
 from sightline.models.cpu import place
 from sightline.tasks.dino.loss import dino_loss
@@ -38,4 +39,10 @@ def example_step(config: PretrainConfig) -> ExampleStep:
         "prototypes": dino.prototypes, "head_batch_norm": dino.head_batch_norm,
         "bottleneck_batch_norm": dino.bottleneck_batch_norm,
     }  # fmt: skip
-    return ExampleStep(facts, build)
+    return ExampleStep(facts, build, batch)
+
+
+def workload(config: PretrainConfig) -> Workload:
+    """Return what a run of `config` comes to: all epochs over all images."""
+    images, example = len(list_images(config.data).samples), example_step(config)
+    return Workload(images, config.epochs * images / (example.batch * config.devices), example)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +13,7 @@ from torch import Tensor
 
 from sightline.config import PretrainConfig
 from sightline.data import Images, Loader, load_images
-from sightline.engine import (
-    Progress,
-    fit,
-    make_fabric,
-    make_progress,
-    recorded_run,
-    resolve_workers,
-    settle_precision,
-)
+from sightline.engine import Context, Progress, resolve_workers, train
 from sightline.errors import ConfigError, DataError
 from sightline.metrics.features import feature_std, knn_accuracy, rankme
 from sightline.models import Backbone, initial_backbone, save_model
@@ -54,22 +48,41 @@ def pretrain(config: PretrainConfig, out: Path, *, resume: bool = False, progres
         RunError: `out` holds another run.
         NonFinite: the loss diverged.
     """
-    report = progress or make_progress()
-    config, precision = settle_precision(config, out, example_step(config), report.say)
-    fabric = make_fabric(config)
-    images = load_images(config.data, progress=report.say)
+    return train(
+        config,
+        out,
+        inputs=_open_inputs,
+        example=lambda config, inputs: example_step(config),
+        build_task=build_task,
+        finish=_finish,
+        notes={"method": method_report(config).to_dict()},
+        resume=resume,
+        progress=progress,
+    )
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Images without labels."""
+
+    images: Images
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of the images."""
+        return self.images.listing.fingerprint
+
+
+def _open_inputs(config: PretrainConfig, say: Callable[[str], object]) -> Inputs:
+    images = load_images(config.data, progress=say)
     _check_size(config, len(images))
-    fingerprint = images.listing.fingerprint
-    notes = {"precision": precision.to_dict(), "method": method_report(config).to_dict()}
-    with recorded_run(fabric, out, config, kind="pretrain", fingerprint=fingerprint, resume=resume, notes=notes) as run:
-        if run.is_done:
-            return run
-        task = make_task(config, images, fabric, _evaluation(config, images, fabric))
-        seconds = fit(task, run, config, epochs=config.epochs, fabric=fabric, progress=report)
-        if fabric.is_global_zero:
-            _finish(run, config, task, images, seconds)
-        fabric.barrier()
-    return run
+    return Inputs(images)
+
+
+def build_task(context: Context[PretrainConfig, Inputs]) -> DinoTask:
+    """Return the task as `pretrain` runs it, with its evaluation."""
+    config, images, fabric = context.config, context.inputs.images, context.fabric
+    return make_task(config, images, fabric, _evaluation(config, images, fabric))
 
 
 def make_task(config: PretrainConfig, images: Images, fabric: Fabric, evaluation: Evaluation) -> DinoTask:
@@ -154,8 +167,9 @@ def _evaluation(config: PretrainConfig, images: Images, fabric: Fabric) -> Evalu
     return evaluate
 
 
-def _finish(run: RunFolder, config: PretrainConfig, task: DinoTask, images: Images, seconds: float) -> None:
+def _finish(context: Context[PretrainConfig, Inputs], task: DinoTask, seconds: float) -> None:
     """Write weights and result; `warnings` names every collapse or plateau by epoch."""
+    run, config, images = context.run, context.config, context.inputs.images
     teacher = task.teacher.backbone
     views = config.views
     save_model(

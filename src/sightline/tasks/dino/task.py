@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,7 +89,7 @@ class DinoTask(Task):
         self.trained = self._student = student
         self.optimizer = make_optimizer(student, optim)
         self.accumulate, self.clip, self.clip_per_tensor = config.accumulate, optim.clip, optim.clip_per_tensor
-        self.steps_per_epoch = loader.steps // config.accumulate
+        self.epochs, self.steps_per_epoch = config.epochs, loader.steps // config.accumulate
         self._schedule = OptimSchedule(
             self.optimizer,
             optim,
@@ -107,7 +107,7 @@ class DinoTask(Task):
         self._temperature = dino.teacher_temperature_start
 
     # -- batches
-    def batches(self, epoch: int, start: int) -> Iterator[Crops]:
+    def batches(self, epoch: int, start: int) -> Generator[Crops]:
         """Yield crops; trailing batches that fill no optimiser step are left to the next epoch's shuffle."""
         return self._loader.batches(epoch, start)
 

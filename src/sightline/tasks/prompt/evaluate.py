@@ -14,7 +14,8 @@ from PIL import Image
 from sightline.config import IGNORE_INDEX, PromptJudgeConfig
 from sightline.data import SegmentImages, load_parts
 from sightline.data.masks.pictures import paint, save_png, strip
-from sightline.engine import Progress, make_fabric, make_progress, recorded_run
+from sightline.devices import resolve_device
+from sightline.engine import Context, Progress, make_progress, record
 from sightline.errors import RunError
 from sightline.files import text_digest
 from sightline.metrics import segmentation
@@ -51,14 +52,23 @@ def evaluate_engine(
         NotAvailable: the engine's weights cannot be had now.
         RunError: the run to snap was made on other tiles.
     """
-    fabric, report = make_fabric(config), progress or make_progress()
+    report = progress or make_progress()
     images = load_parts(config.data, progress=report.say)
-    engine = build_engine(config.engine, config.model, device=str(fabric.device))
-    fingerprint = text_digest(images.fingerprint, engine.name, engine.model_id)
-    with recorded_run(fabric, out, config, kind="prompt", fingerprint=fingerprint, resume=resume) as run:
-        if not run.is_done:
-            _judge(config, run, images, engine, report)
-    return run
+    engine = build_engine(config.engine, config.model, device=resolve_device(config.device))
+    return record(config, out, Inputs(images, engine), _evaluate, resume=resume, progress=report)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Images with masks, and the engine that is evaluated on them."""
+
+    images: SegmentImages
+    engine: PromptEngine
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of images and masks, and the engine's name and weights."""
+        return text_digest(self.images.fingerprint, self.engine.name, self.engine.model_id)
 
 
 @dataclass
@@ -82,9 +92,11 @@ class Found:
     regions: list[int] = field(default_factory=list)
 
 
-def _judge(
-    config: PromptJudgeConfig, run: RunFolder, images: SegmentImages, engine: PromptEngine, report: Progress
-) -> None:
+def _evaluate(context: Context[PromptJudgeConfig, Inputs]) -> None:
+    if not context.fabric.is_global_zero:
+        return
+    config, run, report = context.config, context.run, context.report
+    images, engine = context.inputs.images, context.inputs.engine
     chosen = sorted(images.parts["test"].tolist(), key=lambda i: images.ids[i])[: config.tiles or None]
     masks = _masks_of(config.snap, [images.ids[i] for i in chosen]) if config.snap else None
     settings, classes = EverythingSettings(points_per_side=config.points_per_side), len(images.palette.classes)

@@ -5,21 +5,22 @@ from __future__ import annotations
 import torch
 
 from sightline.config import SegmentConfig
-from sightline.engine.precision import ExampleStep, Step, example_batch
-from sightline.models import Backbone
+from sightline.config.types import Stem
+from sightline.data import list_pairs, split_pairs
+from sightline.engine.example import FORWARD, ExampleStep, Step, Workload, example_batch
 from sightline.models.cpu import place
 from sightline.models.segmentation import SkipPolicy, build_segmenter
 
 CLASSES = 7  # as in land cover; the last layer is a thousandth of the work whatever their number
 
 
-def example_step(config: SegmentConfig, backbone: Backbone) -> ExampleStep:
+def example_step(config: SegmentConfig, backbone: str, stem: Stem) -> ExampleStep:
     """Return forward and backward of the run's architecture on crops, with weights of its own."""
     size, batch = config.crop, example_batch(config.crop**2, config.batch_size // config.devices)
     policy = SkipPolicy.of(config)
 
     def build(device: torch.device) -> Step:
-        model = build_segmenter(config.model, backbone.name, CLASSES, stem=backbone.stem, policy=policy)
+        model = build_segmenter(config.model, backbone, CLASSES, stem=stem, policy=policy)
         model = place(model, device).train()
         images = torch.randn(batch, 3, size, size, device=device)
 
@@ -29,5 +30,17 @@ def example_step(config: SegmentConfig, backbone: Backbone) -> ExampleStep:
 
         return step
 
-    facts = {"task": "segment", "model": config.model, "backbone": backbone.name, "stem": backbone.stem}
-    return ExampleStep({**facts, "skips": f"{policy.drop} {policy.mode}", "side": size, "batch": batch}, build)
+    facts = {"task": "segment", "model": config.model, "backbone": backbone, "stem": stem}
+    return ExampleStep({**facts, "skips": f"{policy.drop} {policy.mode}", "side": size, "batch": batch}, build, batch)
+
+
+def workload(config: SegmentConfig) -> Workload:
+    """Return what a run of `config` comes to: its epochs, and validation after each of them.
+
+    Validation and test see whole tiles; they are taken to be of the crop's size.
+    """
+    listing = list_pairs(config.data)
+    parts = {name: len(part) for name, part in split_pairs(listing, config.data).items()}
+    example = example_step(config, config.backbone, config.stem)
+    seen = config.epochs * (parts["train"] + FORWARD * parts["val"]) + FORWARD * parts["test"]
+    return Workload(len(listing.pairs), seen / (example.batch * config.devices), example)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -9,20 +10,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
+from torch import Tensor
 
 from sightline.config import SegmentConfig
 from sightline.data import Loader, SegmentImages, load_parts
 from sightline.data.masks.formats import palette_png
-from sightline.engine import (
-    Progress,
-    fit,
-    make_fabric,
-    make_progress,
-    recorded_run,
-    resolve_workers,
-    settle_precision,
-)
+from sightline.engine import Context, Progress, resolve_workers, train
 from sightline.files import text_digest
 from sightline.files.atomic import write_json
 from sightline.metrics import segmentation
@@ -63,8 +56,37 @@ def segment(config: SegmentConfig, out: Path, *, resume: bool = False, progress:
         NotAvailable: the reference weights cannot be had now.
         WeightsError: the weights do not fit the encoder.
     """
-    report = progress or make_progress()
-    images = load_parts(config.data, progress=report.say)
+    return train(
+        config,
+        out,
+        inputs=open_inputs,
+        example=lambda config, inputs: example_step(config, inputs.start.backbone.name, inputs.start.backbone.stem),
+        build_task=build_task,
+        finish=_finish,
+        resume=resume,
+        progress=progress,
+    )
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Images with masks, in their parts, and the backbone whose weights the encoder begins with."""
+
+    images: SegmentImages
+    start: InitialBackbone
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of images, masks and weights."""
+        return text_digest(self.images.fingerprint, self.start.checksum)
+
+
+Run = Context[SegmentConfig, Inputs]
+
+
+def open_inputs(config: SegmentConfig, say: Callable[[str], object]) -> Inputs:
+    """Load images, masks and initial weights."""
+    images = load_parts(config.data, progress=say)
     start = initial_backbone(
         config.init,
         config.backbone,
@@ -73,196 +95,183 @@ def segment(config: SegmentConfig, out: Path, *, resume: bool = False, progress:
         reference=config.reference,
         network=config.network,
     )
-    config, precision = settle_precision(config, out, example_step(config, start.backbone), report.say)
-    fabric = make_fabric(config)
-    notes = {"precision": precision.to_dict()}
-    fingerprint = text_digest(images.fingerprint, start.checksum)
-    with recorded_run(fabric, out, config, kind="segment", fingerprint=fingerprint, resume=resume, notes=notes) as run:
-        if not run.is_done:
-            job = Job.open(config, run, images, start, fabric)
-            task = job.task()
-            seconds = fit(task, run, config, epochs=config.epochs, fabric=fabric, progress=report)
-            if fabric.is_global_zero:
-                job.finish(task, seconds)
-            fabric.barrier()
-    return run
+    return Inputs(images, start)
 
 
-@dataclass(frozen=True)
-class Job:
-    """Everything one segmentation run is made of."""
+# -- training
+def build_task(context: Run) -> SegmentTask:
+    """Build the task: the network with its encoder's weights loaded, its batches and its validation."""
+    config, fabric, images = context.config, context.fabric, context.inputs.images
+    policy = SkipPolicy.of(config)
+    network = place(_network(context, policy), fabric.device)
+    loader = Loader(
+        images.parts["train"],
+        config.batch_size,
+        _batch_maker(context, network, policy),
+        seed=config.seed,
+        purpose="segment/order",
+        # A rest of one or two images makes a poor step.
+        drop_last=len(images.parts["train"]) >= config.batch_size,
+        workers=resolve_workers(config.workers, fabric.device.type),
+        rank=fabric.global_rank,
+        world=fabric.world_size,
+    )
+    loss = build_loss(config.loss, _class_weights(context))
+    return SegmentTask(network, config, loader, loss, partial(_validate, context), _mask_keeper(context))
 
-    config: SegmentConfig
-    run: RunFolder
-    images: SegmentImages
-    start: InitialBackbone
-    policy: SkipPolicy
-    network: Segmenter
-    fabric: Fabric
 
-    @classmethod
-    def open(
-        cls, config: SegmentConfig, run: RunFolder, images: SegmentImages, start: InitialBackbone, fabric: Fabric
-    ) -> Job:
-        """Build the network, its encoder's weights loaded."""
-        backbone = start.backbone
-        policy = SkipPolicy.of(config)
-        # A skip that comes back at evaluation stays in the network, and batches say that training goes without it.
-        built = SkipPolicy() if config.eval_skips == "keep" and policy.mode == "zero" else policy
-        classes = len(images.palette.classes)
-        network = build_segmenter(
-            config.model, backbone.name, classes, stem=backbone.stem, policy=built, seed=config.seed
-        )
-        policy.dropped(network.skips)  # refuses a skip that the network does not have
-        if config.init != "none":
-            load_encoder(network, backbone.state_dict(), start.source)
-        return cls(config, run, images, start, policy, place(network, fabric.device), fabric)
+def _network(context: Run, policy: SkipPolicy) -> Segmenter:
+    config, start, backbone = context.config, context.inputs.start, context.inputs.start.backbone
+    # A skip that comes back at evaluation stays in the network, and batches say that training goes without it.
+    built = SkipPolicy() if config.eval_skips == "keep" and policy.mode == "zero" else policy
+    classes = len(context.inputs.images.palette.classes)
+    network = build_segmenter(config.model, backbone.name, classes, stem=backbone.stem, policy=built, seed=config.seed)
+    policy.dropped(network.skips)  # refuses a skip that the network does not have
+    if config.init != "none":
+        load_encoder(network, backbone.state_dict(), start.source)
+    return network
 
-    def task(self) -> SegmentTask:
-        """Build the task."""
-        config, fabric = self.config, self.fabric
-        loader = Loader(
-            self.images.parts["train"],
-            config.batch_size,
-            self._batch_maker(),
-            seed=config.seed,
-            purpose="segment/order",
-            drop_last=len(self.images.parts["train"]) >= config.batch_size,  # a rest of one or two makes a poor step
-            workers=resolve_workers(config.workers, fabric.device.type),
-            rank=fabric.global_rank,
-            world=fabric.world_size,
-        )
-        loss = build_loss(config.loss, self._class_weights())
-        return SegmentTask(self.network, config, loader, loss, self._validate, self._progress())
 
-    def _batch_maker(self):
-        config, images, policy = self.config, self.images, self.policy
-        to_tensor = self.start.preprocessing.on(self.fabric.device)
-        augment = JointCrop(config.crop, config.augment)
-        skips, device = self.network.skips, self.fabric.device
-        drops = policy.drop is not None and not self.network.dropped
+def _batch_maker(context: Run, network: Segmenter, policy: SkipPolicy) -> Callable[[np.ndarray, int], SegmentBatch]:
+    config, images, normalize = context.config, context.inputs.images, _normalizer(context)
+    augment = JointCrop(config.crop, config.augment)
+    skips, device = network.skips, context.fabric.device
+    drops = policy.drop is not None and not network.dropped
 
-        def make(samples: np.ndarray, epoch: int) -> SegmentBatch:
-            keys = sample_keys(config.seed, epoch, samples)
-            seen, masks = augment([images.image(i) for i in samples], [images.mask(i) for i in samples], keys)
-            kept = policy.kept(skips, config.seed, epoch, samples.tolist()) if drops else None
-            return SegmentBatch(
-                to_tensor(seen),
-                torch.from_numpy(masks).to(device).long(),
-                None if kept is None else torch.from_numpy(kept).to(device),
-            )
-
-        return make
-
-    def _class_weights(self) -> list[float] | None:
-        """Return weights of mean one, the inverse square roots of class shares in the training masks."""
-        if self.config.class_weights == "none":
-            return None
-        classes = len(self.images.palette.classes)
-        counts = sum(
-            np.bincount(self.images.mask(i).ravel(), minlength=256)[:classes] for i in self.images.parts["train"]
-        )
-        shares = np.maximum(np.asarray(counts) / max(1, np.sum(counts)), 1e-6)
-        weights = shares**-0.5
-        return (weights / weights.mean()).tolist()
-
-    # -- judging
-    def counts(self, network: Segmenter, part: str, **options: Any) -> Counts:
-        """Return what was counted on each tile of a part; options as of `count_tiles`."""
-        kept, indices = partial(kept_at_evaluation, network, self.config), self.images.parts[part].tolist()
-        return count_tiles(self._predictor(network), self.images, indices, kept=kept, **options)
-
-    def _predictor(self, network: Segmenter) -> Predictor:
-        return Predictor(network, self.start.preprocessing.on(self.fabric.device), self.fabric)
-
-    def _validate(self, network: Segmenter) -> Validation:
-        found = segmentation.mean_iou(self.counts(network, "val", boundaries=False).confusion.sum(axis=0))
-        return Validation(found.mean, {"mean_iou": found.mean, "pixel_accuracy": found.pixel_accuracy})
-
-    def _progress(self):
-        config, images = self.config, self.images
-        chosen = find_watched(config.watch, images.ids)
-        keeper = MaskProgress(
-            self.run.path / artifacts.PROGRESS,
-            config.watch,
-            [images.image(i) for i in chosen],
-            [images.mask(i) for i in chosen],
-            {"names": list(images.palette.classes), "colours": images.palette.colours.tolist()},
-            config.epochs,
-            config.watch_every,
+    def make(samples: np.ndarray, epoch: int) -> SegmentBatch:
+        keys = sample_keys(config.seed, epoch, samples)
+        seen, masks = augment([images.image(i) for i in samples], [images.mask(i) for i in samples], keys)
+        kept = policy.kept(skips, config.seed, epoch, samples.tolist()) if drops else None
+        return SegmentBatch(
+            normalize(seen),
+            torch.from_numpy(masks).to(device).long(),
+            None if kept is None else torch.from_numpy(kept).to(device),
         )
 
-        def keep(epoch: int, network: Segmenter) -> None:
-            if self.fabric.is_global_zero:
-                predictor = self._predictor(network)
-                keeper.keep(epoch, lambda image: predictor.classes(np.stack([image]))[0])
+    return make
 
-        return keep
 
-    # -- the end
-    def finish(self, task: SegmentTask, seconds: float) -> None:
-        """Write weights, split, counts of every test tile and the result; judge once on the test part."""
-        network = task.use_best()
-        images, config = self.images, self.config
-        self._save(network)
-        write_json(self.run.path / artifacts.ARCHITECTURE, asdict(describe(network, config.crop, config.crop)))
-        write_json(
-            self.run.path / artifacts.SPLIT,
-            {name: [images.ids[i] for i in part] for name, part in images.parts.items()} | images.named_scenes(),
-        )
-        test, drawn = images.parts[PART], list[bytes]()
-        keep = lambda mask: drawn.append(palette_png(mask, images.palette.colours))  # noqa: E731
-        counts = self.counts(network, PART, seen=keep)
-        self.run.write_predictions({"id": [images.ids[i] for i in test], "mask": drawn})
-        scenes = None if images.scenes is None else [images.scenes[i] for i in test]
-        arrays = {
-            "counts": counts.confusion,
-            "boundary": counts.boundary,
-            "ids": np.array([images.ids[i] for i in test]),
-        }
-        if scenes is not None:
-            arrays["scenes"] = np.array(scenes)
-        self.run.write_arrays(artifacts.COUNTS, **arrays)
-        watched = draw_progress(self.run.path / artifacts.PROGRESS)
-        result = {
-            "classes": list(images.palette.classes),
-            **describe_counts(counts, images.palette.classes, scenes),
-            "val_mean_iou": task.best_mean_iou,
-            "best_epoch": task.best_epoch + 1,
-            "trained_on": len(images.parts["train"]),
-            "images_seen": task.steps_per_epoch * config.batch_size * config.epochs,
-            "parameters": sum(value.numel() for value in network.parameters()),
-            "init": {"source": self.start.source, "matched": self.start.matched},
-            "bad_images": len(images.bad),
-            "interventions": self._intervene(network),
-            "split": {name: len(part) for name, part in images.parts.items()},
-            "progress": [str(path.relative_to(self.run.path)) for path in watched],
-        }
-        self.run.finish(SegmentResult.from_dict(result).to_dict(), {"fit_seconds": seconds})
+def _normalizer(context: Run) -> Callable[[np.ndarray], Tensor]:
+    return context.inputs.start.preprocessing.on(context.fabric.device)
 
-    def _intervene(self, network: Segmenter) -> str | None:
-        """Write interventions.json and return its name; None where none are asked for, or none can be.
 
-        On the validation part: what is learned here may well decide which skip the next network goes without, and the
-        test part must not.
-        """
-        if not self.config.interventions or not interventable(network):
-            return None
-        images = self.images
-        chosen = some_tiles(images.parts["val"], self.config.data.split_seed)
-        found = interventions(self._predictor(network), images, chosen, seed=self.config.data.split_seed)
-        write_json(self.run.path / INTERVENTIONS, {"part": "val", **found})
-        return INTERVENTIONS
+def _class_weights(context: Run) -> list[float] | None:
+    """Return weights of mean one, the inverse square roots of class shares in the training masks."""
+    images = context.inputs.images
+    if context.config.class_weights == "none":
+        return None
+    classes = len(images.palette.classes)
+    counts = sum(np.bincount(images.mask(i).ravel(), minlength=256)[:classes] for i in images.parts["train"])
+    shares = np.maximum(np.asarray(counts) / max(1, np.sum(counts)), 1e-6)
+    weights = shares**-0.5
+    return (weights / weights.mean()).tolist()
 
-    def _save(self, network: Segmenter) -> None:
-        palette = self.images.palette
-        save_segmenter(
-            self.run,
-            network,
-            {
-                "classes": list(palette.classes),
-                "palette": palette.to_dict(),
-                "image_size": self.config.data.image_size,
-                "preprocessing": replace(self.start.preprocessing, input_size=None).to_dict(),
-            },
-        )
+
+# -- evaluation
+def _counts(context: Run, network: Segmenter, part: str, **options: Any) -> Counts:
+    """Return what was counted on each tile of a part; options as of `count_tiles`."""
+    images = context.inputs.images
+    kept = partial(kept_at_evaluation, network, context.config)
+    return count_tiles(_predictor(context, network), images, images.parts[part].tolist(), kept=kept, **options)
+
+
+def _predictor(context: Run, network: Segmenter) -> Predictor:
+    return Predictor(network, _normalizer(context), context.fabric)
+
+
+def _validate(context: Run, network: Segmenter) -> Validation:
+    confusion = _counts(context, network, "val", boundaries=False).confusion.sum(axis=0)
+    scores = segmentation.mean_iou(confusion)
+    return Validation(scores.mean, {"mean_iou": scores.mean, "pixel_accuracy": scores.pixel_accuracy})
+
+
+def _mask_keeper(context: Run) -> Callable[[int, Segmenter], None]:
+    config, images = context.config, context.inputs.images
+    chosen = find_watched(config.watch, images.ids)
+    keeper = MaskProgress(
+        context.run.path / artifacts.PROGRESS,
+        config.watch,
+        [images.image(i) for i in chosen],
+        [images.mask(i) for i in chosen],
+        {"names": list(images.palette.classes), "colours": images.palette.colours.tolist()},
+        config.epochs,
+        config.watch_every,
+    )
+
+    def keep(epoch: int, network: Segmenter) -> None:
+        if context.fabric.is_global_zero:
+            predictor = _predictor(context, network)
+            keeper.keep(epoch, lambda image: predictor.classes(np.stack([image]))[0])
+
+    return keep
+
+
+# -- the end
+def _finish(context: Run, task: SegmentTask, seconds: float) -> None:
+    """Write weights, split, counts of every test tile and the result; judge once on the test part."""
+    network = task.use_best()
+    images, config, start = context.inputs.images, context.config, context.inputs.start
+    _save(context, network)
+    write_json(context.run.path / artifacts.ARCHITECTURE, asdict(describe(network, config.crop, config.crop)))
+    write_json(
+        context.run.path / artifacts.SPLIT,
+        {name: [images.ids[i] for i in part] for name, part in images.parts.items()} | images.named_scenes(),
+    )
+    test, drawn = images.parts[PART], list[bytes]()
+    keep = lambda mask: drawn.append(palette_png(mask, images.palette.colours))  # noqa: E731
+    counts = _counts(context, network, PART, seen=keep)
+    context.run.write_predictions({"id": [images.ids[i] for i in test], "mask": drawn})
+    scenes = None if images.scenes is None else [images.scenes[i] for i in test]
+    arrays = {
+        "counts": counts.confusion,
+        "boundary": counts.boundary,
+        "ids": np.array([images.ids[i] for i in test]),
+    }
+    if scenes is not None:
+        arrays["scenes"] = np.array(scenes)
+    context.run.write_arrays(artifacts.COUNTS, **arrays)
+    watched = draw_progress(context.run.path / artifacts.PROGRESS)
+    result = {
+        "classes": list(images.palette.classes),
+        **describe_counts(counts, images.palette.classes, scenes),
+        "val_mean_iou": task.best.score,
+        "best_epoch": task.best.epoch + 1,
+        "trained_on": len(images.parts["train"]),
+        "images_seen": task.steps_per_epoch * config.batch_size * config.epochs,
+        "parameters": sum(value.numel() for value in network.parameters()),
+        "init": {"source": start.source, "matched": start.matched},
+        "bad_images": len(images.bad),
+        "interventions": _intervene(context, network),
+        "split": {name: len(part) for name, part in images.parts.items()},
+        "progress": [str(path.relative_to(context.run.path)) for path in watched],
+    }
+    context.run.finish(SegmentResult.from_dict(result).to_dict(), {"fit_seconds": seconds})
+
+
+def _intervene(context: Run, network: Segmenter) -> str | None:
+    """Write interventions.json and return its name; None where none are asked for, or none can be.
+
+    On the validation part: what is learned here may well decide which skip the next network goes without, and the
+    test part must not.
+    """
+    config, images = context.config, context.inputs.images
+    if not config.interventions or not interventable(network):
+        return None
+    chosen = some_tiles(images.parts["val"], config.data.split_seed)
+    effects = interventions(_predictor(context, network), images, chosen, seed=config.data.split_seed)
+    write_json(context.run.path / INTERVENTIONS, {"part": "val", **effects})
+    return INTERVENTIONS
+
+
+def _save(context: Run, network: Segmenter) -> None:
+    start, palette = context.inputs.start, context.inputs.images.palette
+    save_segmenter(
+        context.run,
+        network,
+        {
+            "classes": list(palette.classes),
+            "palette": palette.to_dict(),
+            "image_size": context.config.data.image_size,
+            "preprocessing": replace(start.preprocessing, input_size=None).to_dict(),
+        },
+    )

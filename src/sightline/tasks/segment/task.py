@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Generator
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from sightline.config import IGNORE_INDEX, SegmentConfig
 from sightline.data import Loader
-from sightline.engine import OptimSchedule, Task, make_optimizer
+from sightline.engine import BestWeights, OptimSchedule, Task, make_optimizer
 from sightline.engine.task import Values
 from sightline.models.segmentation import Segmenter
 
@@ -63,22 +63,21 @@ class SegmentTask(Task):
         self.trained: nn.Module = model
         self.model, self.config, self._loader, self._loss = model, config, loader, loss
         self._validate, self._on_epoch = validate, on_epoch
-        optim = config.optim
+        optim, self.epochs = config.optim, config.epochs
         self.optimizer = make_optimizer(model, optim, lr_scales=[(model.encoder, optim.encoder_lr)])
         self.steps_per_epoch, self.clip, self.clip_per_tensor = loader.steps, optim.clip, optim.clip_per_tensor
         self._schedule = OptimSchedule(
             self.optimizer, optim, epochs=config.epochs, steps_per_epoch=loader.steps, batch=config.batch_size
         )
         self.averaged = copy.deepcopy(model).requires_grad_(False) if config.ema else None
-        self.best_mean_iou, self.best_epoch = -1.0, -1
-        self.best = {name: value.detach().clone() for name, value in self.evaluated.state_dict().items()}
+        self.best = BestWeights(self.evaluated)
 
     @property
     def evaluated(self) -> Segmenter:
         """The network that is evaluated and taken away: the averaged one where there is one."""
         return self.model if self.averaged is None else self.averaged
 
-    def batches(self, epoch: int, start: int) -> Iterator[SegmentBatch]:
+    def batches(self, epoch: int, start: int) -> Generator[SegmentBatch]:
         """Yield batches."""
         return self._loader.batches(epoch, start)
 
@@ -109,17 +108,14 @@ class SegmentTask(Task):
     def evaluate(self, epoch: int) -> Values:
         """Yield what validation says, and keep the weights where they are the best so far."""
         network = self.evaluated.eval()
-        found = self._validate(network)
-        yield from {f"val/{name}": value for name, value in found.values.items()}.items()
-        if found.mean_iou > self.best_mean_iou:
-            self.best_mean_iou, self.best_epoch = found.mean_iou, epoch
-            for name, value in network.state_dict().items():
-                self.best[name].copy_(value)
+        validation = self._validate(network)
+        self.best.offer(validation.mean_iou, epoch, network)
         self._on_epoch(epoch, network)
+        yield from ((f"val/{name}", value) for name, value in validation.values.items())
 
     def use_best(self) -> Segmenter:
         """Put the best epoch's weights into the evaluated network and return it, in eval mode."""
-        self.evaluated.load_state_dict(self.best)
+        self.best.restore(self.evaluated)
         return self.evaluated.eval()
 
     def modules(self) -> dict[str, nn.Module]:
@@ -129,12 +125,12 @@ class SegmentTask(Task):
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the best weights so far."""
-        return {f"best/{name}": value for name, value in self.best.items()}
+        return self.best.tensors()
 
-    def state(self) -> dict[str, float]:
+    def state(self) -> dict[str, Any]:
         """Return which epoch is the best."""
-        return {"best_mean_iou": self.best_mean_iou, "best_epoch": self.best_epoch}
+        return self.best.state()
 
-    def load_state(self, state: dict[str, float]) -> None:
+    def load_state(self, state: dict[str, Any]) -> None:
         """Take back what `state` returned."""
-        self.best_mean_iou, self.best_epoch = state["best_mean_iou"], int(state["best_epoch"])
+        self.best.load_state(state)

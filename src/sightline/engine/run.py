@@ -1,0 +1,147 @@
+"""The life of a run, written once for every kind: its inputs, its precision, its folder, its work, its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from lightning_fabric import Fabric
+
+from sightline.config import RunConfig
+from sightline.engine.device import make_fabric
+from sightline.engine.example import ExampleStep
+from sightline.engine.loop import fit
+from sightline.engine.precision import settle_precision
+from sightline.engine.progress import Progress, make_progress
+from sightline.engine.task import Task
+from sightline.runs import RunFolder
+
+
+class Inputs(Protocol):
+    """What a run is a function of, beside its configuration: its data, and the weights it begins with."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest that changes with any of it: a run goes on only where it is the same."""
+        ...
+
+
+C = TypeVar("C", bound=RunConfig)
+D = TypeVar("D", bound=Inputs)
+T = TypeVar("T", bound=Task)
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Context(Generic[C, D]):
+    """All that the work of a run stands on.
+
+    Attributes:
+        config: of the run, with its precision settled.
+        inputs: data and initial weights.
+        run: its folder, open.
+        fabric: device, precision and processes, launched.
+        report: where to report.
+    """
+
+    config: C
+    inputs: D
+    run: RunFolder
+    fabric: Fabric
+    report: Progress
+
+
+def train(
+    config: C,
+    out: Path,
+    *,
+    inputs: Callable[[C, Say], D],
+    example: Callable[[C, D], ExampleStep],
+    build_task: Callable[[Context[C, D]], T],
+    finish: Callable[[Context[C, D], T, float], None],
+    notes: Mapping[str, Any] | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> RunFolder:
+    """Train a task in a run folder, from its inputs to its result.
+
+    Args:
+        config: what to do, fully resolved.
+        out: the run folder, new, or with `resume` one of the same configuration and inputs.
+        inputs: (config, say) → data and initial weights; a mistake in them is raised here, before anything is measured
+            or written.
+        example: (config, inputs) → the step by whose speed the precision is settled.
+        build_task: context → the task, with the weights of `init`, or random ones; where the run has a checkpoint, the
+            loop replaces them with its own.
+        finish: (context, task, seconds of training) → nothing; writes weights and result, on the first process only.
+        notes: further entries of run.json, written when the run begins.
+        resume: go on from the checkpoint; a finished run is returned as it is.
+        progress: where to report; the terminal by default.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        RunError: `out` holds another run, or one with other settings or inputs.
+        NonFinite: the loss became NaN or infinite.
+        Interrupted: SIGINT or SIGTERM came; a checkpoint was written.
+    """
+    report = progress or make_progress()
+    opened = inputs(config, report.say)
+    config, precision = settle_precision(config, out, example(config, opened), report.say)
+
+    def work(context: Context[C, D]) -> None:
+        # The weights of a run: its checkpoint's (`fit`), else those of init, else random ones (`build_task`).
+        task = build_task(context)
+        seconds = fit(task, context.run, config, fabric=context.fabric, progress=report)
+        if context.fabric.is_global_zero:
+            finish(context, task, seconds)
+
+    entries = {"precision": precision.to_dict(), **(notes or {})}
+    return record(config, out, opened, work, notes=entries, resume=resume, progress=report)
+
+
+def record(
+    config: C,
+    out: Path,
+    inputs: D,
+    work: Callable[[Context[C, D]], None],
+    *,
+    notes: Mapping[str, Any] | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> RunFolder:
+    """Do `work` in a run folder whose status always says what became of it; what is done is not done again.
+
+    On an error the status becomes failed, with the reason; on an interruption it stays running. `train` is this around
+    a training loop; a run that trains nothing comes here by itself.
+
+    Args:
+        config: of the run.
+        out: the run folder, new, or with `resume` one of the same configuration and inputs.
+        inputs: what the run is a function of, beside its configuration.
+        work: called on every process, in an open run folder; it marks the run done by `RunFolder.finish`.
+        notes: further entries of run.json, written when the run begins.
+        resume: go on with the run that is there; a finished one is returned as it is.
+        progress: where to report; the terminal by default.
+
+    Raises:
+        RunError: `out` holds another run, or one with other settings or inputs.
+    """
+    fabric = make_fabric(config)
+    if fabric.is_global_zero:
+        RunFolder.create(out, config, kind=config.kind, fingerprint=inputs.fingerprint, resume=resume, notes=notes)
+    fabric.barrier()
+    run = RunFolder.open(out)
+    if run.is_done:
+        return run
+    try:
+        work(Context(config, inputs, run, fabric, progress or make_progress()))
+    except Exception as error:
+        if fabric.is_global_zero:
+            run.fail(f"{type(error).__name__}: {error}")
+        raise
+    fabric.barrier()
+    return run
