@@ -144,7 +144,7 @@ def test_predict_draws_masks(segmenter, tmp_path):
 
 
 def test_options_of_the_other_kind_are_refused_and_not_ignored(classifier, segmenter, class_folder, tmp_path):
-    with pytest.raises(sl.ConfigError, match="turns: is for segment runs, and .* holds a classify run"):
+    with pytest.raises(sl.ConfigError, match=r"turns: is for segment runs, and .* holds a classify run"):
         sl.predict(classifier, class_folder, turns=True)
     with pytest.raises(sl.ConfigError, match="root: is for classify runs"):
         sl.predict(segmenter, class_folder, tmp_path / "out", root=class_folder)
@@ -199,7 +199,7 @@ def test_export_and_report_give_paths(classifier, tmp_path):
     written = sl.export(classifier, format="timm")
     assert written.path == classifier.path / "export" / "timm"
     assert (written.path / "model.safetensors").is_file()
-    with pytest.raises(sl.ConfigError, match="format smp: .* is exported as onnx, timm, hf"):
+    with pytest.raises(sl.ConfigError, match=r"format smp: .* is exported as onnx, timm, hf"):
         sl.export(classifier, format="smp")
     page, *others = sl.report(classifier, tmp_path / "page")
     assert page == tmp_path / "page" / "report.html"

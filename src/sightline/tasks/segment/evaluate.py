@@ -60,7 +60,7 @@ def evaluate(
     kept = partial(kept_at_evaluation, network, config)
     counts = count_tiles(predictor, images, indices, kept=kept, truth=truth, classes=len(palette.classes))
     scenes = None if images.scenes is None else [images.scenes[i] for i in indices]
-    result = SegmentEvaluation.from_dict(describe_counts(counts, palette.classes, scenes), where="the evaluation")
+    result = SegmentEvaluation(**vars(describe_counts(counts, palette.classes, scenes)))
     if not interventions:
         return result
     effects = measure_skips(predictor, images, indices, seed=config.data.split_seed, truth=truth)
