@@ -21,6 +21,7 @@ from sightline.config import (
     SegmentDataConfig,
     StudyConfig,
     from_environment,
+    from_keywords,
     resolve,
 )
 from sightline.config.types import ExportFormat
@@ -108,7 +109,7 @@ def segment(data: Data, out: Source, *, init: Source | None = None, resume: bool
         NotAvailable: reference weights that cannot be had now.
         TrainingFailed: a run that started and broke.
     """
-    flags = {**_data(data), **_init(init), **_plain(keys)}
+    flags = {**_data(data), **_init(init), **from_keywords(SegmentConfig, _plain(keys))}
     return _run(resolve(SegmentConfig, environment=from_environment(), flags=flags), out, resume)
 
 

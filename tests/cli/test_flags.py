@@ -22,14 +22,15 @@ def shown(capsys, verb: str) -> str:
     ("verb", "cls", "keys"),
     [
         ("classify", ClassifyConfig, ("epochs", "labels", "init", "backbone")),
-        ("segment", SegmentConfig, ("epochs", "loss", "crop", "drop_mode")),
+        ("segment", SegmentConfig, ("epochs", "loss", "crop", "skips.mode")),
         ("embed", EmbedConfig, ("split", "seed", "device")),
     ],
 )
 def test_help_shows_each_field_s_description_and_default(capsys, verb, cls, keys):
     text = shown(capsys, verb)
     for key in keys:
-        field = cls.model_fields[key]
+        *path, name = key.split(".")
+        field = (cls.block(path[0], {}) if path else cls).model_fields[name]
         assert " ".join(str(field.description).split()) in text, key
         default = f"{field.default:g}" if isinstance(field.default, float) else field.default
         assert f"default: {default}" in text, key
@@ -44,7 +45,7 @@ def test_help_shows_what_the_recipe_sets(capsys):
 def test_a_command_gets_what_was_given_and_nothing_else():
     received = []
 
-    @config_flags(SegmentConfig, "epochs", "optim.lr", "watch", "interventions", "drop_skip")
+    @config_flags(SegmentConfig, "epochs", "optim.lr", "watch", "interventions", "skips.drop")
     def command(data: str, /, *, flags: dict, word: str = "x") -> None:
         received.append((data, flags, word))
 
@@ -59,7 +60,7 @@ def test_a_command_gets_what_was_given_and_nothing_else():
         app(line, result_action="return_value")
     assert received == [
         ("d", {}, "x"),
-        ("d", {"optim": {"lr": 0.5}, "watch": ["a", "b"], "interventions": False, "drop_skip": "4"}, "y"),
+        ("d", {"optim": {"lr": 0.5}, "watch": ["a", "b"], "interventions": False, "skips": {"drop": "4"}}, "y"),
     ]
     assert FLAGS == "flags"
 

@@ -18,6 +18,7 @@ from sightline.config import (
     SegmentConfig,
     StudyConfig,
     from_environment,
+    from_keywords,
     resolve,
 )
 from sightline.errors import ConfigError
@@ -107,6 +108,16 @@ def test_a_momentum_given_by_hand_takes_the_place_of_the_recipe_s_half_life():
     assert (back.method.momentum, back.method.momentum_half_life) == (0.996, 2)
 
 
+def test_a_python_keyword_reaches_a_key_of_a_block():
+    keywords = {"epochs": 3, "drop_skip": 4, "skips": {"mode": "structural"}}
+    layer = from_keywords(SegmentConfig, keywords)
+    assert layer == {"epochs": 3, "skips": {"mode": "structural", "drop": 4}}
+    assert resolve(SegmentConfig, flags={**DATA, **layer}).skips.drop == 4
+    assert from_keywords(ClassifyConfig, {"epochs": 3}) == {"epochs": 3}
+    with pytest.raises(ConfigError, match=r"drop_skip and skips\.drop: are the same setting"):
+        from_keywords(SegmentConfig, {"drop_skip": 4, "skips": {"drop": 3}})
+
+
 def test_two_keys_of_one_layer_that_take_each_other_s_place_are_refused():
     with pytest.raises(ConfigError, match=r"--set: method\.momentum = 0\.9 and method\.momentum_half_life = 2"):
         resolve(
@@ -178,7 +189,7 @@ def test_the_same_method_keeps_the_recipe_s_keys():
 @pytest.mark.parametrize(
     ("method", "message"),
     [
-        ("dyno", r"no such method\. Did you mean 'dino'\? Known: dino, toy"),
+        ("dyno", rf"no such method\. Did you mean 'dino'\? Known: {', '.join(sorted([*METHODS, 'toy']))}"),
         ({"name": "toy", "prototypes": 3}, r"method\.prototypes: no such key.*Known: name, temperature"),
         ({"prototipes": 3}, r"method\.prototipes: no such key\. Did you mean 'prototypes'"),
         ({"prototypes": "many"}, r"method\.prototypes = 'many'"),

@@ -158,7 +158,7 @@ def test_mistakes_are_named(tmp_path, changes, message):
 
 def test_names_of_arms_say_what_they_are():
     arm = parse_arm("unet-own-drop-2-structural")
-    assert arm.settings == {"model": "unet", "drop_skip": "2", "drop_mode": "structural", "match_parameters": True}
+    assert arm.settings == {"model": "unet", "skips": {"drop": "2", "mode": "structural", "match_parameters": True}}
     assert (arm.task, arm.weights) == ("segment", "own")
     assert parse_arm("deeplabv3plus").title == "DeepLabV3+"
     assert "random skip" in parse_arm("unet-drop-random").title

@@ -123,23 +123,23 @@ def test_averaging_over_turns_commutes_with_a_turn(trained: RunFolder):
 
 
 @pytest.mark.parametrize(
-    "keys",
+    "skips",
     [
-        {"drop_skip": "random"},
-        {"drop_skip": "random", "eval_skips": "drop"},
-        {"drop_skip": "deepest", "eval_skips": "keep"},
-        {"drop_skip": 4, "drop_mode": "structural", "match_parameters": True},
-        {"model": "deeplabv3plus"},
+        {"drop": "random"},
+        {"drop": "random", "at_evaluation": "drop"},
+        {"drop": "deepest", "at_evaluation": "keep"},
+        {"drop": 4, "mode": "structural", "match_parameters": True},
+        {},
     ],
-    ids=lambda keys: "-".join(str(v) for v in keys.values()),
+    ids=lambda skips: "-".join(str(v) for v in skips.values()) or "deeplabv3plus",
 )
-def test_every_kind_of_ablation_trains(tmp_path, keys):
-    result = run(tmp_path / "run", epochs=1, **keys).result()
+def test_every_kind_of_ablation_trains(tmp_path, skips):
+    result = run(tmp_path / "run", epochs=1, model="unet" if skips else "deeplabv3plus", skips=skips).result()
     assert 0 <= result["mean_iou"]["value"] <= 1
 
 
 def test_a_run_stopped_and_resumed_is_the_same_run(tmp_path, monkeypatch):
-    keys = {"drop_skip": "random", "ema": 0.9, "watch": ["validation/0000_sat.jpg"]}
+    keys = {"skips": {"drop": "random"}, "ema": 0.9, "watch": ["validation/0000_sat.jpg"]}
     whole = run(tmp_path / "whole", **keys)
     from sightline.tasks.segment.task import SegmentTask
 
@@ -163,7 +163,7 @@ def test_a_run_stopped_and_resumed_is_the_same_run(tmp_path, monkeypatch):
 
 
 def test_an_own_pretraining_run_starts_the_encoder(tmp_path, class_folder):
-    from sightline.tasks.dino import pretrain
+    from sightline.tasks.pretrain import pretrain
 
     dino = resolve(
         PretrainConfig,
@@ -176,12 +176,12 @@ def test_an_own_pretraining_run_starts_the_encoder(tmp_path, class_folder):
 
 
 def test_mistakes_are_named_before_anything_runs(tmp_path):
-    with pytest.raises(ConfigError, match="drop_skip = 7: the skip connections of this network are 1, 2, 3, 4"):
-        run(tmp_path / "a", drop_skip=7)
+    with pytest.raises(ConfigError, match=r"skips\.drop = 7: the skip connections of this network are 1, 2, 3, 4"):
+        run(tmp_path / "a", skips={"drop": 7})
     with pytest.raises(ConfigError, match="no such image in the data"):
         run(tmp_path / "b", watch=["validation/9999_sat.jpg"])
     with pytest.raises(ConfigError, match="nothing would be dropped"):
-        SegmentConfig.build(SMALL, {"eval_skips": "drop"})
+        SegmentConfig.build(SMALL, {"skips": {"at_evaluation": "drop"}})
 
 
 def test_the_demo_s_scenes_open(tmp_path):

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from pydantic.fields import FieldInfo
 
 from sightline.config import DataConfig, Frozen, RunConfig, merge
-from sightline.config.base import nested
+from sightline.config.base import lookup, nested
 
 # The parameter of a command that receives what its generated flags were given.
 FLAGS = "flags"
@@ -26,13 +26,14 @@ def config_flags(
 
     Args:
         cls: the configuration.
-        keys: its fields, those of a block with a dot; the flag's name is the last part ("optim.lr" is --lr).
+        keys: its fields, those of a block with a dot; the flag's name is the last part ("optim.lr" is --lr), or what
+            the `keywords` of `cls` say ("skips.drop" is --drop-skip).
         recipe: values that stand before the defaults where nothing is given.
         recipe_name: how the help calls it.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        flags = {key.rpartition(".")[2]: key for key in keys}
+        flags = {_flag_name(cls, key): key for key in keys}
         generated = [_parameter(cls, key, recipe or {}, recipe_name) for key in keys]
         signature = inspect.signature(command, eval_str=True)
         parameters = []
@@ -66,11 +67,11 @@ def run_layer(source: str, flags: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parameter(cls: type[Frozen], key: str, recipe: Mapping[str, Any], recipe_name: str) -> inspect.Parameter:
-    field, name = _field(cls, key), key.rpartition(".")[2]
+    field, name = _field(cls, key), _flag_name(cls, key)
     text, default = field.description or "", _text(field.get_default(call_default_factory=True))
     if _is_list(field):
         text = text.rstrip(".") + "; separated by commas."
-    present, value = _lookup(recipe, key)
+    present, value = lookup(recipe, key.split("."))
     if present:
         default = f"{_text(value)} in {recipe_name}"
     shown = Parameter(
@@ -79,6 +80,11 @@ def _parameter(cls: type[Frozen], key: str, recipe: Mapping[str, Any], recipe_na
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[_flag_type(field) | None, shown]
     )
+
+
+def _flag_name(cls: type[Frozen], key: str) -> str:
+    given = {key: name for name, key in cls.keywords.items()}
+    return given.get(key, key.rpartition(".")[2])
 
 
 def _field(cls: type[Frozen], key: str) -> FieldInfo:
@@ -113,15 +119,6 @@ def _is_list(field: FieldInfo) -> bool:
 
 def _value(field: FieldInfo, value: Any) -> Any:
     return [part.strip() for part in value.split(",")] if _is_list(field) and isinstance(value, str) else value
-
-
-def _lookup(recipe: Mapping[str, Any], key: str) -> tuple[bool, Any]:
-    value: Any = recipe
-    for part in key.split("."):
-        if not isinstance(value, Mapping) or part not in value:
-            return False, None
-        value = value[part]
-    return True, value
 
 
 def _text(value: Any) -> str:

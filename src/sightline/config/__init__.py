@@ -1,6 +1,6 @@
 """Typed, frozen configurations and how they are read. Imports no torch."""
 
-from sightline.config.base import Frozen, from_assignments, merge, read_yaml
+from sightline.config.base import Frozen, from_assignments, from_keywords, merge, read_yaml
 from sightline.config.classify import ClassifyConfig
 from sightline.config.data import DataConfig, SplitConfig
 from sightline.config.embed import EmbedConfig
@@ -11,7 +11,7 @@ from sightline.config.pretrain import MonitorConfig, PretrainConfig
 from sightline.config.prompt import PromptJudgeConfig
 from sightline.config.resolve import from_environment, resolve
 from sightline.config.run import FEATURE_BATCH, RunConfig
-from sightline.config.segment import SegmentAugment, SegmentConfig
+from sightline.config.segment import SegmentAugment, SegmentConfig, SkipsConfig
 from sightline.config.study import (
     SETTINGS,
     StudyAblate,
@@ -47,6 +47,7 @@ __all__ = [
     "SegmentConfig",
     "SegmentDataConfig",
     "SegmentOptim",
+    "SkipsConfig",
     "SplitConfig",
     "StudyAblate",
     "StudyClassify",
@@ -58,6 +59,7 @@ __all__ = [
     "ViewsConfig",
     "from_assignments",
     "from_environment",
+    "from_keywords",
     "merge",
     "read_yaml",
     "resolve",

@@ -30,6 +30,8 @@ class Frozen(BaseModel):
         effective: key → (another key, its values under which the first has an effect).
         paths: keys whose value, where it is the path of something that is there, is kept absolute.
         switches: keys of blocks that are told apart by `name`; another name sets aside the block's weaker values.
+        keywords: name of a flag and Python keyword → the key that it sets, for keys of blocks whose last part alone
+            would not say what is meant.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -37,6 +39,7 @@ class Frozen(BaseModel):
     effective: ClassVar[Effects] = {}
     paths: ClassVar[tuple[str, ...]] = ()
     switches: ClassVar[tuple[str, ...]] = ()
+    keywords: ClassVar[Mapping[str, str]] = {}
 
     @classmethod
     def build(cls, *layers: Mapping[str, Any], where: str = "the configuration") -> Self:
@@ -104,6 +107,31 @@ def nested(path: Sequence[str], value: Any) -> dict[str, Any]:
     for key in reversed(path):
         value = {key: value}
     return value
+
+
+def from_keywords(cls: type[Frozen], keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Return Python keywords as a layer of `cls`: its keys, and names that its `keywords` give to keys of blocks.
+
+    Raises:
+        ConfigError: a key is given twice, by its name and in its block.
+    """
+    layer: dict[str, Any] = {name: value for name, value in keywords.items() if name not in cls.keywords}
+    for name in keywords.keys() & cls.keywords.keys():
+        path = cls.keywords[name].split(".")
+        if lookup(layer, path)[0]:
+            raise ConfigError(f"{name} and {cls.keywords[name]}: are the same setting; give one of them")
+        layer = merge(layer, nested(path, keywords[name]))
+    return layer
+
+
+def lookup(layer: Mapping[str, Any], path: Sequence[str]) -> tuple[bool, Any]:
+    """Return whether `layer` holds a value under `path` ("a", "b"), and the value."""
+    value: Any = layer
+    for key in path:
+        if not isinstance(value, Mapping) or key not in value:
+            return False, None
+        value = value[key]
+    return True, value
 
 
 def from_assignments(assignments: Sequence[str]) -> dict[str, Any]:

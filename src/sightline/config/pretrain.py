@@ -75,6 +75,11 @@ class PretrainConfig(RunConfig):
             )
         return self
 
+    @model_validator(mode="after")
+    def _views_for_the_method(self) -> PretrainConfig:
+        self.method.check_views(self.views)
+        return self
+
     @classmethod
     def block(cls, key: str, value: object) -> type[Frozen] | None:
         """Return the configuration class of the block under `key`; the method's goes by its name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -33,9 +34,42 @@ class SegmentAugment(Frozen):
     hue: Hue = Field(default=0.02, description="Largest shift of hue, in turns of the color circle.")
 
 
+class SkipsConfig(Frozen):
+    """Skip connections that a network goes without, as `sightline.models.segmentation.SkipPolicy` carries them out."""
+
+    drop: str | int | None = Field(
+        default=None,
+        description="Skip connection to go without: the index of an encoder feature, deepest, shallowest, all or "
+        "random.",
+    )
+    mode: DropMode = Field(
+        default="zero",
+        description="How a skip is dropped: zero feeds zeros in its place, structural builds the decoder without it.",
+    )
+    match_parameters: bool = Field(
+        default=False, description="Whether a structural decoder is widened to the full network's number of parameters."
+    )
+    at_evaluation: Literal["auto", "keep", "drop"] = Field(
+        default="auto",
+        description="Whether dropped skips are there at evaluation: keep or drop; auto drops a fixed one and keeps a "
+        "random one.",
+    )
+
+    @model_validator(mode="after")
+    def _something_to_drop(self) -> SkipsConfig:
+        if self.at_evaluation == "drop" and self.drop is None:
+            raise ValueError("at_evaluation = 'drop' without drop: nothing would be dropped; name a skip")
+        return self
+
+
 class SegmentConfig(RunConfig):
     """A segmentation network, its skip connections, its loss and its budget."""
 
+    keywords: ClassVar[Mapping[str, str]] = {
+        "drop_skip": "skips.drop",
+        "drop_mode": "skips.mode",
+        "eval_skips": "skips.at_evaluation",
+    }
     paths: ClassVar[tuple[str, ...]] = ("init",)
 
     kind: Literal["segment"] = "segment"
@@ -47,8 +81,8 @@ class SegmentConfig(RunConfig):
     )
     backbone: str = Field(
         default="resnet50",
-        description="Backbone of the encoder: a timm or torchvision ResNet, or a timm network with feature maps; a run "
-        "given as init brings its own.",
+        description="Backbone of the encoder: a timm or torchvision network with features of several strides, for "
+        "example a ResNet, ConvNeXt, EfficientNet, RegNet or MobileNet; a run given as init brings its own.",
     )
     stem: Stem = Field(
         default="published", description="First layers of the encoder; 3x3 of stride 2 suits inputs of 64 px and less."
@@ -65,23 +99,7 @@ class SegmentConfig(RunConfig):
         default="dino-resnet50",
         description="Weights that init reference means: a known name, a timm tag, a hub id, a file or a run.",
     )
-    drop_skip: str | int | None = Field(
-        default=None,
-        description="Skip connection to go without: the index of an encoder feature, deepest, shallowest, all or "
-        "random.",
-    )
-    drop_mode: DropMode = Field(
-        default="zero",
-        description="How a skip is dropped: zero feeds zeros in its place, structural builds the decoder without it.",
-    )
-    match_parameters: bool = Field(
-        default=False, description="Whether a structural decoder is widened to the full network's number of parameters."
-    )
-    eval_skips: Literal["auto", "keep", "drop"] = Field(
-        default="auto",
-        description="Whether dropped skips are there at evaluation: keep or drop; auto drops a fixed one and keeps a "
-        "random one.",
-    )
+    skips: SkipsConfig = Field(default=SkipsConfig(), description="Skip connections to go without.")
     interventions: bool = Field(
         default=True,
         description="Whether, at the end, each skip is zeroed, averaged and shuffled on validation tiles, without "
@@ -110,12 +128,6 @@ class SegmentConfig(RunConfig):
     watch_every: NonNegative = Field(
         default=0, description="Epochs between kept masks; 0 keeps the first, the middle and the last."
     )
-
-    @model_validator(mode="after")
-    def _skips_hang_together(self) -> SegmentConfig:
-        if self.eval_skips == "drop" and self.drop_skip is None:
-            raise ValueError("eval_skips = 'drop' without drop_skip: nothing would be dropped; name a skip")
-        return self
 
     @model_validator(mode="after")
     def _no_plateau(self) -> SegmentConfig:

@@ -72,9 +72,9 @@ KINDS: dict[str, Kind] = {
     "pretrain": Kind(
         config=PretrainConfig,
         result=PretrainResult,
-        run="sightline.tasks.dino:pretrain",
+        run="sightline.tasks.pretrain:pretrain",
         face="sightline.report.faces.pretrain:FACE",
-        workload="sightline.tasks.dino.example_step:workload",
+        workload="sightline.tasks.pretrain.example_step:workload",
         data="unlabelled",
         data_title="Unlabelled",
         embed="sightline.tasks.embed:embed",

@@ -69,9 +69,8 @@ class Arm:
         if self.task == "classify":
             settings["freeze"] = self.trained == "head"
         if self.drop:
-            settings["drop_skip"] = self.drop
-        if self.structural:
-            settings |= {"drop_mode": "structural", "match_parameters": True}
+            matched = {"mode": "structural", "match_parameters": True} if self.structural else {}
+            settings["skips"] = {"drop": self.drop, **matched}
         return settings
 
     def run_name(self, seed: int) -> str:

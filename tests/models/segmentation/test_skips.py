@@ -40,14 +40,14 @@ def test_names_become_indices(drop, dropped):
     [
         (
             lambda: SkipPolicy(7).dropped(RESNET),
-            r"drop_skip = 7.*are 1, 2, 3, 4 \(deepest 4, shallowest 1\).*deepest, sh",
+            r"skips.drop = 7.*are 1, 2, 3, 4 \(deepest 4, shallowest 1\).*deepest, sh",
         ),
-        (lambda: SkipPolicy(5).dropped(RESNET), "drop_skip = 5"),
+        (lambda: SkipPolicy(5).dropped(RESNET), "skips.drop = 5"),
         (lambda: SkipPolicy("deepst"), "Did you mean 'deepest'"),
         (lambda: parse_drop("-1"), "'-1': is no skip"),
-        (lambda: SkipPolicy("deepest").dropped(()), "no skip connections to drop.*--model unet"),
+        (lambda: SkipPolicy("deepest").dropped(()), "no skip connections to drop.*the model unet"),
         (lambda: SkipPolicy("random", "structural"), "which a structure cannot"),
-        (lambda: SkipPolicy("deepest", "zero", match_parameters=True), "set mode = 'structural'"),
+        (lambda: SkipPolicy("deepest", "zero", match_parameters=True), "set skips.mode = 'structural'"),
         (lambda: SkipPolicy("deepest", "cut"), "'zero' or 'structural'"),  # pyright: ignore[reportArgumentType]
         (lambda: Intervention(4, "shuffle"), "permutation"),
         (lambda: Intervention(4, "zero", torch.tensor([0])), "permutation"),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sightline.errors import ConfigError
 from sightline.models import build_backbone
+from sightline.models.libraries import torchvision_models
 from sightline.models.segmentation import SkipPolicy, build_segmenter, export_library, load_encoder
 from sightline.models.segmentation.encoder import build_encoder
 from sightline.models.segmentation.segmenter import pad_to_multiple
@@ -173,6 +174,17 @@ def test_a_torchvision_encoder_is_its_backbone_in_training_in_evaluation_and_cop
         expected = inner.features(x) if family.startswith("mobile") else inner.trunk_output(inner.stem(x))
         torch.testing.assert_close(encoder(x)[5], expected)
         torch.testing.assert_close(twin(x)[5], expected)
+
+
+@pytest.mark.parametrize("family", ["mobilenet_v3_small", "resnet18"])
+def test_features_of_a_torchvision_encoder_are_extracted_once(monkeypatch, family):
+    extract, calls = torchvision_models.create_feature_extractor, []
+    monkeypatch.setattr(
+        torchvision_models, "create_feature_extractor", lambda *a, **k: calls.append(a) or extract(*a, **k)
+    )
+    encoder = build_encoder(f"torchvision/{family}")
+    assert len(calls) == 1
+    assert list(encoder.channels) == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("family", ["mobilenet_v3_small", "regnet_y_400mf", "convnext_tiny"])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 import torchvision
 from torch import Tensor, nn
 from torchvision.models import ResNet
-from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
+from torchvision.models.feature_extraction import DualGraphModule, create_feature_extractor, get_graph_node_names
 
 from sightline.errors import ConfigError
 from sightline.models.libraries.base import RESNET_PARTS, Library, Pyramid
@@ -53,10 +53,8 @@ def _without_last(classifier: nn.Module) -> nn.Module:
 def _pyramid(inner: nn.Module, name: str) -> Pyramid:
     """Take what the last stage of each stride gives, by torchvision's own feature extraction."""
     resnet = isinstance(inner, ResNet)
-    nodes = RESNET_NODES if resnet else _stages(inner, name)
-    extractor = create_feature_extractor(
-        inner, {node: str(index) for index, node in nodes.items()}, suppress_diff_warning=True
-    )
+    nodes, extractor = (RESNET_NODES, _extractor(inner, RESNET_NODES.values())) if resnet else _stages(inner, name)
+    extractor = _narrowed(inner, extractor, nodes)
     _keep_unused(inner, extractor)
     return Pyramid(extractor, tuple(nodes), _values, RESNET_PARTS if resnet else {})
 
@@ -65,14 +63,31 @@ def _values(module: nn.Module, images: Tensor) -> Sequence[Tensor]:
     return list(module(images).values())
 
 
+def _extractor(inner: nn.Module, nodes: Iterable[str]) -> DualGraphModule:
+    """Trace the network, and return what gives the features of these nodes by their names."""
+    extractor = create_feature_extractor(inner, {node: node for node in nodes}, suppress_diff_warning=True)
+    assert isinstance(extractor, DualGraphModule), "of a module, it has a graph for training and one for evaluation"
+    return extractor
+
+
+def _narrowed(inner: nn.Module, extractor: DualGraphModule, nodes: Mapping[int, str]) -> DualGraphModule:
+    """Return what gives some of an extractor's features, by index; tracing anew would take seconds."""
+    indices = {node: str(index) for index, node in nodes.items()}
+    for graph in (extractor.train_graph, extractor.eval_graph):
+        (output,) = (node for node in graph.nodes if node.op == "output")
+        output.args = ({indices[node]: value for node, value in output.args[0].items() if node in indices},)
+        graph.eliminate_dead_code()
+    return DualGraphModule(inner, extractor.train_graph, extractor.eval_graph, type(inner).__name__)
+
+
 @torch.no_grad()
-def _stages(inner: nn.Module, name: str) -> dict[int, str]:
-    """Return index → node of the last stage of each stride, from running one small black image."""
+def _stages(inner: nn.Module, name: str) -> tuple[dict[int, str], DualGraphModule]:
+    """Return index → node of the last stage of each stride, from running one small black image, and what was run."""
     shapes: dict[str, torch.Size] = {}
+    extractor: DualGraphModule | None = None
     try:
         train, evaluation = ({_stage(node) for node in nodes} for nodes in get_graph_node_names(inner))
-        candidates = sorted(train & evaluation)
-        extractor = create_feature_extractor(inner, {node: node for node in candidates}, suppress_diff_warning=True)
+        extractor = _extractor(inner, sorted(train & evaluation))
         outputs = extractor.eval()(torch.zeros(1, 3, HEIGHT, WIDTH))
         inner.train()
         shapes = {node: value.shape for node, value in outputs.items() if isinstance(value, Tensor)}
@@ -83,12 +98,12 @@ def _stages(inner: nn.Module, name: str) -> dict[int, str]:
         stride = HEIGHT // shape[2] if len(shape) == 4 else 0
         if stride >= 2 and shape[2:] == (HEIGHT // stride, WIDTH // stride) and not stride & (stride - 1):
             last[int(math.log2(stride))] = node
-    if len(last) < 2:
+    if extractor is None or len(last) < 2:
         raise ConfigError(
             f"encoder = {name!r}: has no features of several strides that a U-Net could skip to; take a ResNet, or "
             "torchvision's ConvNeXt, EfficientNet, MobileNet, RegNet, DenseNet …, or a timm network"
         )
-    return dict(sorted(last.items()))
+    return dict(sorted(last.items())), extractor
 
 
 def _stage(node: str) -> str:

@@ -5,6 +5,7 @@ from sightline.models.segmentation.describe import ArchitectureDescription, desc
 from sightline.models.segmentation.export import LibraryReport, OnnxReport, export_library, export_onnx, export_run
 from sightline.models.segmentation.files import LoadedSegmenter, load_segmenter, save_segmenter
 from sightline.models.segmentation.segmenter import SegmentationOutputs, Segmenter
+from sightline.models.segmentation.skipping import SkippingSegmenter, policy_of, skips_of
 from sightline.models.segmentation.skips import Intervention, SkipPolicy, parse_drop
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "SegmentationOutputs",
     "Segmenter",
     "SkipPolicy",
+    "SkippingSegmenter",
     "build_segmenter",
     "describe",
     "export_library",
@@ -24,6 +26,8 @@ __all__ = [
     "load_encoder",
     "load_segmenter",
     "parse_drop",
+    "policy_of",
     "save_segmenter",
     "segmenter_names",
+    "skips_of",
 ]

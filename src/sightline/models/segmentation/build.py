@@ -70,8 +70,8 @@ def _of_library(
 ) -> LibrarySegmenter:
     if policy != SkipPolicy():
         raise ConfigError(
-            f"drop_skip = {policy.drop!r}: the skip connections of {model} cannot be dropped; take --model unet, "
-            "or leave the flag out"
+            f"skips.drop = {policy.drop!r}: the skip connections of {model} cannot be dropped; take the model unet, or "
+            "drop none"
         )
     torch.manual_seed(derived_seed(seed, f"weights of {model}"))
     segmenter = build_library_segmenter(model, encoder, classes, stem)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sightline.models.libraries.base import RESNET_PARTS
 from sightline.models.segmentation.segmenter import Segmenter
+from sightline.models.segmentation.skipping import SkippingSegmenter, policy_of
 
 SIZE = 256  # pixels of the image that is run: usual for a crop, and readable in every stage
 Role = Literal["encoder", "context", "decoder", "head"]
@@ -113,7 +114,7 @@ def describe(segmenter: Segmenter, height: int = SIZE, width: int = SIZE) -> Arc
     stages = {name: value for name, value in outputs.stages.items() if not name.startswith("skip.")}
     stages["logits"] = outputs.logits
     padded = height + -height % segmenter.stride, width + -width % segmenter.stride
-    parts = segmenter.parts()
+    parts, policy = segmenter.parts(), policy_of(segmenter)
     return ArchitectureDescription(
         model=segmenter.name,
         encoder=segmenter.encoder_name,
@@ -126,9 +127,9 @@ def describe(segmenter: Segmenter, height: int = SIZE, width: int = SIZE) -> Arc
         stages=tuple(_stage(segmenter, name, value, padded, parts.get(name)) for name, value in stages.items()),
         skips=_skips(segmenter, stages, padded[1]),
         aspp_rates=_aspp_rates(parts.get("aspp")),
-        drop=segmenter.policy.drop,
-        mode=segmenter.policy.mode,
-        match_parameters=segmenter.policy.match_parameters,
+        drop=policy.drop,
+        mode=policy.mode,
+        match_parameters=policy.match_parameters,
     )
 
 
@@ -162,14 +163,13 @@ def _label(segmenter: Segmenter, name: str, index: int | None) -> str:
 
 
 def _skips(segmenter: Segmenter, stages: dict[str, Tensor], width: int) -> tuple[SkipDescription, ...]:
-    policy = segmenter.policy
-    gone: State = "zeroed" if policy.mode == "zero" else "removed"
-    other: State = "random" if policy.drop == "random" else "kept"
-    carried: list[tuple[int, str, State]] = [
-        (index, f"decoder.{index}", gone if index in segmenter.dropped else other) for index in segmenter.skips
-    ]
+    skips: list[tuple[int, str, State]] = []
+    if isinstance(segmenter, SkippingSegmenter):
+        gone: State = "zeroed" if segmenter.policy.mode == "zero" else "removed"
+        other: State = "random" if segmenter.policy.drop == "random" else "kept"
+        skips = [(i, f"decoder.{i}", other if i in segmenter.carried else gone) for i in segmenter.skips]
     if "low_level" in stages:
-        carried.append((2, "low_level", "fixed"))
+        skips.append((2, "low_level", "fixed"))
     return tuple(
         SkipDescription(
             index=index,
@@ -179,7 +179,7 @@ def _skips(segmenter: Segmenter, stages: dict[str, Tensor], width: int) -> tuple
             stride=width // stages[f"encoder.{index}"].shape[3],
             state=state,
         )
-        for index, target, state in carried
+        for index, target, state in skips
     )
 
 

@@ -28,7 +28,7 @@ from sightline.models.segmentation.build import plain_name
 from sightline.models.segmentation.files import load_segmenter
 from sightline.models.segmentation.library import ARCHITECTURES, encoder_key
 from sightline.models.segmentation.library_encoder import is_registered
-from sightline.models.segmentation.segmenter import Segmenter, SkipChanges
+from sightline.models.segmentation.segmenter import Segmenter
 from sightline.models.segmentation.unet import Unet
 from sightline.runs import RunFolder
 from sightline.runs.outputs import Exported
@@ -83,7 +83,7 @@ class _Core(nn.Module):
         self.segmenter = segmenter
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.segmenter.run(images, SkipChanges(self.segmenter.skips))[0]
+        return self.segmenter.run(images)[0]
 
 
 def export_run(run: RunFolder, format: str, path: Path) -> Exported:

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from sightline.errors import RunError, WeightsError
 from sightline.models.segmentation.build import build_segmenter
 from sightline.models.segmentation.segmenter import Segmenter
+from sightline.models.segmentation.skipping import policy_of
 from sightline.models.segmentation.skips import SkipPolicy
 from sightline.models.weights import read_description, save_model
 from sightline.runs import RunFolder
@@ -44,7 +45,7 @@ def save_segmenter(run: RunFolder, segmenter: Segmenter, description: dict[str, 
         "backbone": segmenter.encoder_name,
         "stem": segmenter.stem,
         "outputs": segmenter.classes,
-        "skips": asdict(segmenter.policy),
+        "skips": asdict(policy_of(segmenter)),
     }
     save_model(run, segmenter.state_dict(), {**description, **built})
 

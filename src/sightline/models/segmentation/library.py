@@ -20,8 +20,7 @@ from sightline.errors import ConfigError, nearest
 from sightline.models.backbones import Stem, use_small_stem
 from sightline.models.libraries import BACKBONE_LIBRARIES
 from sightline.models.segmentation.library_encoder import register_encoder
-from sightline.models.segmentation.segmenter import Segmenter, SkipChanges
-from sightline.models.segmentation.skips import SkipPolicy
+from sightline.models.segmentation.segmenter import SegmentationOutputs, Segmenter
 
 # The library's keys, but for its own U-Net, whose plain name is ours.
 ARCHITECTURES: dict[str, Any] = {
@@ -41,8 +40,6 @@ class LibrarySegmenter(Segmenter):
             encoder_name=encoder_name,
             stem=stem,
             classes=classes,
-            skips=(),
-            policy=SkipPolicy(),
             stride=STRIDES.get(name, int(network.encoder.output_stride)),
         )
         self.encoder = network.encoder
@@ -66,9 +63,16 @@ class LibrarySegmenter(Segmenter):
             found["decoder"] = self.decoder
         return {**found, "logits": self.segmentation_head}
 
-    def run(self, images: Tensor, changes: SkipChanges) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (B, classes, H, W) of normalised images, float (B, 3, H, W)."""
+        return self.outputs(images).logits
+
+    def outputs(self, images: Tensor) -> SegmentationOutputs:
+        """Return logits and named stages of the same images."""
+        return self.run_padded(images, self.run)
+
+    def run(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return logits and the stages `encoder.I`, then `aspp`, `low_level` and `fused`, or `decoder`."""
-        del changes  # there is nothing to change: `outputs` refuses
         found = self.encoder(images)
         features, *rest = found if isinstance(found, tuple) else (found,)  # transformers bring prefix tokens
         stages = {f"encoder.{i}": feature for i, feature in enumerate(features) if i and feature.shape[1]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sightline.models.backbones import Stem
-from sightline.models.segmentation.skips import Intervention, SkipPolicy, check_kept
+
+# Images whose sides are multiples of the stride → logits and stages.
+Run = Callable[[Tensor], tuple[Tensor, dict[str, Tensor]]]
 
 
 @dataclass(frozen=True)
@@ -29,30 +31,6 @@ class SegmentationOutputs:
     stages: dict[str, Tensor]
 
 
-@dataclass(frozen=True)
-class SkipChanges:
-    """What happens to skips in one forward pass.
-
-    Attributes:
-        skips: of the network, the columns of `kept`.
-        kept: bool (B, len(skips)), or None for all.
-        intervention: on one skip, or None.
-    """
-
-    skips: tuple[int, ...]
-    kept: Tensor | None = None
-    intervention: Intervention | None = None
-
-    def apply(self, index: int, feature: Tensor) -> Tensor:
-        """Return what the decoder gets of the feature (B, C, H, W) of that index."""
-        if self.intervention is not None and self.intervention.skip == index:
-            feature = self.intervention.apply(feature)
-        if self.kept is None:
-            return feature
-        kept = self.kept[:, self.skips.index(index), None, None, None]
-        return feature * kept.to(feature)
-
-
 class Segmenter(nn.Module, ABC):
     """A network from normalised images (B, 3, H, W) to logits (B, classes, H, W).
 
@@ -65,9 +43,6 @@ class Segmenter(nn.Module, ABC):
         encoder_name: backbone's name, as for `build_backbone`.
         stem: published or 3x3.
         classes: number of classes.
-        skips: indices of the encoder features that skip connections carry; () where none can be dropped.
-        policy: which of them are dropped.
-        dropped: indices that never reach the decoder.
         stride: of which the network itself needs multiples.
         encoder: the part that a backbone's weights go into, and that a frozen setting holds still.
     """
@@ -75,52 +50,30 @@ class Segmenter(nn.Module, ABC):
     encoder: nn.Module
     stem: Stem
 
-    def __init__(
-        self,
-        *,
-        name: str,
-        encoder_name: str,
-        stem: Stem,
-        classes: int,
-        skips: tuple[int, ...],
-        policy: SkipPolicy,
-        stride: int,
-    ) -> None:
+    def __init__(self, *, name: str, encoder_name: str, stem: Stem, classes: int, stride: int) -> None:
         super().__init__()
         self.name, self.encoder_name, self.stem, self.classes = name, encoder_name, stem, classes
-        self.skips, self.policy, self.stride = skips, policy, stride
-        self.dropped = policy.dropped(skips)
+        self.stride = stride
 
-    def forward(self, images: Tensor, kept: Tensor | None = None, intervention: Intervention | None = None) -> Tensor:
-        """Return logits (B, classes, H, W).
+    @abstractmethod
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (B, classes, H, W) of normalised images, float (B, 3, H, W)."""
 
-        Args:
-            images: normalised, float (B, 3, H, W).
-            kept: bool (B, len(skips)); False zeroes that sample's skip. What the policy drops stays dropped.
-            intervention: on one skip, at test time.
+    @abstractmethod
+    def outputs(self, images: Tensor) -> SegmentationOutputs:
+        """Return logits and named stages of the same images."""
 
-        Raises:
-            ConfigError: `kept` or `intervention` name skips that the network does not have.
-        """
-        return self.outputs(images, kept, intervention).logits
+    @abstractmethod
+    def run(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return logits and stages of images whose sides are multiples of the stride. For `outputs` to call."""
 
-    def outputs(
-        self, images: Tensor, kept: Tensor | None = None, intervention: Intervention | None = None
-    ) -> SegmentationOutputs:
-        """Return logits and named stages; arguments and errors as of `forward`."""
-        if kept is not None:
-            check_kept(kept, len(images), self.skips)
-        if intervention is not None:
-            intervention.check(self.skips, self.dropped)
+    def run_padded(self, images: Tensor, run: Run) -> SegmentationOutputs:
+        """Pad images of any size for `run`, and cut its logits back. For `outputs` to call."""
         height, width = images.shape[2:]
         # The whole network then runs channels last, which convolutions on a CPU want, and on a GPU those of autocast.
         padded = pad_to_multiple(images, self.stride).contiguous(memory_format=torch.channels_last)
-        logits, stages = self.run(padded, SkipChanges(self.skips, kept, intervention))
+        logits, stages = run(padded)
         return SegmentationOutputs(logits[:, :, :height, :width], stages)
-
-    @abstractmethod
-    def run(self, images: Tensor, changes: SkipChanges) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return logits and stages of images whose sides are multiples of the stride. For `outputs` to call."""
 
     @abstractmethod
     def encoder_tensors(self) -> dict[str, Tensor]:

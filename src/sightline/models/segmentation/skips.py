@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sightline.config import SegmentConfig
+from sightline.config import SkipsConfig
+from sightline.config.types import DropMode
 from sightline.errors import ConfigError, nearest
 from sightline.randomness import generator
 
-Mode = Literal["zero", "structural"]
 Kind = Literal["zero", "mean", "shuffle"]
 NAMES = ("deepest", "shallowest", "all", "random")
 
@@ -38,7 +38,7 @@ def parse_drop(text: str | int | None) -> str | int | None:
         return int(word)
     if word not in NAMES:
         raise ConfigError(
-            f"drop_skip = {text!r}: is no skip connection.{nearest(word, NAMES)} "
+            f"skips.drop = {text!r}: is no skip connection.{nearest(word, NAMES)} "
             f"Give the index of an encoder feature, or one of {', '.join(NAMES)}"
         )
     return word
@@ -58,26 +58,28 @@ class SkipPolicy:
     """
 
     drop: str | int | None = None
-    mode: Mode = "zero"  # the smallest change: everything but the skip's content stays
+    # The smallest change: everything but the skip's content stays.
+    mode: DropMode = "zero"
     match_parameters: bool = False
 
     @classmethod
-    def of(cls, config: SegmentConfig) -> Self:
-        """Return the policy that a run's configuration asks for."""
-        return cls(config.drop_skip, config.drop_mode, config.match_parameters)
+    def of(cls, skips: SkipsConfig) -> Self:
+        """Return the policy that a run's configuration asks for; what happens at evaluation is the run's to do."""
+        return cls(skips.drop, skips.mode, skips.match_parameters)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "drop", parse_drop(self.drop))
-        if self.mode not in get_args(Mode):
-            raise ConfigError(f"mode = {self.mode!r}: a skip is dropped by 'zero' or 'structural'")
+        if self.mode not in get_args(DropMode):
+            raise ConfigError(f"skips.mode = {self.mode!r}: a skip is dropped by 'zero' or 'structural'")
         if self.match_parameters and self.mode != "structural":
             raise ConfigError(
-                "match_parameters = True: a skip dropped by 'zero' leaves the parameters as they are; "
-                "set mode = 'structural' or leave match_parameters out"
+                "skips.match_parameters = True: a skip dropped by 'zero' leaves the parameters as they are; "
+                "set skips.mode = 'structural' or leave skips.match_parameters out"
             )
         if self.drop == "random" and self.mode == "structural":
             raise ConfigError(
-                "drop = 'random': takes another skip away for every sample, which a structure cannot; set mode = 'zero'"
+                "skips.drop = 'random': takes another skip away for every sample, which a structure cannot; set "
+                "skips.mode = 'zero'"
             )
 
     def dropped(self, skips: Sequence[int]) -> tuple[int, ...]:
@@ -90,13 +92,13 @@ class SkipPolicy:
             return ()
         if not skips:
             raise ConfigError(
-                f"drop_skip = {self.drop!r}: this network has no skip connections to drop; take --model unet, "
-                "or leave the flag out"
+                f"skips.drop = {self.drop!r}: this network has no skip connections to drop; take the model unet, or "
+                "drop none"
             )
         if isinstance(self.drop, int):
             if self.drop not in skips:
                 raise ConfigError(
-                    f"drop_skip = {self.drop}: the skip connections of this network are {_words(skips)} "
+                    f"skips.drop = {self.drop}: the skip connections of this network are {_words(skips)} "
                     f"(deepest {max(skips)}, shallowest {min(skips)}); give one of these, or one of {', '.join(NAMES)}"
                 )
             return (self.drop,)
@@ -142,12 +144,11 @@ class Intervention:
         if (self.permutation is not None) != (self.kind == "shuffle"):
             raise ConfigError(f"permutation: belongs to 'shuffle' and only to it, and this is {self.kind!r}")
 
-    def check(self, skips: Sequence[int], dropped: Sequence[int]) -> None:
-        """Raise ConfigError where the network has no such skip to intervene on."""
-        left = [index for index in skips if index not in dropped]
-        if self.skip not in left:
+    def check(self, carried: Sequence[int]) -> None:
+        """Raise ConfigError where the skip is none of those that the network carries."""
+        if self.skip not in carried:
             raise ConfigError(
-                f"intervention on skip {self.skip}: this network has the skip connections {_words(left)}; "
+                f"intervention on skip {self.skip}: this network has the skip connections {_words(carried)}; "
                 "take one of them"
             )
 
@@ -169,9 +170,7 @@ class Intervention:
 
 
 def check_kept(kept: Tensor, batch: int, skips: Sequence[int]) -> None:
-    """Raise ConfigError unless `kept` is bool (batch, len(skips)) and there are skips."""
-    if not skips:
-        raise ConfigError("kept: this network has no skip connections to drop; pass None, or take the model unet")
+    """Raise ConfigError unless `kept` is bool (batch, len(skips))."""
     if kept.dtype != torch.bool or kept.shape != (batch, len(skips)):
         raise ConfigError(
             f"kept: is {kept.dtype} {tuple(kept.shape)}, and must be torch.bool ({batch}, {len(skips)}), "

@@ -15,8 +15,8 @@ from torch.nn import functional
 
 from sightline.errors import ConfigError
 from sightline.models.segmentation.encoder import Encoder
-from sightline.models.segmentation.segmenter import Segmenter, SkipChanges
-from sightline.models.segmentation.skips import SkipPolicy
+from sightline.models.segmentation.skipping import SkippingSegmenter
+from sightline.models.segmentation.skips import Intervention, SkipPolicy
 
 WIDTHS = (256, 128, 64, 32, 16)  # of the decoder's blocks, as segmentation-models-pytorch has them
 TOLERANCE = 0.01  # of the parameters, for a structural control that matches them
@@ -86,7 +86,7 @@ class UnetDecoder(nn.Module):
         self.blocks = nn.ModuleList([DecoderBlock(plan) for plan in plans])
 
 
-class Unet(Segmenter):
+class Unet(SkippingSegmenter):
     """Encoder, decoder with skip connections, and a 3×3 convolution to logits."""
 
     def __init__(self, encoder: Encoder, classes: int, policy: SkipPolicy) -> None:
@@ -96,9 +96,9 @@ class Unet(Segmenter):
             encoder_name=encoder.name,
             stem=encoder.stem,
             classes=classes,
+            stride=max(encoder.strides.values()),
             skips=skips,
             policy=policy,
-            stride=max(encoder.strides.values()),
         )
         self.encoder: Encoder = encoder
         self.decoder = UnetDecoder(plan_decoder(encoder, policy, self.dropped))
@@ -115,15 +115,18 @@ class Unet(Segmenter):
         decoder = {f"decoder.{plan.index}": block for plan, block in blocks}
         return {**self.encoder.parts(), **decoder, "logits": self.segmentation_head}
 
-    def run(self, images: Tensor, changes: SkipChanges) -> tuple[Tensor, dict[str, Tensor]]:
+    def run(
+        self, images: Tensor, kept: Tensor | None = None, intervention: Intervention | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return logits and the stages `encoder.I`, `skip.I`, `decoder.I`."""
         features = self.encoder(images)
         stages = {f"encoder.{index}": feature for index, feature in features.items()}
         x = features[max(features)]
         for plan, block in zip(self.decoder.plans, self.decoder.blocks, strict=True):
             skip = None
-            if plan.index in self.skips and plan.index not in self.dropped:
-                skip = stages[f"skip.{plan.index}"] = changes.apply(plan.index, features[plan.index])
+            if plan.index in self.carried:
+                skip = self.carry(plan.index, features[plan.index], kept, intervention)
+                stages[f"skip.{plan.index}"] = skip
             stages[f"decoder.{plan.index}"] = x = block(x, skip)
         return self.segmentation_head(x), stages
 
@@ -142,8 +145,8 @@ def plan_decoder(encoder: Encoder, policy: SkipPolicy, dropped: Sequence[int]) -
         if abs(encoder_parameters + _parameters(matched) - wanted) <= TOLERANCE * wanted:
             return matched
     raise ConfigError(
-        f"match_parameters = True: no width makes up for the skips {list(dropped)} of {encoder.name} within "
-        f"{TOLERANCE:.0%}; take a larger encoder, or match_parameters = False"
+        f"skips.match_parameters = True: no width makes up for the skips {list(dropped)} of {encoder.name} within "
+        f"{TOLERANCE:.0%}; take a larger encoder, or skips.match_parameters = False"
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from sightline.config import SegmentConfig
 from sightline.data import SegmentImages
 from sightline.metrics import segmentation
-from sightline.models.segmentation import Segmenter, SkipPolicy
+from sightline.models.segmentation import Segmenter, policy_of, skips_of
 from sightline.runs.results import ClassIou, Interval, SegmentScores
 from sightline.tasks.segment.predictor import Predictor, batches_of_one_size
 
@@ -68,11 +68,11 @@ def count_tiles(
 
 
 def kept_at_evaluation(network: Segmenter, config: SegmentConfig, samples: list[int]) -> np.ndarray | None:
-    """Return which skips tiles keep: under `eval_skips: drop` a random policy drops as in training; None is all."""
-    policy = SkipPolicy.of(config)
-    if config.eval_skips != "drop" or policy.drop != "random":
+    """Return which skips tiles keep: one a tile, as in training, where a random policy drops them at evaluation too."""
+    policy = policy_of(network)
+    if config.skips.at_evaluation != "drop" or policy.drop != "random":
         return None
-    return policy.kept(network.skips, config.seed, config.epochs, samples)
+    return policy.kept(skips_of(network), config.seed, config.epochs, samples)
 
 
 def headline(confusion: np.ndarray, scenes: Sequence[str] | None = None) -> Interval:

@@ -17,7 +17,7 @@ CLASSES = 7  # as in land cover; the last layer is a thousandth of the work what
 def example_step(config: SegmentConfig, backbone: str, stem: Stem) -> ExampleStep:
     """Return forward and backward of the run's architecture on crops, with weights of its own."""
     size, batch = config.crop, example_batch(config.crop**2, config.batch_size // config.devices)
-    policy = SkipPolicy.of(config)
+    policy = SkipPolicy.of(config.skips)
 
     def build(device: torch.device) -> Step:
         model = build_segmenter(config.model, backbone, CLASSES, stem=stem, policy=policy)

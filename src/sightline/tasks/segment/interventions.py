@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any, TypeGuard, get_args
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ import torch
 from sightline.data import SegmentImages
 from sightline.errors import ConfigError, DataError
 from sightline.metrics import segmentation
-from sightline.models.segmentation import Intervention, Segmenter
+from sightline.models.segmentation import Intervention, Segmenter, SkippingSegmenter
 from sightline.models.segmentation.skips import Kind
 from sightline.randomness import permutation
 from sightline.tasks.segment.predictor import PIXELS, Predictor
@@ -23,9 +23,9 @@ from sightline.tasks.segment.predictor import PIXELS, Predictor
 TILES = 32  # of a run's own validation part: thirteen passes over these take minutes on two cores, over all an hour
 
 
-def interventable(network: Segmenter) -> bool:
+def interventable(network: Segmenter) -> TypeGuard[SkippingSegmenter]:
     """Return whether there is a skip connection left to intervene on."""
-    return len(network.dropped) < len(network.skips)
+    return isinstance(network, SkippingSegmenter) and bool(network.carried)
 
 
 def some_tiles(part: np.ndarray, seed: int, most: int = TILES) -> list[int]:
@@ -95,8 +95,7 @@ def interventions(
         "per_class": {name: float(base.per_class[i]) for i, name in named},
         "skips": {
             str(skip): {kind: _changes(evaluate(skip, kind), base, named) for kind in get_args(Kind)}
-            for skip in network.skips
-            if skip not in network.dropped
+            for skip in network.carried
         },
     }
 

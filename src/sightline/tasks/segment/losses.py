@@ -21,7 +21,7 @@ from sightline.config.losses import LOSSES
 from sightline.errors import ConfigError, DataError, nearest
 
 GAMMA = 2.0  # of the focal loss: "works best" in Lin et al. 2017, section 5.1
-# Of false pixels and of missed ones in the Tversky loss: the best of Salehi et al. 2017, table 2; equal ones are Dice.
+# Of false and of missed pixels in the Tversky loss: the best in the results of Salehi et al. 2017; equal ones are Dice.
 FALSE, MISSED = 0.3, 0.7
 TINY = 1e-7  # keeps a quotient of two zeros at zero
 

@@ -29,11 +29,17 @@ class Predictor:
 
     @torch.no_grad()
     def logits(self, tiles: np.ndarray, kept: np.ndarray | None = None, change: Intervention | None = None) -> Tensor:
-        """Return float32 (B, K, H, W) of uint8 tiles (B, H, W, 3); `kept` and `change` as the network takes them."""
-        device = self._fabric.device
-        mask = None if kept is None else torch.from_numpy(kept).to(device)
+        """Return float32 (B, K, H, W) of uint8 tiles (B, H, W, 3).
+
+        Args:
+            tiles: of one size.
+            kept: as a `SkippingSegmenter` takes it; None for other networks.
+            change: likewise.
+        """
+        mask = None if kept is None else torch.from_numpy(kept).to(self._fabric.device)
+        changes = () if mask is None and change is None else (mask, change)
         with self._fabric.autocast():
-            return self.network(self._to_tensor(tiles), mask, change).float()
+            return self.network(self._to_tensor(tiles), *changes).float()
 
     def probabilities(self, tiles: np.ndarray) -> np.ndarray:
         """Return class probabilities, float32 (B, K, H, W)."""

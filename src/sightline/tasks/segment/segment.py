@@ -21,7 +21,16 @@ from sightline.files.atomic import write_json
 from sightline.metrics import segmentation
 from sightline.models.cpu import place
 from sightline.models.initial import InitialBackbone, initial_backbone
-from sightline.models.segmentation import Segmenter, SkipPolicy, build_segmenter, describe, load_encoder, save_segmenter
+from sightline.models.segmentation import (
+    Segmenter,
+    SkipPolicy,
+    build_segmenter,
+    describe,
+    load_encoder,
+    policy_of,
+    save_segmenter,
+    skips_of,
+)
 from sightline.randomness import sample_keys
 from sightline.runs import RunFolder, artifacts
 from sightline.runs.artifacts import INTERVENTIONS
@@ -102,7 +111,7 @@ def open_inputs(config: SegmentConfig, say: Callable[[str], object]) -> Inputs:
 def build_task(context: Run) -> SegmentTask:
     """Build the task: the network with its encoder's weights loaded, its batches and its validation."""
     config, fabric, images = context.config, context.fabric, context.inputs.images
-    policy = SkipPolicy.of(config)
+    policy = SkipPolicy.of(config.skips)
     network = place(_network(context, policy), fabric.device)
     loader = Loader(
         images.parts["train"],
@@ -123,10 +132,10 @@ def build_task(context: Run) -> SegmentTask:
 def _network(context: Run, policy: SkipPolicy) -> Segmenter:
     config, start, backbone = context.config, context.inputs.start, context.inputs.start.backbone
     # A skip that comes back at evaluation stays in the network, and batches say that training goes without it.
-    built = SkipPolicy() if config.eval_skips == "keep" and policy.mode == "zero" else policy
+    built = SkipPolicy() if config.skips.at_evaluation == "keep" and policy.mode == "zero" else policy
     classes = len(context.inputs.images.palette.classes)
     network = build_segmenter(config.model, backbone.name, classes, stem=backbone.stem, policy=built, seed=config.seed)
-    policy.dropped(network.skips)  # refuses a skip that the network does not have
+    policy.dropped(skips_of(network))  # refuses a skip that the network does not have
     if config.init != "none":
         load_encoder(network, backbone.state_dict(), start.source)
     return network
@@ -135,8 +144,9 @@ def _network(context: Run, policy: SkipPolicy) -> Segmenter:
 def _batch_maker(context: Run, network: Segmenter, policy: SkipPolicy) -> Callable[[np.ndarray, int], SegmentBatch]:
     config, images, normalize = context.config, context.inputs.images, _normalizer(context)
     augment = JointCrop(config.crop, config.augment)
-    skips, device = network.skips, context.fabric.device
-    drops = policy.drop is not None and not network.dropped
+    skips, device = skips_of(network), context.fabric.device
+    # What the network itself goes without, batches leave out.
+    drops = policy.drop is not None and not policy_of(network).dropped(skips)
 
     def make(samples: np.ndarray, epoch: int) -> SegmentBatch:
         keys = sample_keys(config.seed, epoch, samples)

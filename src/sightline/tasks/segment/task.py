@@ -24,12 +24,18 @@ class SegmentBatch(NamedTuple):
     Attributes:
         images: normalised, float (B, 3, H, W), on the device.
         masks: class indices, int64 (B, H, W); 255 is ignored.
-        kept: which skip connections each sample keeps, bool (B, skips); None keeps all.
+        kept: which skip connections each sample keeps, bool (B, skips), of a network whose skips can be dropped; None
+            keeps all.
     """
 
     images: Tensor
     masks: Tensor
     kept: Tensor | None
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """What the network is called with."""
+        return (self.images,) if self.kept is None else (self.images, self.kept)
 
 
 class Validation(NamedTuple):
@@ -87,7 +93,7 @@ class SegmentTask(Task):
 
     def loss(self, batch: SegmentBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss and pixel accuracy of a batch, ignored pixels left out."""
-        logits = self.trained(batch.images, batch.kept).float()
+        logits = self.trained(*batch.inputs).float()
         with torch.no_grad():
             counted = batch.masks != IGNORE_INDEX
             hits = ((logits.argmax(dim=1) == batch.masks) & counted).sum() / counted.sum().clamp(min=1)
