@@ -2,7 +2,7 @@
 
     import sightline as sl
     dino = sl.pretrain("unlabelled/", out="runs/dino", recipe="dino-small", epochs=20)
-    clf = sl.classify("pets/", out="runs/c", init=dino, freeze=False)
+    clf = sl.classify("pets/", out="runs/c", init=dino, train="all")
     print(clf.value, clf.interval)
     study = sl.study("study.yaml", out="runs/study")
 

@@ -77,7 +77,7 @@ def classify(data: Data, out: Source, *, init: Source | None = None, resume: boo
         out: the run folder to write.
         init: none, reference, a run, a checkpoint file, or a published name; none by default.
         resume: go on with the run in `out`.
-        **keys: keys of ClassifyConfig that differ from the defaults, for example freeze=True.
+        **keys: keys of ClassifyConfig that differ from the defaults, for example train="head".
 
     Returns:
         The finished run: `path`, `accuracy` in 0–1, `interval` (value, low, high, n), `result` (also by class).

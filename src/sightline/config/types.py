@@ -27,6 +27,8 @@ Stem = Literal["published", "3x3"]
 # Which of the two networks of a self-distillation checkpoint.
 Network = Literal["teacher", "student"]
 DropMode = Literal["zero", "structural"]
+# What of a classifier is trained.
+Train = Literal["head", "last-stage", "all"]
 Precision = Literal["auto", "32-true", "bf16-mixed"]
 Optimizer = Literal["sgd", "adam", "adamw", "lars"]
 # What a network can be written as, for other programs.

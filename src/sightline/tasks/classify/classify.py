@@ -1,4 +1,4 @@
-"""`classify`: a labelled data set, weights from somewhere, all trained or the backbone frozen."""
+"""`classify`: a labelled data set, weights from somewhere, and what of it is trained."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ from sightline.metrics import statistics
 from sightline.models import Backbone, Classifier, InitialBackbone, LinearHead, initial_backbone, save_model
 from sightline.models.cpu import place
 from sightline.models.features import extract_features
+from sightline.models.freezing import freeze, is_frozen
 from sightline.randomness import generator
 from sightline.runs import RunFolder
 from sightline.runs.artifacts import FEATURES, SPLIT, TUNING
 from sightline.runs.results import ClassAccuracy, ClassifyResult, Init, Interval
 from sightline.tasks.classify.example_step import example_step
 from sightline.tasks.classify.inputs import FeatureInputs, ImageInputs
-from sightline.tasks.classify.task import ClassifyTask, FrozenBackbone
+from sightline.tasks.classify.task import ClassifyTask
 
 
 def classify(
@@ -123,22 +124,22 @@ def _build_task(context: Run) -> ClassifyTask:
     """Build the task: the head alone on cached features, or the whole model on images."""
     config, inputs, fabric = _tuned(context), context.inputs, context.fabric
     backbone = place(inputs.start.backbone, fabric.device)
+    freeze(backbone, config.train)
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         head = LinearHead(backbone.dim, len(inputs.images.listing.classes)).to(fabric.device)
     pictures = ImageInputs(config, inputs.images, inputs.start.preprocessing, fabric.device)
-    cached = config.freeze and config.feature_cache
+    cached = is_frozen(backbone) and config.feature_cache
+    model = network = Classifier(backbone, head)
+    source = pictures
     if cached:
         context.report.say(f"{context.run.path.name}: computing frozen features once")
         rest = np.concatenate([inputs.parts.val, inputs.parts.test])
         source = FeatureInputs(config, backbone, pictures, inputs.train, rest, fabric)
         model = head
-    else:
-        source = pictures
-        model = Classifier(FrozenBackbone(backbone) if config.freeze else backbone, head)
     return ClassifyTask(
         model,
-        Classifier(backbone, head),
+        network,
         config,
         _loader(context, source, cached),
         source.plain,
