@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sightline.bench.step import step_config
 from sightline.engine import NoProgress
-from sightline.tasks.dino import pretrain
+from sightline.tasks.pretrain import pretrain
 
 
 class Told(NoProgress):

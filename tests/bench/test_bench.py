@@ -49,7 +49,7 @@ def test_parts_of_a_segmentation_step_make_up_the_whole(monkeypatch):
 
 def test_transfer_compares_the_same_work(class_folder, monkeypatch):
     monkeypatch.setattr(
-        transfer, "SETTING", {"backbone": "timm/test_resnet", "freeze": True, "precision": "32-true", "input_size": 24}
+        transfer, "SETTING", {"backbone": "timm/test_resnet", "train": "head", "precision": "32-true", "input_size": 24}
     )
     page = transfer.run(seeds=1, epochs=2, source=str(class_folder))
     cached, plain = page.tables["Whole runs"]

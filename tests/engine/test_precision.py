@@ -14,7 +14,7 @@ from sightline.engine import NoProgress, precision
 from sightline.engine.example import ExampleStep, example_batch
 from sightline.engine.precision import settle_precision, step_seconds
 from sightline.runs import RunFolder, read_json
-from sightline.tasks.dino import pretrain
+from sightline.tasks.pretrain import pretrain
 
 
 class Slow:

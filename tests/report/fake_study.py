@@ -11,6 +11,7 @@ import yaml
 from PIL import Image
 
 from sightline.config import ClassifyConfig, DataConfig, PretrainConfig, StudyClassify, StudyConfig
+from sightline.config.types import Train
 from sightline.files.atomic import write_json, write_text
 from sightline.metrics import statistics
 from sightline.runs import RunFolder, StudyFolder
@@ -85,8 +86,8 @@ def write_pretrain(path: Path, warnings: list[str]) -> RunFolder:
     return run
 
 
-def write_classify(path: Path, seed: int, level: float, freeze: bool) -> RunFolder:
-    config = ClassifyConfig(data=DataConfig(source="photos/labelled"), backbone="resnet18", seed=seed, freeze=freeze)
+def write_classify(path: Path, seed: int, level: float, train: Train) -> RunFolder:
+    config = ClassifyConfig(data=DataConfig(source="photos/labelled"), backbone="resnet18", seed=seed, train=train)
     run = RunFolder.create(path, config, kind="classify", fingerprint="1" * 64)
     rng = np.random.default_rng([seed, round(level * 100)])
     for epoch in range(EPOCHS):
@@ -133,8 +134,8 @@ def write_study(folder: Path, *, missing: tuple[str, ...] = ("B", "D"), warnings
             reason = "dino-resnet50 could not be loaded: no network"
             arms.append(ArmResult(**head, status="not run", reason=reason))
             continue
-        level, frozen = LEVELS.get(arm.name, 0.7), arm.trained == "head"
-        own = [write_classify(folder / "runs" / arm.run_name(s), s, level, frozen) for s in SEEDS]
+        level, trained = LEVELS.get(arm.name, 0.7), arm.trained or "all"
+        own = [write_classify(folder / "runs" / arm.run_name(s), s, level, trained) for s in SEEDS]
         correct[arm.name] = np.stack([run.predictions()["correct"].to_numpy(zero_copy_only=False) for run in own])
         low, high = statistics.bootstrap_interval(correct[arm.name])
         score = ArmScore(

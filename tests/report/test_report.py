@@ -165,7 +165,7 @@ def test_pages_of_single_runs(study_folder: Path, tmp_path: Path):
 
 
 def test_a_failed_run_has_a_page_too(tmp_path: Path):
-    run = write_classify(tmp_path / "run", 0, 0.5, False)
+    run = write_classify(tmp_path / "run", 0, 0.5, "all")
     (run.path / "result.json").unlink()
     (run.path / "predictions.parquet").unlink()
     run.fail("the loss is not finite at step 3")

@@ -15,7 +15,7 @@ from sightline.config import PretrainConfig
 from sightline.data import load_images
 from sightline.engine import make_fabric, resolve_workers, settle_precision
 from sightline.files import cache_home
-from sightline.tasks.dino import Inputs, build_task, example_step
+from sightline.tasks.pretrain import Inputs, build_task, example_step, method_class
 
 BATCH = 64
 # The setting that the design sets a number for: small enough for two cores, with every part of a full-size step.
@@ -23,7 +23,7 @@ SETTING: dict[str, Any] = {
     "backbone": "torchvision/resnet18",
     "batch_size": BATCH,
     "views": {"global_size": 64, "local_size": 32, "local_crops": 6},
-    "method": {"prototypes": 4096},
+    "method": {"name": "dino", "prototypes": 4096},
 }
 PICTURES = 2048  # 32 steps an epoch at batch 64
 
@@ -55,16 +55,17 @@ def run(
     fabric = make_fabric(config)
     counted = time_steps(build_task, config, Inputs(load_images(config.data)), fabric, steps)
     rows = part_rows(counted, batch)
+    method = method_class(config.method).report(config)
     threads = resolve_workers(config.workers, fabric.device.type)
     facts = {
-        "setting": f"ResNet-18, 2×64 + 6×32 px, {SETTING['method']['prototypes']} prototypes, batch {batch}",
+        "setting": f"ResNet-18, 2×64 + 6×32 px, {', '.join(text for _, text in method.rows[:1])}, batch {batch}",
         "precision": f"{verdict.chosen} ({verdict.reason})",
         "device": f"{fabric.device.type}, {torch.get_num_threads()} threads of torch, {threads} of views",
         "steps": f"{len(counted)}, medians",
     }
     about = (
         "One DINO run on generated 64-px pictures, by the training loop that every run goes through. `data` is the "
-        "time that the loop makes views, or waits for them where threads make them; `optimiser and teacher` holds "
-        "clipping and the moving average too."
+        "time that the loop makes views, or waits for them where threads make them; `optimizer and after` "
+        "holds clipping and what the method does after a step, the moving average."
     )
     return Page("Where a DINO step's time goes", about, {"One step": rows}, facts)

@@ -22,7 +22,7 @@ NAMES = {
     "data": "data",
     "forward": "forward",
     "backward": "backward",
-    "optimizer": "optimiser and teacher",
+    "optimizer": "optimizer and after",
     "loop": "rest of the loop",
 }
 PARTS = tuple(NAMES.values())

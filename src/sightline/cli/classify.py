@@ -18,7 +18,7 @@ LR_GRID = (1e-5, 1e-4, 1e-3, 1e-2)
     ClassifyConfig,
     "init",
     "network",
-    "freeze",
+    "train",
     "labels",
     "backbone",
     "epochs",
@@ -43,7 +43,7 @@ def classify(
 ) -> None:
     """Train a classifier in one setting and evaluate it once on the test part.
 
-    Example: sightline classify pets/ --out runs/c --init runs/dino --freeze
+    Example: sightline classify pets/ --out runs/c --init runs/dino --train head
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ def pretrain(
         flags=run_layer(data, flags),
         where=f"pretrain ({recipe})",
     )
-    from sightline.tasks.dino import pretrain as work
+    from sightline.tasks.pretrain import pretrain as work
 
     run = work(config, out, resume=resume)
     result = run.result()

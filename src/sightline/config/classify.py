@@ -10,13 +10,14 @@ from sightline.config.base import Effects
 from sightline.config.data import DataConfig
 from sightline.config.optim import ClassifyOptim
 from sightline.config.run import RunConfig
-from sightline.config.types import Init, Network, NonNegative, Positive, Range, Stem
+from sightline.config.types import Init, Network, NonNegative, Positive, Range, Stem, Train
 
 
 class ClassifyConfig(RunConfig):
     """One of the five settings, or any other mix of where weights come from and what is trained."""
 
     effective: ClassVar[Effects] = {"crop_scale": ("augment", ("crop",))}
+    paths: ClassVar[tuple[str, ...]] = ("init",)
 
     kind: Literal["classify"] = "classify"
     data: DataConfig = Field(description="Labelled images.")
@@ -39,9 +40,10 @@ class ClassifyConfig(RunConfig):
         default="dino-resnet50",
         description="Weights that init reference means: a known name, a timm tag, a hub id, a file or a run.",
     )
-    freeze: bool = Field(
-        default=False,
-        description="Whether only the head is trained; the backbone stands still, batch-norm statistics too.",
+    train: Train = Field(
+        default="all",
+        description="What is trained: head, last-stage (the backbone's, with the head), or all; the rest stands still, "
+        "batch-norm statistics too.",
     )
     labels: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0, description="Share of the training labels that is used, stratified by class."

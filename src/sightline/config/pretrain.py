@@ -26,6 +26,7 @@ class MonitorConfig(Frozen):
 class PretrainConfig(RunConfig):
     """A pretraining run: images, views, a method, a budget."""
 
+    paths: ClassVar[tuple[str, ...]] = ("init",)
     switches: ClassVar[tuple[str, ...]] = ("method",)
 
     kind: Literal["pretrain"] = "pretrain"
@@ -72,6 +73,11 @@ class PretrainConfig(RunConfig):
                 "optim.schedule = 'plateau' watches a validation loss, and pretraining has none; take cosine, poly or "
                 "constant"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _views_for_the_method(self) -> PretrainConfig:
+        self.method.check_views(self.views)
         return self
 
     @classmethod

@@ -3,14 +3,13 @@
 from sightline.models.backbones import Backbone, build_backbone
 from sightline.models.classifier import Classifier, LoadedClassifier, load_classifier
 from sightline.models.foreign import MatchReport, read_foreign
-from sightline.models.heads import DinoHead, LinearHead
+from sightline.models.heads import LinearHead, projector
 from sightline.models.initial import InitialBackbone, initial_backbone, load_reference
 from sightline.models.weights import Loaded, load_backbone, read_description, save_model
 
 __all__ = [
     "Backbone",
     "Classifier",
-    "DinoHead",
     "InitialBackbone",
     "LinearHead",
     "Loaded",
@@ -21,6 +20,7 @@ __all__ = [
     "load_backbone",
     "load_classifier",
     "load_reference",
+    "projector",
     "read_description",
     "read_foreign",
     "save_model",

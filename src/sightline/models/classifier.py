@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sightline.errors import RunError
 from sightline.models.backbones import build_backbone
+from sightline.models.freezing import hold_still
 from sightline.models.heads import LinearHead
 from sightline.models.weights import read_description
 from sightline.runs import RunFolder
@@ -22,6 +23,12 @@ class Classifier(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.head = head
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training or evaluation mode; what is frozen stays in evaluation mode."""
+        super().train(mode)
+        hold_still(self.backbone)
+        return self
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (B, classes) of normalised images (B, 3, H, W)."""

@@ -1,6 +1,6 @@
 """The arms that a study can have, and the questions that they answer: two tables. Imports no torch.
 
-Classification: the settings `A` to `E`. Segmentation: `MODEL[-own|-reference][-drop-SKIP[-structural]]`, for example
+Classification: the settings `A` to `F`. Segmentation: `MODEL[-own|-reference][-drop-SKIP[-structural]]`, for example
 `unet`, `unet-own`, `unet-drop-deepest`, `unet-drop-2-structural`, `deeplabv3plus`. Promptable: `sam`. Nowhere else is
 the name of an arm taken apart: its parts are fields, here and in result.json.
 """
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sightline.config import StudyConfig
+from sightline.config.types import Train
 from sightline.errors import ConfigError, nearest
 from sightline.runs.kinds import KINDS
 from sightline.runs.metrics import Metric, metric_named
 from sightline.runs.study_result import ArmParts, Pair, Question
 
 Weights = Literal["random", "own", "reference"]
-Trained = Literal["all", "head"]
 
 UNET, SAM = "unet", "sam"
 _START: dict[Weights, str] = {
@@ -27,7 +27,7 @@ _START: dict[Weights, str] = {
     "own": "own self-supervised weights",
     "reference": "reference weights",
 }
-_TRAINED: dict[Trained, str] = {"all": "all trained", "head": "backbone frozen"}
+_TRAINED: dict[Train, str] = {"all": "all trained", "last-stage": "last stage trained", "head": "backbone frozen"}
 _SKIPS = {"all": "all skips", "random": "a random skip in training"}
 _MODELS = {UNET: "U-Net", "deeplabv3plus": "DeepLabV3+"}
 _SEGMENTER = re.compile(
@@ -56,7 +56,7 @@ class Arm:
     title: str
     task: str
     weights: Weights = "random"
-    trained: Trained | None = "all"
+    trained: Train | None = "all"
     model: str = ""
     drop: str = ""
     structural: bool = False
@@ -67,7 +67,7 @@ class Arm:
         """What its configuration has beside the study's."""
         settings: dict[str, Any] = {"model": self.model} if self.model else {}
         if self.task == "classify":
-            settings["freeze"] = self.trained == "head"
+            settings["train"] = self.trained
         if self.drop:
             matched = {"mode": "structural", "match_parameters": True} if self.structural else {}
             settings["skips"] = {"drop": self.drop, **matched}
@@ -91,7 +91,7 @@ class Setting:
     """An arm of classification: where its weights come from, and what of it is trained."""
 
     weights: Weights
-    trained: Trained
+    trained: Train
 
 
 SETTINGS: dict[str, Setting] = {
@@ -100,6 +100,7 @@ SETTINGS: dict[str, Setting] = {
     "C": Setting("own", "all"),
     "D": Setting("reference", "head"),
     "E": Setting("own", "head"),
+    "F": Setting("own", "last-stage"),
 }
 KNOWN = (*SETTINGS, UNET, "unet-own", "unet-drop-deepest", "unet-drop-random", "unet-drop-all", "deeplabv3plus", SAM)
 
@@ -186,6 +187,16 @@ QUESTIONS = (
             "mixed": "It depends on the weights.",
         },
         headline=True,
+    ),
+    Asked(
+        heading="How much of the backbone to train?",
+        pairs=(("F", "E"), ("C", "F")),
+        words={
+            "better": "The more of it, the better.",
+            "worse": "The less of it, the better.",
+            "undecided": _NOT_SHOWN,
+            "mixed": "It differs between the last stage and the rest.",
+        },
     ),
     Asked(
         heading="Your own weights, or the reference’s?",

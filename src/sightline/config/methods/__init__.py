@@ -13,6 +13,8 @@ from pydantic import PlainSerializer, PlainValidator
 from sightline.config.base import validated_block
 from sightline.config.methods.base import MethodConfig
 from sightline.config.methods.dino import DinoConfig
+from sightline.config.methods.lejepa import LejepaConfig
+from sightline.config.methods.simclr import SimclrConfig
 from sightline.errors import nearest
 
 
@@ -22,15 +24,17 @@ class Method:
 
     Attributes:
         config: the class of its configuration.
-        task: where its task is implemented, as "module:name", imported when a run begins.
+        implementation: the class that implements it, as "module:name", imported when a run begins.
     """
 
     config: type[MethodConfig]
-    task: str
+    implementation: str
 
 
 METHODS: dict[str, Method] = {
-    "dino": Method(DinoConfig, "sightline.tasks.dino.task:DinoTask"),
+    "dino": Method(DinoConfig, "sightline.tasks.pretrain.methods.dino:Dino"),
+    "lejepa": Method(LejepaConfig, "sightline.tasks.pretrain.methods.lejepa:Lejepa"),
+    "simclr": Method(SimclrConfig, "sightline.tasks.pretrain.methods.simclr:Simclr"),
 }
 DEFAULT = "dino"
 

@@ -2,6 +2,6 @@
 
 from sightline.tasks.classify.classify import classify, labelled_part
 from sightline.tasks.classify.predict import evaluate, predict
-from sightline.tasks.classify.task import ClassifyTask, FrozenBackbone
+from sightline.tasks.classify.task import ClassifyTask
 
-__all__ = ["ClassifyTask", "FrozenBackbone", "classify", "evaluate", "labelled_part", "predict"]
+__all__ = ["ClassifyTask", "classify", "evaluate", "labelled_part", "predict"]

@@ -11,20 +11,21 @@ from sightline.data import list_images
 from sightline.engine.example import FORWARD, ExampleStep, Step, Workload, example_batch
 from sightline.models import Classifier, LinearHead, build_backbone
 from sightline.models.cpu import place
-from sightline.tasks.classify.task import FrozenBackbone
+from sightline.models.freezing import freeze
 
 CLASSES = 10  # the linear head's share of the time is nothing
 
 
 def example_step(config: ClassifyConfig, backbone: str, stem: Stem) -> ExampleStep:
-    """Return forward and backward of a backbone of that name and a head; forward alone where it is frozen."""
+    """Return forward and backward of a backbone of that name and a head; what stands still only forward."""
     side = config.input_size
     batch = example_batch(side * side, config.batch_size // config.devices)
 
     def build(device: torch.device) -> Step:
         own = build_backbone(backbone, stem)
-        model = Classifier(FrozenBackbone(own) if config.freeze else own.train(), LinearHead(own.dim, CLASSES))
-        model = place(model, device)
+        model = place(Classifier(own, LinearHead(own.dim, CLASSES)), device)
+        freeze(own, config.train)
+        model.train()
         images = torch.randn(batch, side, side, 3, device=device).permute(0, 3, 1, 2)
         labels = torch.arange(batch, device=device) % CLASSES
 
@@ -34,7 +35,7 @@ def example_step(config: ClassifyConfig, backbone: str, stem: Stem) -> ExampleSt
 
         return step
 
-    facts = {"task": "classify", "backbone": backbone, "stem": stem, "freeze": config.freeze}
+    facts = {"task": "classify", "backbone": backbone, "stem": stem, "train": config.train}
     return ExampleStep({**facts, "side": side, "batch": batch}, build, batch)
 
 
@@ -44,9 +45,9 @@ def workload(config: ClassifyConfig) -> Workload:
     rest = images * (parts.val + parts.test)
     train = (images - rest) * config.labels
     example = example_step(config, config.backbone, config.stem)
-    if config.freeze and config.feature_cache:
+    if config.train == "head" and config.feature_cache:
         seen = train * (config.cached_views if config.augment != "none" else 1) + rest
     else:
-        seen = config.epochs * (train + images * parts.val * (1.0 if config.freeze else FORWARD))
+        seen = config.epochs * (train + images * parts.val * (1.0 if config.train == "head" else FORWARD))
     # A run for each learning rate that is tried, and then the run itself.
     return Workload(images, (len(config.tune) + 1) * seen / (example.batch * config.devices), example)

@@ -15,7 +15,6 @@ from sightline.data import Images
 from sightline.models import Backbone
 from sightline.models.features import extract_features
 from sightline.randomness import generator, sample_keys
-from sightline.tasks.classify.task import FrozenBackbone
 from sightline.views import Flip, RandomCrop, Resize
 from sightline.views.device import Preprocessing
 
@@ -66,12 +65,11 @@ class FeatureInputs:
         rest: np.ndarray,
         fabric: Fabric,
     ) -> None:
-        frozen = FrozenBackbone(backbone)
         self._seed, self._train, self._rest = config.seed, train, np.sort(rest)
         self._views = config.cached_views if config.augment != "none" else 1
 
         def table(make: Plain, samples: np.ndarray) -> Tensor:
-            return torch.from_numpy(extract_features(frozen, make, samples, fabric)).to(fabric.device)
+            return torch.from_numpy(extract_features(backbone, make, samples, fabric)).to(fabric.device)
 
         views = [table(lambda ids, v=view: images.augmented(ids, v), train) for view in range(self._views)]
         self._augmented = torch.stack(views)

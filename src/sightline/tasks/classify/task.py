@@ -22,24 +22,6 @@ MakeInputs = Callable[[np.ndarray], Tensor]
 OnEpoch = Callable[[int], None]
 
 
-class FrozenBackbone(nn.Module):
-    """A backbone that stands still: no gradient, and batch-norm statistics stay as they are even in train mode."""
-
-    def __init__(self, backbone: nn.Module) -> None:
-        super().__init__()
-        self.inner = backbone.requires_grad_(False).eval()
-
-    def train(self, mode: bool = True) -> FrozenBackbone:
-        """Stay in eval mode whatever is asked."""
-        del mode
-        return super().train(False)
-
-    @torch.no_grad()
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return features (B, dim)."""
-        return self.inner(inputs)
-
-
 class ClassifyTask(Task):
     """Cross-entropy on labels; the epoch with the best validation accuracy is kept.
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 
-from sightline.config import PretrainConfig
+from sightline.config import DinoConfig
 from sightline.runs.numbers import count, plain
 from sightline.runs.results import HealthPlot, MethodReport
-from sightline.tasks.dino.task import dino_config
 
 UNIFORM_LOSS = 1.0  # of ln K
 
 
-def method_report(config: PretrainConfig) -> MethodReport:
+def method_report(dino: DinoConfig) -> MethodReport:
     """Return DINO's rows in the terms of its paper, and how to read what it logs."""
-    dino = dino_config(config)
     momentum = (
         f"half-life {plain(dino.momentum_half_life)} epochs"
         if dino.momentum_half_life is not None

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import nn
 
 from sightline.config import ClassifyConfig, resolve
 from sightline.engine import NoProgress
 from sightline.errors import DataError, RunError, WeightsError
 from sightline.models import build_backbone
 from sightline.runs import RunFolder
-from sightline.tasks.classify import FrozenBackbone, classify, evaluate, labelled_part, predict
+from sightline.tasks.classify import classify, evaluate, labelled_part, predict
 
 SMALL = {
     "backbone": "timm/test_resnet",
@@ -64,7 +63,7 @@ def test_parts_do_not_overlap(trained):
 @pytest.mark.parametrize("cache", [True, False])
 def test_a_frozen_backbone_stands_still_batch_norm_too(class_folder, tmp_path, cache):
     before = build_backbone("timm/test_resnet", seed=0).state_dict()
-    run = train(class_folder, tmp_path / "run", freeze=True, feature_cache=cache)
+    run = train(class_folder, tmp_path / "run", train="head", feature_cache=cache)
     after = load_file(run.weights)
     for name, value in before.items():
         assert torch.equal(after[f"backbone.{name}"], value), name
@@ -77,7 +76,7 @@ def test_an_unfrozen_backbone_moves(trained):
 
 
 def test_cached_features_give_the_slow_way_s_result_without_augmentation(class_folder, tmp_path):
-    keys = {"freeze": True, "augment": "none", "optim": {"lr": 1e-2}}
+    keys = {"train": "head", "augment": "none", "optim": {"lr": 1e-2}}
     fast = train(class_folder, tmp_path / "fast", feature_cache=True, **keys)
     slow = train(class_folder, tmp_path / "slow", feature_cache=False, **keys)
     losses = [[line["loss"] for line in run.metrics() if "loss" in line] for run in (fast, slow)]
@@ -86,7 +85,7 @@ def test_cached_features_give_the_slow_way_s_result_without_augmentation(class_f
 
 
 def test_cached_features_are_within_noise_of_the_slow_way_with_augmentation(class_folder, tmp_path):
-    keys = {"freeze": True, "augment": "crop", "optim": {"lr": 1e-2}, "epochs": 12}
+    keys = {"train": "head", "augment": "crop", "optim": {"lr": 1e-2}, "epochs": 12}
     scores = {
         cache: [
             train(class_folder, tmp_path / f"{cache}-{seed}", feature_cache=cache, seed=seed, **keys).result()[
@@ -100,10 +99,12 @@ def test_cached_features_are_within_noise_of_the_slow_way_with_augmentation(clas
     assert abs(np.mean(scores[True]) - np.mean(scores[False])) < 0.2
 
 
-def test_frozen_wrapper_ignores_train_mode():
-    frozen = FrozenBackbone(nn.BatchNorm1d(3)).train()
-    assert not frozen.inner.training
-    assert not any(p.requires_grad for p in frozen.parameters())
+def test_the_last_stage_alone_moves_and_the_rest_keeps_its_statistics(class_folder, tmp_path):
+    before = build_backbone("timm/test_resnet", seed=0).state_dict()
+    after = load_file(train(class_folder, tmp_path / "run", train="last-stage", optim={"lr": 1e-2}).weights)
+    moved = {name for name, value in before.items() if not torch.equal(after[f"backbone.{name}"], value)}
+    assert {name.split(".")[1] for name in moved} == {"layer4"}
+    assert any("running_mean" in name for name in moved), "the stage that is trained learns its statistics too"
 
 
 def test_fewer_labels_are_nested_and_stratified():
@@ -115,7 +116,7 @@ def test_fewer_labels_are_nested_and_stratified():
 
 
 def test_starting_from_a_run_takes_its_weights(trained, class_folder, tmp_path):
-    run = train(class_folder, tmp_path / "again", init=str(trained.path), freeze=True)
+    run = train(class_folder, tmp_path / "again", init=str(trained.path), train="head")
     first, second = load_file(trained.weights), load_file(run.weights)
     assert all(torch.equal(first[name], second[name]) for name in first if name.startswith("backbone."))
 
@@ -158,17 +159,17 @@ def test_tuning_chooses_on_validation_and_never_judges_trials(class_folder, tmp_
 def test_predict_writes_the_csv_that_graders_read(trained, class_folder, tmp_path):
     asked = tmp_path / "asked.csv"
     asked.write_text("id,filename\n7,class1/003.png\n9,class2/001.png\n")
-    answers = predict(trained.path, asked, tmp_path / "out.csv", folder=class_folder)
+    answers = predict(trained.path, asked, tmp_path / "out.csv", root=class_folder)
     lines = (tmp_path / "out.csv").read_text().splitlines()
     assert lines[0] == "id,filename,label"
-    assert lines[1:] == [f"7,class1/003.png,{answers[0].label}", f"9,class2/001.png,{answers[1].label}"]
+    assert lines[1:] == [f"7,class1/003.png,{answers.labels[0]}", f"9,class2/001.png,{answers.labels[1]}"]
 
 
 def test_predict_agrees_with_the_run_s_own_predictions(trained, class_folder, tmp_path):
     table = {row["id"]: row for row in trained.predictions().to_pylist()}
     answers = predict(trained.path, class_folder, tmp_path / "out.csv")
-    ours = {answer.id: answer for answer in answers if answer.id in table}
-    assert {i: a.label for i, a in ours.items()} == {i: row["predicted"] for i, row in table.items()}
+    ours = {i: label for i, label in zip(answers.ids, answers.labels, strict=True) if i in table}
+    assert ours == {i: row["predicted"] for i, row in table.items()}
 
 
 def test_an_unreadable_image_writes_nothing(trained, tmp_path):

@@ -8,7 +8,7 @@ from sightline import recipes
 from sightline.config import PretrainConfig, resolve
 from sightline.data import load_images
 from sightline.engine import NoProgress, make_fabric
-from sightline.tasks.dino import make_task, pretrain
+from sightline.tasks.pretrain import make_task, pretrain
 
 SMALL = {
     "backbone": "timm/test_resnet",

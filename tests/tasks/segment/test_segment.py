@@ -163,7 +163,7 @@ def test_a_run_stopped_and_resumed_is_the_same_run(tmp_path, monkeypatch):
 
 
 def test_an_own_pretraining_run_starts_the_encoder(tmp_path, class_folder):
-    from sightline.tasks.dino import pretrain
+    from sightline.tasks.pretrain import pretrain
 
     dino = resolve(
         PretrainConfig,

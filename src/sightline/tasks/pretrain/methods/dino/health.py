@@ -1,11 +1,9 @@
-"""How a self-supervised run is doing, told without labels; and the names of what goes wrong.
+"""How a DINO run is doing, told without labels; and the names of what goes wrong.
 
 - loss / ln K: 1 is a uniform guess over K prototypes.
 - teacher entropy / ln K: 1 means the teacher says nothing (uniform collapse), 0 that it is certain.
 - KL to uniform of the mean teacher distribution, in nats: ln K when all samples share one prototype.
 - share of prototypes used: distinct winners over the epoch, of min(K, samples seen).
-- RankMe (Garrido et al. 2023): effective rank of the features.
-- feature std: of L2-normalised features, times √dim; 1 is what a random direction has, 0 is collapse to a point.
 """
 
 from __future__ import annotations
@@ -19,7 +17,6 @@ from torch import Tensor
 PLATEAU = 0.99  # of ln K: a loss this near after the warm-up has learned next to nothing
 UNIFORM = 0.995  # of ln K, entropy of a single teacher output
 SAME = 0.9  # of ln K, KL of the mean output to uniform: nearly all samples in a few prototypes
-POINT = 0.1  # of a random direction's feature spread
 
 
 class PrototypeUse:
@@ -68,7 +65,7 @@ def diagnose(values: Mapping[str, float], prototypes: int) -> list[str]:
     """Name collapse and plateau in one epoch's values, each with what to change.
 
     Args:
-        values: health values without prefix: loss_over_ln_k, teacher_entropy, kl_to_uniform, feature_std.
+        values: health values without prefix: loss_over_ln_k, teacher_entropy, kl_to_uniform.
         prototypes: K.
     """
     findings = []
@@ -86,10 +83,5 @@ def diagnose(values: Mapping[str, float], prototypes: int) -> list[str]:
         findings.append(
             f"collapse to few prototypes: the mean teacher output is {values['kl_to_uniform']:.2f} nats from uniform "
             f"(ln K = {math.log(prototypes):.2f}). Raise method.teacher_temperature or lower method.center_momentum"
-        )
-    if values.get("feature_std", 1.0) < POINT:
-        findings.append(
-            f"collapse to a point: features spread {values['feature_std']:.3f} of a random direction's. "
-            "Lower optim.lr and lengthen optim.warmup_epochs"
         )
     return findings

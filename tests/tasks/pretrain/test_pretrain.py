@@ -1,4 +1,4 @@
-"""DINO as a task: what happens once a step, what stands still, and a run that goes wrong."""
+"""A pretraining run, by DINO: what happens once a step, what stands still, and a run that goes wrong."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sightline.config import PretrainConfig, resolve
 from sightline.engine import NoProgress
 from sightline.errors import DataError, NonFinite
 from sightline.runs import RunFolder
-from sightline.tasks.dino import pretrain
+from sightline.tasks.pretrain import pretrain
 
 SMALL = {
     "backbone": "timm/test_vit",

@@ -1,0 +1,17 @@
+"""Self-supervised pretraining, by any method of `sightline.config.METHODS`."""
+
+from sightline.tasks.pretrain.example_step import example_step
+from sightline.tasks.pretrain.methods import PretrainMethod, method_class
+from sightline.tasks.pretrain.pretrain import Inputs, build_task, make_task, pretrain
+from sightline.tasks.pretrain.task import PretrainTask
+
+__all__ = [
+    "Inputs",
+    "PretrainMethod",
+    "PretrainTask",
+    "build_task",
+    "example_step",
+    "make_task",
+    "method_class",
+    "pretrain",
+]

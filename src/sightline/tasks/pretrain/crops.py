@@ -1,0 +1,43 @@
+"""The loader of a pretraining: which images, which views of them, on which device."""
+
+from __future__ import annotations
+
+import numpy as np
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from sightline.config import PretrainConfig
+from sightline.data import Images, Loader
+from sightline.engine import resolve_workers
+from sightline.randomness import sample_keys
+from sightline.tasks.pretrain.methods import Crops
+from sightline.views import MultiCrop
+from sightline.views.device import DeviceMultiCrop, Preprocessing
+
+
+def crop_loader(config: PretrainConfig, images: Images, fabric: Fabric) -> Loader[Crops]:
+    """Return the loader of normalized crops on the training device, of this process's share of each batch."""
+    views = config.views
+    on_device = config.views_on == "device" or (config.views_on == "auto" and fabric.device.type == "cuda")
+    render = DeviceMultiCrop(views, fabric.device) if on_device else MultiCrop(views)
+    to_device = Preprocessing(views.global_size, views.mean, views.std).on(fabric.device)
+
+    def by_view(crops: np.ndarray | Tensor) -> Tensor:
+        count, batch = crops.shape[:2]
+        return to_device(crops.reshape(count * batch, *crops.shape[2:])).unflatten(0, (count, batch))
+
+    def make(samples: np.ndarray, epoch: int) -> Crops:
+        crops = render(images.gather(samples), sample_keys(config.seed, epoch, samples))
+        return by_view(crops.globals), by_view(crops.locals)
+
+    return Loader(
+        np.arange(len(images)),
+        config.batch_size,
+        make,
+        seed=config.seed,
+        purpose="pretrain/order",
+        drop_last=True,
+        workers=resolve_workers(config.workers, fabric.device.type),
+        rank=fabric.global_rank,
+        world=fabric.world_size,
+    )

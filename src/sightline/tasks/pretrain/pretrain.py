@@ -1,0 +1,139 @@
+"""`pretrain`: from unlabelled images to a backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightning_fabric import Fabric
+
+from sightline.config import PretrainConfig
+from sightline.data import Images, load_images
+from sightline.engine import Context, Progress, train
+from sightline.errors import ConfigError, DataError
+from sightline.models import Backbone, initial_backbone, save_model
+from sightline.runs import RunFolder
+from sightline.runs.results import PretrainResult
+from sightline.tasks.pretrain.crops import crop_loader
+from sightline.tasks.pretrain.example_step import example_step
+from sightline.tasks.pretrain.methods import method_class
+from sightline.tasks.pretrain.monitor import Monitor
+from sightline.tasks.pretrain.task import Evaluation, PretrainTask
+from sightline.views.device import Preprocessing
+
+
+def pretrain(config: PretrainConfig, out: Path, *, resume: bool = False, progress: Progress | None = None) -> RunFolder:
+    """Pretrain a backbone by the method of `config`.
+
+    Args:
+        config: what to do, fully resolved.
+        out: the run folder, new, or with `resume` one of the same configuration and data.
+        resume: go on from the checkpoint; a finished run is returned as it is.
+        progress: where to report; the terminal by default.
+
+    Returns:
+        The finished run; its weights are those of the method's backbone.
+
+    Raises:
+        DataError: too few images for one batch, or too many unreadable ones.
+        RunError: `out` holds another run.
+        NonFinite: the loss diverged.
+    """
+    return train(
+        config,
+        out,
+        inputs=_open_inputs,
+        example=lambda config, inputs: example_step(config),
+        build_task=build_task,
+        finish=_finish,
+        notes={"method": method_class(config.method).report(config).to_dict()},
+        resume=resume,
+        progress=progress,
+    )
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Images without labels."""
+
+    images: Images
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of the images."""
+        return self.images.listing.fingerprint
+
+
+def _open_inputs(config: PretrainConfig, say: Callable[[str], object]) -> Inputs:
+    images = load_images(config.data, progress=say)
+    _check_size(config, len(images))
+    return Inputs(images)
+
+
+def build_task(context: Context[PretrainConfig, Inputs]) -> PretrainTask:
+    """Return the task as `pretrain` runs it, with its monitor."""
+    config, images, fabric = context.config, context.inputs.images, context.fabric
+    return make_task(config, images, fabric, Monitor(config, images, fabric))
+
+
+def make_task(config: PretrainConfig, images: Images, fabric: Fabric, evaluation: Evaluation) -> PretrainTask:
+    """Return the task of `config` on `images`, with another evaluation than the monitor's."""
+    return PretrainTask(_initial_backbone(config), config, crop_loader(config, images, fabric), fabric, evaluation)
+
+
+def _check_size(config: PretrainConfig, count: int) -> None:
+    if config.batch_size % config.devices:
+        raise ConfigError(f"batch_size = {config.batch_size}: expected a multiple of devices = {config.devices}")
+    per_step = config.batch_size * config.accumulate
+    if count < per_step:
+        raise DataError(
+            f"{config.data.source}: {count} readable images do not fill one step of {per_step}; "
+            f"use more images or --set batch_size={max(2, count // 2)} --set accumulate=1"
+        )
+
+
+def _initial_backbone(config: PretrainConfig) -> Backbone:
+    start = initial_backbone(
+        config.init,
+        config.backbone,
+        config.stem,
+        config.seed,
+        reference=config.reference,
+        network=config.network,
+    )
+    return start.backbone
+
+
+def _finish(context: Context[PretrainConfig, Inputs], task: PretrainTask, seconds: float) -> None:
+    """Write weights and result; `warnings` names every collapse or plateau by epoch."""
+    run, config, images = context.run, context.config, context.inputs.images
+    method, backbone = task.method.report(config), task.method.backbone
+    views = config.views
+    save_model(
+        run,
+        backbone.state_dict(),
+        {
+            "kind": "backbone",
+            "backbone": backbone.name,
+            "stem": backbone.stem,
+            "dim": backbone.dim,
+            "method": method.title,
+            "preprocessing": Preprocessing(views.global_size, views.mean, views.std).to_dict(),
+        },
+    )
+    epochs = [line for line in run.metrics() if any(key.startswith("health/") for key in line)]
+    warnings = [f"epoch {line['epoch'] + 1}: {text}" for line in epochs for text in task.remarks(line["epoch"], line)]
+    last = epochs[-1] if epochs else {}
+    steps = config.epochs * task.steps_per_epoch
+    result = PretrainResult(
+        epochs=config.epochs,
+        steps=steps,
+        images=len(images),
+        images_seen=steps * config.batch_size * config.accumulate,
+        bad_images=len(images.listing.bad),
+        health={k: v for k, v in last.items() if k.startswith(("health/", "knn/"))},
+        warnings=tuple(warnings),
+        method=method,
+    )
+    run.finish(result.to_dict(), {"fit_seconds": seconds})
