@@ -48,7 +48,7 @@ def test_a_metric_is_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     write_text(tmp_path / "study.yaml", yaml.safe_dump(study.to_dict()))
     for arm, level in (("B", 0.9), ("D", 0.4)):
         for seed in SEEDS:
-            write_classify(folder.run_path(f"{arm}-{seed}"), seed, level, arm == "D")
+            write_classify(folder.run_path(f"{arm}-{seed}"), seed, level, "head" if arm == "D" else "all")
     nodes = expand(study, tmp_path)
     folder.write_result(collect(study, nodes, {node.name: Outcome("done") for node in nodes}, folder, None))
 
