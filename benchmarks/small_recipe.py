@@ -23,6 +23,7 @@ from sightline.metrics.features import knn_accuracy, linear_probe
 from sightline.models import build_backbone, load_backbone
 from sightline.models.cpu import place
 from sightline.models.features import extract_features
+from sightline.runs.results import PretrainResult
 from sightline.views import Resize
 from sightline.views.device import Preprocessing
 
@@ -83,7 +84,7 @@ def main() -> None:
     loaded = load_backbone(run.path)
     size = loaded.description["preprocessing"]["input_size"]
     pixels = [np.stack(images.gather(np.arange(len(images)))).reshape(len(images), -1) for images in (bank, queries)]
-    info = run.folder.info()
+    info, trained = run.folder.info(), PretrainResult.from_dict(run.folder.result())
     result = {
         "pretrained": judge(loaded.backbone, bank, queries, size),
         "random weights": judge(build_backbone(loaded.backbone.name, loaded.backbone.stem), bank, queries, size),
@@ -96,13 +97,13 @@ def main() -> None:
                 k=20,
             )
         },
-        "images_seen": run.result["images_seen"],
-        "epochs": run.result["epochs"],
+        "images_seen": trained.images_seen,
+        "epochs": trained.epochs,
         "fit_seconds": info.fit_seconds,
-        "images_per_second": run.result["images_seen"] / info.fit_seconds,
+        "images_per_second": trained.images_seen / info.fit_seconds,
         "queries": len(queries),
-        "versions": info["versions"],
-        "hardware": info["hardware"],
+        "versions": dict(info.versions),
+        "hardware": None if info.hardware is None else info.hardware.to_dict(),
     }
     (arguments.out / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=1))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from PIL.Image import Image
@@ -17,65 +18,46 @@ from sightline.config import (
     EmbedConfig,
     PretrainConfig,
     SegmentConfig,
+    SegmentDataConfig,
     StudyConfig,
     from_environment,
     from_keywords,
     resolve,
 )
+from sightline.config.types import ExportFormat
 from sightline.errors import ConfigError
 from sightline.prompts import DEFAULT_ENGINE, Box, EverythingSettings, Point, PromptResult, Prompts
 from sightline.runs import RunFolder, StudyFolder
+from sightline.runs.kinds import import_dotted, kind_named
+from sightline.runs.outputs import EmbeddingQuality, Exported, LabelPredictions, MaskPredictions
+from sightline.runs.results import ClassifyEvaluation, SegmentEvaluation
+from sightline.runs.run import Run
+from sightline.runs.verbs import data_config, export_target, function_of
 
-Source = str | Path
-Data = Source | Mapping[str, Any] | DataConfig
+__version__ = version("sightline")
 
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run.
-
-    Attributes:
-        path: its folder.
-    """
-
-    path: Path
-
-    @property
-    def folder(self) -> RunFolder:
-        """The run folder, for metrics, predictions and weights."""
-        return RunFolder.open(self.path)
-
-    @property
-    def result(self) -> dict[str, Any]:
-        """The content of result.json."""
-        return self.folder.result()
-
-    @property
-    def accuracy(self) -> float:
-        """Test accuracy in 0–1 of a classify run; KeyError for other runs."""
-        return self.result["accuracy"]["value"]
-
-    @property
-    def mean_iou(self) -> float:
-        """Test mean IoU in 0–1 of a segment run; KeyError for other runs."""
-        return self.result["mean_iou"]["value"]
-
-    def __fspath__(self) -> str:
-        return str(self.path)
+# A path, or what has one: a Run, a StudyFolder.
+Source = str | os.PathLike[str]
+Data = Source | Mapping[str, Any] | DataConfig | SegmentDataConfig
 
 
+# -- training
 def pretrain(data: Data, out: Source, *, recipe: str = "dino-small", resume: bool = False, **keys: Any) -> Run:
-    """Pretrain a backbone without labels; `keys` are those of PretrainConfig, for example epochs=100.
+    """Pretrain a backbone without labels: `sl.pretrain("photos/", out="runs/dino", epochs=100)`.
 
     Args:
         data: a folder, list file, known name, or a mapping with the keys of DataConfig.
         out: the run folder to write.
         recipe: a named set of values or a YAML file.
         resume: go on with the run in `out`.
-        **keys: what differs from the recipe.
+        **keys: keys of PretrainConfig that differ from the recipe, for example epochs=100.
+
+    Returns:
+        The finished run: `path`, `result` (images, steps, health, warnings); it has no score of its own.
 
     Raises:
         UserError: wrong configuration or data; the message says what and the way out.
+        TrainingFailed: a run that started and broke, for example by a loss that is not finite.
     """
     config = resolve(
         PretrainConfig,
@@ -84,61 +66,51 @@ def pretrain(data: Data, out: Source, *, recipe: str = "dino-small", resume: boo
         flags={**_data(data), **_plain(keys)},
         where=f"pretrain ({recipe})",
     )
-    from sightline.tasks.pretrain import pretrain as work
-
-    return Run(work(config, Path(out), resume=resume).path)
+    return _run(config, out, resume)
 
 
-def classify(data: Data, out: Source, *, init: Source | Run | None = None, resume: bool = False, **keys: Any) -> Run:
-    """Train a classifier in one setting; `keys` are those of ClassifyConfig, for example train="head".
+def classify(data: Data, out: Source, *, init: Source | None = None, resume: bool = False, **keys: Any) -> Run:
+    """Train a classifier and judge it once on the test part: `sl.classify("pets/", out="runs/c", init=dino)`.
 
     Args:
         data: class folders, style/class folders, a CSV, a known name, or a mapping with the keys of DataConfig.
         out: the run folder to write.
         init: none, reference, a run, a checkpoint file, or a published name; none by default.
         resume: go on with the run in `out`.
-        **keys: what differs from the defaults.
+        **keys: keys of ClassifyConfig that differ from the defaults, for example train="head".
+
+    Returns:
+        The finished run: `path`, `accuracy` in 0–1, `interval` (value, low, high, n), `result` (also by class).
 
     Raises:
         UserError: wrong configuration, data or weights.
         NotAvailable: reference weights that cannot be had now.
+        TrainingFailed: a run that started and broke.
     """
     flags = {**_data(data), **_init(init), **_plain(keys)}
-    config = resolve(ClassifyConfig, environment=from_environment(), flags=flags)
-    from sightline.tasks.classify import classify as work
-
-    return Run(work(config, Path(out), resume=resume).path)
+    return _run(resolve(ClassifyConfig, environment=from_environment(), flags=flags), out, resume)
 
 
-def segment(data: Data, out: Source, *, init: Source | Run | None = None, resume: bool = False, **keys: Any) -> Run:
-    """Train a segmentation network; `keys` are those of SegmentConfig, for example drop_skip="deepest".
+def segment(data: Data, out: Source, *, init: Source | None = None, resume: bool = False, **keys: Any) -> Run:
+    """Train a segmentation network and judge it once on the test part: `sl.segment("tiles/", out="runs/a")`.
 
     Args:
         data: images with masks, a known name, or a mapping with the keys of SegmentDataConfig.
         out: the run folder to write.
         init: weights of the encoder: none, reference, a run, a checkpoint file, or a published name; none by default.
         resume: go on with the run in `out`.
-        **keys: what differs from the defaults.
+        **keys: keys of SegmentConfig that differ from the defaults, for example epochs=40.
+
+    Returns:
+        The finished run: `path`, `mean_iou` in 0–1, `interval` (value, low, high, n), `result` (also by class).
 
     Raises:
         UserError: wrong configuration, data or weights.
         NotAvailable: reference weights that cannot be had now.
+        TrainingFailed: a run that started and broke.
     """
     flags = {**_data(data), **_init(init), **from_keywords(SegmentConfig, _plain(keys))}
-    config = resolve(SegmentConfig, environment=from_environment(), flags=flags)
-    from sightline.tasks.segment import segment as work
-
-    return Run(work(config, Path(out), resume=resume).path)
-
-
-def embed(run: Source | Run, data: Data, out: Source, **keys: Any) -> dict[str, float]:
-    """Write penultimate features of `run` on `data`; `keys` are those of EmbedConfig. Returns the quality values."""
-    path = run.path if isinstance(run, Run) else run
-    flags = {**_data(data), "run": str(path), **_plain(keys)}
-    config = resolve(EmbedConfig, environment=from_environment(), flags=flags)
-    from sightline.tasks.embed import embed as work
-
-    return work(config, Path(out))
+    return _run(resolve(SegmentConfig, environment=from_environment(), flags=flags), out, resume)
 
 
 def study(source: Source | StudyConfig, out: Source, *, only: tuple[str, ...] = (), jobs: int = 1) -> StudyFolder:
@@ -150,18 +122,168 @@ def study(source: Source | StudyConfig, out: Source, *, only: tuple[str, ...] = 
         only: arms to run; () runs all.
         jobs: runs at a time.
 
+    Returns:
+        The study: `path`, `result` (arms by name, comparisons), `runs()`, `report` (files of the report).
+
     Raises:
         UserError: a mistake in the file, or `out` holds another study.
     """
     from sightline.report import write
     from sightline.study import read_study, run_study
 
-    config = source if isinstance(source, StudyConfig) else read_study(str(source), from_environment())
+    config = source if isinstance(source, StudyConfig) else read_study(os.fspath(source), from_environment())
     folder = run_study(config, Path(out), only=only, jobs=jobs)
     write(folder.path)
     return folder
 
 
+# -- finished runs
+def load(path: Source) -> Run:
+    """Open a finished run: `sl.load("runs/c").accuracy`.
+
+    Args:
+        path: the folder that a run was written to, by Python or by the command line.
+
+    Returns:
+        The run: `path`, `kind`, `metric`, `value`, `interval` (value, low, high, n), `result`, `folder`.
+
+    Raises:
+        RunError: no run there, or one that has not finished.
+    """
+    return Run.load(path)
+
+
+def predict(
+    run: Source,
+    images: Source,
+    out: Source | None = None,
+    *,
+    root: Source | None = None,
+    turns: bool = False,
+    probabilities: bool = False,
+    device: str = "auto",
+) -> LabelPredictions | MaskPredictions:
+    """Name the class of new images with a classifier, or draw their masks with a segmenter.
+
+    Args:
+        run: a finished classify or segment run.
+        images: a folder that is searched through, one image, or for a classifier a CSV with columns id,filename.
+        out: of a classifier the CSV to write, id,filename,label, or None for none; of a segmenter the folder of masks.
+        root: folder that the CSV's file names are below, its own by default; classifiers only.
+        turns: average the masks over flips and turns, at 8 times the work; segmenters only.
+        probabilities: write the masks' probabilities too, as NAME.npy, float16 (K, H, W); segmenters only.
+        device: auto, cpu, cuda or mps.
+
+    Returns:
+        Of a classifier `ids`, `labels`, `probabilities` float32 (N, K) and `classes`; of a segmenter `paths` of the
+        masks and `classes`.
+
+    Raises:
+        RunError: no run, an unfinished one, or one of another kind.
+        ConfigError: an option of the other kind of run, or masks without `out`.
+        DataError: an image is missing or unreadable.
+    """
+    options: dict[str, Any] = {"root": None if root is None else Path(root), "turns": turns}
+    options["probabilities"] = probabilities
+    work = function_of(RunFolder.open(Path(run)), "predict", {key: value for key, value in options.items() if value})
+    return work(Path(run), Path(images), None if out is None else Path(out), device=device)
+
+
+def evaluate(
+    run: Source,
+    data: Data,
+    *,
+    part: Literal["all", "train", "val", "test"] = "all",
+    interventions: bool = False,
+    device: str = "auto",
+) -> ClassifyEvaluation | SegmentEvaluation:
+    """Evaluate a classifier on labelled images, or a segmenter on images with masks.
+
+    Args:
+        run: a finished classify or segment run.
+        data: labelled images with the run's classes, images with masks of these, or a mapping with the keys of
+            DataConfig or SegmentDataConfig.
+        part: part of the tiles to evaluate on; segmenters only.
+        interventions: also zero, average and shuffle each skip, and write RUN/interventions.json; segmenters only.
+        device: auto, cpu, cuda or mps.
+
+    Returns:
+        The score: `metric`, `value` and `interval` (value, low, high, n); of a segmenter also `boundary_iou`,
+        `pixel_accuracy`, `per_class`, `confusion` and `interventions`.
+
+    Raises:
+        RunError: no run, an unfinished one, or one of another kind.
+        ConfigError: an option of the other kind of run.
+        DataError: the data has other classes than the run, or cannot be opened.
+    """
+    folder = RunFolder.open(Path(run))
+    options = ({"part": part} if part != "all" else {}) | ({"interventions": True} if interventions else {})
+    work = function_of(folder, "evaluate", options)
+    return work(Path(run), data_config(folder, _data(data)["data"]), device=device)
+
+
+def embed(run: Source, data: Data, out: Source, **keys: Any) -> EmbeddingQuality:
+    """Write penultimate features of a run on images: embedding.parquet with id, label and features float32 (dim,).
+
+    Args:
+        run: a finished pretrain or classify run.
+        data: images, with or without labels, or a mapping with the keys of DataConfig.
+        out: the folder to write.
+        **keys: keys of EmbedConfig that differ from the defaults, for example tsne=True.
+
+    Returns:
+        The quality: `n`, with labels `knn` and `silhouette`, with a map `trustworthiness` and `map_silhouette`.
+
+    Raises:
+        UserError: wrong configuration or data, or a run without features of whole images.
+    """
+    flags = {**_data(data), "run": os.fspath(run), **_plain(keys)}
+    config = resolve(EmbedConfig, environment=from_environment(), flags=flags)
+    from sightline.tasks.embed import embed as run_embed
+
+    return run_embed(config, Path(out))
+
+
+def export(run: Source, *, format: ExportFormat, out: Source | None = None) -> Exported:
+    """Write a trained network for other programs, after checking that it gives the same there.
+
+    Args:
+        run: a finished pretrain, classify or segment run.
+        format: onnx, timm, hf or smp; the kind of run decides which it can be.
+        out: file (onnx) or folder to write; RUN/export/FORMAT by default.
+
+    Returns:
+        What was written: `path`, `max_difference`, `largest` output, and `open_with`, the line that opens it.
+
+    Raises:
+        RunError: no run, an unfinished one, or one of another kind.
+        ConfigError: a format that this run or its network cannot be written in.
+        NotAvailable: the extra `export` is not installed.
+    """
+    folder = RunFolder.open(Path(run))
+    target = export_target(folder, format, None if out is None else Path(out))
+    return function_of(folder, "export")(folder, format, target)
+
+
+def report(path: Source, out: Source | None = None) -> tuple[Path, ...]:
+    """Write the report of a study or a run, from its files alone.
+
+    Args:
+        path: the folder of a study or of a run.
+        out: a folder, or a file ending in .html; `path` by default.
+
+    Returns:
+        The files written: the page, its Markdown, the figures.
+
+    Raises:
+        RunError: `path` holds neither, or a study without a result.
+    """
+    from sightline.report import write
+
+    return tuple(write(Path(path), None if out is None else Path(out)))
+
+
+# -- prompts
 def prompt(
     image: Source | np.ndarray | Image,
     *,
@@ -203,7 +325,7 @@ def prompt(
     request = Request(Prompts(tuple(_labeled(point) for point in points), box, text), everything)
     folder = None if out is None else Path(out)
     keys = {"out": folder, "engine": engine, "model_id": model, "device": device, "multimask": multimask}
-    if isinstance(image, str | Path):
+    if isinstance(image, str | os.PathLike):
         return next(iter(prompt_files([Path(image)], request, settings=settings, **keys)))
     return prompt_array(image, request, settings=settings, **keys)
 
@@ -216,21 +338,25 @@ def _labeled(point: Sequence[float]) -> Point:
     return float(point[0]), float(point[1]), int(label) if label in (0, 1) else label  # pyright: ignore[reportReturnType]
 
 
+def _run(config: PretrainConfig | ClassifyConfig | SegmentConfig, out: Source, resume: bool) -> Run:
+    """Do what the configuration says, by the function of its kind."""
+    work = import_dotted(kind_named(config.kind).run)
+    return Run(work(config, Path(out), resume=resume).path)
+
+
 def _data(data: Data) -> dict[str, Any]:
-    if isinstance(data, DataConfig):
+    if isinstance(data, DataConfig | SegmentDataConfig):
         return {"data": data.model_dump(mode="json", exclude_unset=True)}
-    return {"data": dict(data) if isinstance(data, Mapping) else {"source": str(data)}}
+    return {"data": dict(data) if isinstance(data, Mapping) else {"source": os.fspath(data)}}
 
 
-def _init(init: Source | Run | None) -> dict[str, str]:
-    if init is None:
-        return {}
-    return {"init": str(init.path.absolute()) if isinstance(init, Run) else str(init)}
+def _init(init: Source | None) -> dict[str, str]:
+    return {} if init is None else {"init": os.fspath(init)}
 
 
 def _plain(keys: Mapping[str, Any]) -> dict[str, Any]:
     """Turn NumPy numbers and paths into what a configuration file could hold."""
-    convert = {np.integer: int, np.floating: float, Path: str}
+    convert = {np.integer: int, np.floating: float, os.PathLike: os.fspath}
     return {
         key: next((to(value) for cls, to in convert.items() if isinstance(value, cls)), value)
         for key, value in keys.items()

@@ -84,10 +84,3 @@ def test_reference_weights_without_a_network_are_not_available(class_folder, tmp
     code = run(["classify", str(class_folder), "--out", str(tmp_path / "run"), "--init", "reference"])
     assert code == 1
     assert "could not be fetched" in capsys.readouterr().err
-
-
-def test_the_public_surface():
-    import sightline
-
-    assert sightline.__all__ == ["classify", "embed", "pretrain", "prompt", "segment", "study", "views"]
-    assert all(hasattr(sightline, name) for name in sightline.__all__)

@@ -20,26 +20,12 @@ def test_wilson_stays_in_the_unit_interval():
     assert statistics.wilson(10, 10)[1] == pytest.approx(1)
 
 
-def test_mean_interval_is_students():
-    # t(0.975, 2) = 4.302653; standard deviation 0.1, three values
-    mean, low, high = statistics.mean_interval([0.4, 0.5, 0.6])
-    assert (mean, low, high) == pytest.approx((0.5, 0.5 - 4.302653 * 0.1 / 3**0.5, 0.5 + 4.302653 * 0.1 / 3**0.5))
-    assert statistics.mean_interval([0.7]) == (0.7, 0.7, 0.7)
-
-
 def test_bootstrap_interval_has_the_width_of_a_binomial():
     rng = np.random.default_rng(0)
     values = (rng.random(2000) < 0.3).astype(float)
     low, high = statistics.bootstrap_interval(values)
     expected = 2 * 1.96 * np.sqrt(values.mean() * (1 - values.mean()) / 2000)
     assert high - low == pytest.approx(expected, rel=0.05)
-
-
-def test_mcnemar_is_exact():
-    a = np.array([1] * 9 + [0] + [1] * 30, dtype=bool)
-    b = np.array([0] * 9 + [1] + [1] * 30, dtype=bool)
-    assert statistics.mcnemar(a, b) == pytest.approx(2 * (1 + 10) / 2**10)
-    assert statistics.mcnemar(a, a) == 1.0
 
 
 def test_paired_bootstrap_is_antisymmetric_and_repeats():

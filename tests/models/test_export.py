@@ -21,6 +21,7 @@ from sightline.models.parity import compare, pictures
 from sightline.models.segmentation import SkipPolicy, build_segmenter, export_library, export_onnx, save_segmenter
 from sightline.models.weights import save_model
 from sightline.runs import RunFolder
+from sightline.runs.info import RunInfo
 
 PREPROCESSING = {"input_size": 64, "mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3]}
 CLASSES = ["ant", "bee", "cat"]
@@ -41,9 +42,17 @@ def network(name: str = "timm/resnet10t", classes: bool = True, stem="published"
     return Network(backbone, head, description).eval()
 
 
+def info(kind: str) -> dict:
+    made = RunInfo(
+        kind=kind, status="done", reason="", fingerprint="", seed=0, timings={}, started="2026-01-01", finished=""
+    )
+    return made.to_dict()
+
+
 def as_run(folder: Path, state: dict[str, torch.Tensor], description: dict) -> RunFolder:
     folder.mkdir(parents=True)
-    write_json(folder / "run.json", {"kind": "test", "status": "done"})
+    kind = "classify" if description["kind"] == "classifier" else "pretrain"
+    write_json(folder / "run.json", info(kind))
     run = RunFolder.open(folder)
     save_model(run, state, description)
     return run
@@ -169,7 +178,7 @@ def test_the_command_line_exports_each_kind(tmp_path: Path, capsys):
     classifier = saved(tmp_path / "classifier", network())
     unet = RunFolder(tmp_path / "unet")
     unet.path.mkdir()
-    write_json(unet.path / "run.json", {"kind": "segment", "status": "done"})
+    write_json(unet.path / "run.json", info("segment"))
     save_segmenter(unet, build_segmenter("unet", "resnet18", 2), {"classes": ["a", "b"]})
     for run, name in ((classifier, "timm"), (classifier, "onnx"), (unet, "smp"), (unet, "onnx")):
         assert command_line(["export", str(run.path), "--format", name, "--json"]) == 0
@@ -178,6 +187,6 @@ def test_the_command_line_exports_each_kind(tmp_path: Path, capsys):
         assert Path(row["wrote"]).is_relative_to(run.path / "export")
         assert row["largest difference"] < 1e-4 * max(row["largest output"], 1)
     assert command_line(["export", str(unet.path), "--format", "timm"]) == 2
-    assert "holds a segmenter, which is exported as onnx, smp, hf" in capsys.readouterr().err
+    assert "holds a segment run, which is exported as onnx, smp, hf" in capsys.readouterr().err
     assert command_line(["export", str(classifier.path), "--format", "smp"]) == 2
     assert "exported as onnx, timm, hf" in capsys.readouterr().err

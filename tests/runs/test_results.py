@@ -122,7 +122,8 @@ def test_every_metric_has_all_that_a_reader_asks_for():
 def test_every_kind_names_what_is_there():
     for name, kind in KINDS.items():
         assert kind.config.model_fields["kind"].default == name
-        for path in (kind.run, kind.face, kind.estimate, kind.images, *([kind.node] if kind.node else [])):
+        named = (kind.run, kind.face, kind.workload, kind.node, kind.predict, kind.evaluate, kind.embed, kind.export)
+        for path in filter(None, named):
             assert import_dotted(path) is not None
         assert (kind.metric in METRICS) == (kind.details is not None)
     with pytest.raises(RunError, match="Did you mean 'segment'"):

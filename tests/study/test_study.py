@@ -151,8 +151,8 @@ def test_the_demo_expands_without_touching_data():
 
 
 def test_a_mistyped_arm_and_a_missing_pretrain_block_are_named(tmp_path):
-    with pytest.raises(ConfigError, match="Known: A, B, C, D, E"):
-        expand(read_study(str(study_file(tmp_path, arms=["A", "F"]))), tmp_path)
+    with pytest.raises(ConfigError, match="Known: A, B, C, D, E, F"):
+        expand(read_study(str(study_file(tmp_path, arms=["A", "G"]))), tmp_path)
     with pytest.raises(ConfigError, match="no `pretrain:` block"):
         expand(read_study(str(study_file(tmp_path, pretrain=None, arms=["C"]))), tmp_path)
 

@@ -36,4 +36,4 @@ def embed(
     from sightline.tasks.embed import embed as work
 
     quality = work(config, out)
-    show([{"out": str(out), **quality}], as_json=as_json, title="embedding")
+    show([{"out": str(out), **quality.to_dict()}], as_json=as_json, title="embedding")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from sightline.cli.common import Json, data_layer, given, show
 from sightline.cli.flags import Device, Layout, Style
+
+if TYPE_CHECKING:
+    from sightline.runs.results import ClassifyEvaluation, SegmentEvaluation
+
+Row = dict[str, Any]
+TITLE = "evaluation"
 
 
 def evaluate(
@@ -49,38 +56,52 @@ def evaluate(
     data
         Labelled images with the run's classes, or images with masks of these.
     """
-    from sightline.errors import ConfigError
     from sightline.runs import RunFolder
+    from sightline.runs.verbs import data_config, function_of
 
-    if RunFolder.open(run).info().kind == "segment":
-        layer = {"source": data, **given(layout=layout, split_file=str(split_file) if split_file else None)}
-        _evaluate_masks(run, layer, part, interventions, device, as_json)
-        return
-    if part != "all" or split_file is not None or interventions:
-        raise ConfigError(f"{run}: is no segment run, and --part, --split-file and --interventions are for these")
-    from sightline.config import DataConfig
-    from sightline.tasks.classify import evaluate as work
-
-    result = work(run, DataConfig.build(data_layer(data, layout, style)["data"]), device=device)
-    show([{"run": str(run), **result}], as_json=as_json, title="evaluation")
-
-
-def _evaluate_masks(run: Path, layer: dict[str, Any], part: str, intervene: bool, device: str, as_json: bool) -> None:
-    from sightline.config import SegmentDataConfig
-    from sightline.tasks.segment import evaluate as work
-
-    result = work(run, SegmentDataConfig.build(layer), part=part, intervene=intervene, device=device)
+    folder = RunFolder.open(run)
+    options = given(part=part if part != "all" else None, interventions=interventions or None)
+    work = function_of(folder, "evaluate", options)
+    layer = data_layer(data, layout, style)["data"] | given(split_file=str(split_file) if split_file else None)
+    result = work(run, data_config(folder, layer), device=device)
     if as_json:
-        show([{"run": str(run), **result}], as_json=True)
+        show([{"run": str(run), **_ROWS[result.metric](result)}], as_json=True)
         return
-    score = result["mean_iou"]
-    row = {"run": str(run), "mean IoU": score["value"], "low": score["low"], "high": score["high"], "tiles": score["n"]}
-    others = {"Boundary IoU": result["boundary_iou"], "pixel accuracy": result["pixel_accuracy"]}
-    show([{**row, **others}], as_json=False, title="evaluation")
-    show([{"class": name, **values} for name, values in result["per_class"].items()], as_json=False)
-    if intervene:
-        changes = [
-            {"skip": skip, **{kind: f"{found['change']:+.4f}" for kind, found in kinds.items()}}
-            for skip, kinds in result["interventions"]["skips"].items()
+    for title, rows in _TABLES[result.metric](result):
+        show([{"run": str(run), **row} for row in rows] if title == TITLE else rows, as_json=False, title=title)
+
+
+def _accuracy_row(result: ClassifyEvaluation) -> Row:
+    score = result.accuracy
+    return {"accuracy": score.value, "low": score.low, "high": score.high, "n": score.n}
+
+
+def _accuracy_tables(result: ClassifyEvaluation) -> list[tuple[str, list[Row]]]:
+    return [(TITLE, [_accuracy_row(result)])]
+
+
+def _mean_iou_row(result: SegmentEvaluation) -> Row:
+    return result.to_dict()
+
+
+def _mean_iou_tables(result: SegmentEvaluation) -> list[tuple[str, list[Row]]]:
+    score = result.mean_iou
+    row = {"mean IoU": score.value, "low": score.low, "high": score.high, "tiles": score.n}
+    others = {"Boundary IoU": result.boundary_iou, "pixel accuracy": result.pixel_accuracy}
+    classes = [{"class": name, **values.to_dict()} for name, values in result.per_class.items()]
+    tables: list[tuple[str, list[Row]]] = [(TITLE, [row | others]), ("", classes)]
+    if result.interventions is not None:
+        changes: list[Row] = [
+            {"skip": skip, **{name: f"{effect.change:+.4f}" for name, effect in effects.items()}}
+            for skip, effects in result.interventions.skips.items()
         ]
-        show(changes, as_json=False, title="change of mean IoU with a skip taken away, not retrained")
+        tables.append(("change of mean IoU with a skip taken away, not retrained", changes))
+    return tables
+
+
+# By the metric that an evaluation is judged by: its row for a program, and its tables for a person.
+_ROWS: dict[str, Callable[[Any], Row]] = {"accuracy": _accuracy_row, "mean_iou": _mean_iou_row}
+_TABLES: dict[str, Callable[[Any], list[tuple[str, list[Row]]]]] = {
+    "accuracy": _accuracy_tables,
+    "mean_iou": _mean_iou_tables,
+}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -63,13 +62,8 @@ def description(cls: type[Frozen], key: str) -> str:
 
 
 def run_layer(source: str, flags: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the strongest layer of a run: what its flags were given, and the source of its data.
-
-    A path given as init becomes absolute, so that the run's configuration holds elsewhere too.
-    """
-    layer = merge(flags, {"data": {"source": source}})
-    path = Path(layer.get("init", ""))
-    return layer | {"init": str(path.absolute())} if "init" in layer and path.exists() else layer
+    """Return the strongest layer of a run: what its flags were given, and the source of its data."""
+    return merge(flags, {"data": {"source": source}})
 
 
 def _parameter(cls: type[Frozen], key: str, recipe: Mapping[str, Any], recipe_name: str) -> inspect.Parameter:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from sightline.cli.common import given
 from sightline.cli.flags import Device
 
 
@@ -54,15 +55,8 @@ def predict(
         Folder that is searched through, one image, or for a classifier a CSV with columns id,filename.
     """
     from sightline.runs import RunFolder
+    from sightline.runs.verbs import function_of
 
-    if RunFolder.open(run).info().kind == "segment":
-        from sightline.tasks.segment import Options, predict_masks
-
-        options = Options(turns=turns, probabilities=probabilities)
-        masks = predict_masks(run, source, out, options, device=device)
-        print(f"{len(masks)} masks → {out}")
-        return
-    from sightline.tasks.classify import predict as work
-
-    predictions = work(run, source, out, folder=root, device=device)
-    print(f"{len(predictions)} images → {out}")
+    options = given(root=root, turns=turns or None, probabilities=probabilities or None)
+    predictions = function_of(RunFolder.open(run), "predict", options)(run, source, out, device=device)
+    print(f"{len(predictions)} {predictions.noun} → {out}")

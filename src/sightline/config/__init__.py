@@ -22,10 +22,12 @@ from sightline.config.study import (
     StudyReference,
     StudySegment,
 )
+from sightline.config.types import IGNORE_INDEX
 from sightline.config.views import ViewsConfig
 
 __all__ = [
     "FEATURE_BATCH",
+    "IGNORE_INDEX",
     "METHODS",
     "SETTINGS",
     "ClassifyConfig",

@@ -28,6 +28,7 @@ class Frozen(BaseModel):
     Attributes:
         exclusive: pairs of keys of which one takes the other's place.
         effective: key → (another key, its values under which the first has an effect).
+        paths: keys whose value, where it is the path of something that is there, is kept absolute.
         switches: keys of blocks that are told apart by `name`; another name sets aside the block's weaker values.
         keywords: name of a flag and Python keyword → the key that it sets, for keys of blocks whose last part alone
             would not say what is meant.
@@ -36,6 +37,7 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
     exclusive: ClassVar[Pairs] = ()
     effective: ClassVar[Effects] = {}
+    paths: ClassVar[tuple[str, ...]] = ()
     switches: ClassVar[tuple[str, ...]] = ()
     keywords: ClassVar[Mapping[str, str]] = {}
 

@@ -17,6 +17,7 @@ class ClassifyConfig(RunConfig):
     """One of the five settings, or any other mix of where weights come from and what is trained."""
 
     effective: ClassVar[Effects] = {"crop_scale": ("augment", ("crop",))}
+    paths: ClassVar[tuple[str, ...]] = ("init",)
 
     kind: Literal["classify"] = "classify"
     data: DataConfig = Field(description="Labelled images.")

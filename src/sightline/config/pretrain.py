@@ -26,6 +26,7 @@ class MonitorConfig(Frozen):
 class PretrainConfig(RunConfig):
     """A pretraining run: images, views, a method, a budget."""
 
+    paths: ClassVar[tuple[str, ...]] = ("init",)
     switches: ClassVar[tuple[str, ...]] = ("method",)
 
     kind: Literal["pretrain"] = "pretrain"

@@ -28,6 +28,7 @@ def resolve(
 ) -> Config:
     """Resolve a configuration from its layers; each one beats those before it, and all beat the defaults.
 
+    What the command line and Python call by a relative path is kept absolute where `cls` says so, in its `paths`.
     What the environment changed is said on stderr and written into the configuration's `environment`.
 
     Args:
@@ -51,7 +52,7 @@ def resolve(
     values = laid(cls, {"recipe": recipe or {}, **by_hand}, where)
     if environment:
         where = f"{where} (with {VARIABLE}={' '.join(_texts(environment))})"
-    config = cls.build(values, where=where).settled()
+    config = _with_absolute_paths(cls.build(values, where=where).settled())
     for layer in by_hand.values():
         _refuse_void(config, layer, where)
     if not environment or not isinstance(config, Resolved):
@@ -60,6 +61,12 @@ def resolve(
     if changed and os.environ.get("RANK", "0") == "0":
         print(f"{kind or where}: {VARIABLE} sets {', '.join(changed)}", file=sys.stderr)
     return config.model_copy(update={"environment": tuple(changed)})
+
+
+def _with_absolute_paths(config: Config) -> Config:
+    values = {key: getattr(config, key) for key in config.paths}
+    there = {key: path for key, path in values.items() if path not in ("none", "reference") and os.path.exists(path)}
+    return config.model_copy(update={key: os.path.abspath(path) for key, path in there.items()})
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, Any]:

@@ -70,6 +70,7 @@ class SegmentConfig(RunConfig):
         "drop_mode": "skips.mode",
         "eval_skips": "skips.at_evaluation",
     }
+    paths: ClassVar[tuple[str, ...]] = ("init",)
 
     kind: Literal["segment"] = "segment"
     data: SegmentDataConfig = Field(description="Images with masks.")

@@ -15,6 +15,10 @@ Range = tuple[float, float]
 # Parts of a turn of the color circle.
 Hue = Annotated[float, Field(ge=0, le=0.5)]
 
+# Index of the pixels of a mask that neither teach nor count, as in PASCAL VOC and Cityscapes: the largest uint8, so no
+# class of a mask has it.
+IGNORE_INDEX = 255
+
 # "none", "reference", a run folder, a checkpoint file, or a timm or hub id.
 Init = str
 Layout = Literal["auto", "folder", "list", "classes", "styles", "csv"]
@@ -27,4 +31,6 @@ DropMode = Literal["zero", "structural"]
 Train = Literal["head", "last-stage", "all"]
 Precision = Literal["auto", "32-true", "bf16-mixed"]
 Optimizer = Literal["sgd", "adam", "adamw", "lars"]
+# What a network can be written as, for other programs.
+ExportFormat = Literal["onnx", "timm", "hf", "smp"]
 Schedule = Literal["cosine", "poly", "plateau", "constant"]

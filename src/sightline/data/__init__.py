@@ -10,7 +10,7 @@ from sightline.data.loader import Loader
 from sightline.data.masks.check import MaskCheck, check_masks, write_leak_free_split
 from sightline.data.masks.listing import Pair, PairSet, holds_masks, list_pairs, split_pairs
 from sightline.data.masks.load import SegmentImages, load_masks, load_parts
-from sightline.data.masks.palette import DEEPGLOBE, IGNORED, Palette
+from sightline.data.masks.palette import DEEPGLOBE, Palette
 from sightline.data.sets.catalog import catalog_rows, find
 from sightline.data.sets.demo import write_demo
 from sightline.data.sets.fetch import fetch
@@ -18,7 +18,6 @@ from sightline.files import cache_home, data_home
 
 __all__ = [
     "DEEPGLOBE",
-    "IGNORED",
     "IMAGE_SUFFIXES",
     "BadImage",
     "ImageSet",

@@ -13,9 +13,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from sightline.config import IGNORE_INDEX
 from sightline.randomness import generator
 
-IGNORED = 255
 RESAMPLES = 2000  # each sums the counts of all tiles anew; the 2.5 % quantile then has a standard error of about 0.35 %
 BOUNDARY = 0.02  # of the image's diagonal, as Boundary IoU's authors
 
@@ -43,7 +43,7 @@ def confusion(predicted: np.ndarray, truth: np.ndarray, classes: int) -> np.ndar
         truth: the same shape, 255 ignored.
         classes: K.
     """
-    counted = truth != IGNORED
+    counted = truth != IGNORE_INDEX
     codes = truth[counted].astype(np.int64) * classes + predicted[counted]
     return np.bincount(codes, minlength=classes * classes).reshape(classes, classes)
 
@@ -164,7 +164,7 @@ def boundary_confusion(predicted: np.ndarray, truth: np.ndarray, classes: int) -
         classes: K.
     """
     radius = max(1, round(BOUNDARY * float(np.hypot(*truth.shape))))
-    counted = truth != IGNORED
+    counted = truth != IGNORE_INDEX
     found = np.zeros((classes, 2), np.int64)
     for index in range(classes):
         own, other = (_boundary((mask == index).astype(np.uint8), radius) & counted for mask in (predicted, truth))

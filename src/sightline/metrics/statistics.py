@@ -23,16 +23,6 @@ def wilson(successes: int, n: int, confidence: float = CONFIDENCE) -> tuple[floa
     return float(interval.low), float(interval.high)
 
 
-def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float, float]:
-    """Return mean, low, high over seeds by Student's t; for a single value the interval is that value."""
-    array = np.asarray(values, dtype=np.float64)
-    mean = float(array.mean())
-    if len(array) < 2 or np.ptp(array) == 0:
-        return mean, mean, mean
-    half = scipy_stats.t.ppf((1 + confidence) / 2, len(array) - 1) * array.std(ddof=1) / np.sqrt(len(array))
-    return mean, mean - float(half), mean + float(half)
-
-
 def bootstrap_interval(values: np.ndarray, seed: int = 0, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Return the percentile interval of the mean of `values` (seeds, samples), resampling samples, and seeds with them.
 
@@ -72,15 +62,6 @@ def paired_bootstrap(
     beyond = min((means <= 0).sum(), (means >= 0).sum())
     p = min(1.0, 2 * (beyond + 1) / (len(means) + 1))
     return float((a - b).mean()), float(low), float(high), float(p)
-
-
-def mcnemar(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the exact two-sided p of McNemar's test for two classifiers on the same samples, bool (samples,)."""
-    a, b = np.asarray(a, dtype=bool), np.asarray(b, dtype=bool)
-    only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
-    if only_a + only_b == 0:
-        return 1.0
-    return float(scipy_stats.binomtest(only_a, only_a + only_b, 0.5).pvalue)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -12,7 +12,6 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,25 +28,9 @@ from sightline.models.heads import LinearHead
 from sightline.models.parity import OPSET, compare, needs_export, pictures
 from sightline.models.weights import load_backbone, read_description
 from sightline.runs import RunFolder
+from sightline.runs.outputs import Exported
 
 WAY_OUT = "export to ONNX, which holds the network itself"
-
-
-@dataclass(frozen=True)
-class Exported:
-    """What was written.
-
-    Attributes:
-        path: the file or folder.
-        max_difference: largest absolute difference of an output between the other program and PyTorch.
-        largest: largest absolute output.
-        open_with: the line of Python that opens it.
-    """
-
-    path: Path
-    max_difference: float
-    largest: float
-    open_with: str
 
 
 class Network(nn.Module):
@@ -95,6 +78,12 @@ def load_network(run: RunFolder) -> Network:
     if description["kind"] != "backbone":
         raise RunError(f"{run.path}: holds a {description['kind']}; give the folder of a pretrain or classify run")
     return Network(load_backbone(run.path).backbone, None, description).eval()
+
+
+def export_run(run: RunFolder, format: str, path: Path) -> Exported:
+    """Write the network of a pretrain or classify run as onnx, timm or hf to `path`, a file or a folder."""
+    writers = {"onnx": export_network_onnx, "timm": export_timm, "hf": export_transformers}
+    return writers[format](load_network(run), path)
 
 
 def export_network_onnx(network: Network, path: Path) -> Exported:

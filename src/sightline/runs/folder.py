@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,7 +94,7 @@ class RunFolder:
         if not resume:
             raise RunError(
                 f"{self.path}: holds a {info.kind} run ({info.status}); "
-                "add --resume to go on with it, or give another --out"
+                "add --resume (in Python resume=True) to go on with it, or give another --out"
             )
         differences = _differences(self.config(), wanted)
         if info.kind != kind:
@@ -254,7 +255,13 @@ def _differences(there: Any, now: Any, key: str = "") -> list[str]:
     if isinstance(there, dict) and isinstance(now, dict):
         keys = dict.fromkeys([*there, *now])
         return [d for k in keys for d in _differences(there.get(k), now.get(k), f"{key}.{k}" if key else k)]
-    return [] if there == now else [f"{key}: {there!r} there, {now!r} now"]
+    return [] if there == now or _same_place(there, now) else [f"{key}: {there!r} there, {now!r} now"]
+
+
+def _same_place(there: Any, now: Any) -> bool:
+    """Whether two values are paths of one file or folder, however each is written."""
+    paths = [value for value in (there, now) if isinstance(value, str) and value and os.path.exists(value)]
+    return len(paths) == 2 and os.path.samefile(*paths)
 
 
 def _now() -> str:

@@ -11,6 +11,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 from sightline.config import ClassifyConfig, PretrainConfig, PromptJudgeConfig, RunConfig, SegmentConfig
+from sightline.config.types import ExportFormat
 from sightline.errors import RunError, nearest
 from sightline.runs.record import Record
 from sightline.runs.results import (
@@ -41,6 +42,11 @@ class Kind:
         data: what the study's result calls the data that it reads.
         data_title: what a reader calls them.
         trained: whether a seed changes anything.
+        predict: `(run, images, out, **options) -> LabelPredictions or MaskPredictions`; "" where it cannot be done.
+        evaluate: `(run, data, **options) -> Evaluation`; "" likewise.
+        embed: `(config, out) -> EmbeddingQuality`; "" likewise.
+        export: `(run, format, out) -> Exported`; "" likewise.
+        formats: what `export` can write.
     """
 
     config: type[RunConfig]
@@ -55,6 +61,11 @@ class Kind:
     metric: str = ""
     block: str = ""
     trained: bool = True
+    predict: str = ""
+    evaluate: str = ""
+    embed: str = ""
+    export: str = ""
+    formats: tuple[ExportFormat, ...] = ()
 
 
 KINDS: dict[str, Kind] = {
@@ -66,6 +77,9 @@ KINDS: dict[str, Kind] = {
         workload="sightline.tasks.pretrain.example_step:workload",
         data="unlabelled",
         data_title="Unlabelled",
+        embed="sightline.tasks.embed:embed",
+        export="sightline.models.export:export_run",
+        formats=("onnx", "timm", "hf"),
     ),
     "classify": Kind(
         config=ClassifyConfig,
@@ -79,6 +93,11 @@ KINDS: dict[str, Kind] = {
         block="classify",
         data="labelled",
         data_title="Labelled",
+        predict="sightline.tasks.classify:predict",
+        evaluate="sightline.tasks.classify:evaluate",
+        embed="sightline.tasks.embed:embed",
+        export="sightline.models.export:export_run",
+        formats=("onnx", "timm", "hf"),
     ),
     "segment": Kind(
         config=SegmentConfig,
@@ -92,6 +111,10 @@ KINDS: dict[str, Kind] = {
         block="segment",
         data="masks",
         data_title="With masks",
+        predict="sightline.tasks.segment:predict",
+        evaluate="sightline.tasks.segment:evaluate",
+        export="sightline.models.segmentation:export_run",
+        formats=("onnx", "smp", "hf"),
     ),
     "prompt": Kind(
         config=PromptJudgeConfig,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from sightline.runs.record import Record
 
@@ -67,6 +67,27 @@ class JudgedResult(Record):
     def details(self) -> Record:
         """Return what the arm of a study tells of its first run, beside its score."""
         raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(Record):
+    """What a trained network is worth on a data set.
+
+    Attributes:
+        metric: name of the field that is its score.
+    """
+
+    metric: ClassVar[str]
+
+    @property
+    def interval(self) -> Interval:
+        """The score: value, the 95 % interval low to high, and n samples."""
+        return getattr(self, self.metric)
+
+    @property
+    def value(self) -> float:
+        """The score itself, in 0–1."""
+        return self.interval.value
 
 
 # -- pretraining
@@ -193,6 +214,18 @@ class ClassifyResult(JudgedResult):
         return ClassifyDetails(init=self.init)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ClassifyEvaluation(Evaluation):
+    """What a classifier is worth on labelled images.
+
+    Attributes:
+        accuracy: share of images that got their label, with Wilson's interval.
+    """
+
+    metric: ClassVar[str] = "accuracy"
+    accuracy: Interval
+
+
 # -- segmentation
 @dataclass(frozen=True, kw_only=True)
 class ClassIou(Record):
@@ -212,6 +245,69 @@ class ClassIou(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SegmentScores(Record):
+    """What a segmenter is worth on images with masks.
+
+    Attributes:
+        mean_iou: of all images together, with its bootstrap interval.
+        boundary_iou: mean over classes.
+        per_class: by class that occurs.
+        absent: classes in neither prediction nor truth.
+        pixel_accuracy: share of labelled pixels that are right.
+        confusion: pixels, rows truth, columns prediction.
+    """
+
+    mean_iou: Interval
+    boundary_iou: float
+    per_class: Mapping[str, ClassIou]
+    absent: tuple[str, ...]
+    pixel_accuracy: float
+    confusion: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkipEffect(Record):
+    """Mean IoU with one skip connection replaced at test time, and what changed by it, in all and by class."""
+
+    mean_iou: float
+    change: float
+    per_class: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interventions(Record):
+    """interventions.json: how much a network relies on each of its skip connections.
+
+    Attributes:
+        part: of the data that the images are from.
+        data: their source; None for the run's own.
+        n: images.
+        mean_iou: of the network as it is.
+        per_class: IoU of the network as it is.
+        skips: by index, then by what replaced it: zero, mean or shuffle.
+    """
+
+    part: str
+    data: str | None = None
+    n: int
+    mean_iou: float
+    per_class: Mapping[str, float]
+    skips: Mapping[str, Mapping[str, SkipEffect]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentEvaluation(SegmentScores, Evaluation):
+    """What a segmenter is worth on images with masks, and what its skips are where that was asked for.
+
+    Attributes:
+        interventions: with each skip replaced; None where they were not asked for.
+    """
+
+    metric: ClassVar[str] = "mean_iou"
+    interventions: Interventions | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class SegmentDetails(Record):
     """What an arm of segment runs tells beside its mean, from its first run."""
 
@@ -222,17 +318,11 @@ class SegmentDetails(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SegmentResult(JudgedResult):
-    """result.json of a segment run.
+class SegmentResult(SegmentScores, JudgedResult):
+    """result.json of a segment run; its scores are those on the test part.
 
     Attributes:
         classes: names in the order of the indices.
-        mean_iou: on the test part.
-        boundary_iou: mean over classes.
-        per_class: by class that occurs.
-        absent: classes in neither prediction nor truth.
-        pixel_accuracy: share of labelled pixels that are right.
-        confusion: pixels, rows truth, columns prediction.
         val_mean_iou: of the best epoch.
         best_epoch: counted from 1.
         trained_on: tiles of the training part.
@@ -243,12 +333,6 @@ class SegmentResult(JudgedResult):
     """
 
     classes: tuple[str, ...]
-    mean_iou: Interval
-    boundary_iou: float
-    per_class: Mapping[str, ClassIou]
-    absent: tuple[str, ...]
-    pixel_accuracy: float
-    confusion: tuple[tuple[int, ...], ...]
     val_mean_iou: float
     best_epoch: int
     trained_on: int

@@ -1,6 +1,6 @@
 """The arms that a study can have, and the questions that they answer: two tables. Imports no torch.
 
-Classification: the settings `A` to `E`. Segmentation: `MODEL[-own|-reference][-drop-SKIP[-structural]]`, for example
+Classification: the settings `A` to `F`. Segmentation: `MODEL[-own|-reference][-drop-SKIP[-structural]]`, for example
 `unet`, `unet-own`, `unet-drop-deepest`, `unet-drop-2-structural`, `deeplabv3plus`. Promptable: `sam`. Nowhere else is
 the name of an arm taken apart: its parts are fields, here and in result.json.
 """
@@ -100,6 +100,7 @@ SETTINGS: dict[str, Setting] = {
     "C": Setting("own", "all"),
     "D": Setting("reference", "head"),
     "E": Setting("own", "head"),
+    "F": Setting("own", "last-stage"),
 }
 KNOWN = (*SETTINGS, UNET, "unet-own", "unet-drop-deepest", "unet-drop-random", "unet-drop-all", "deeplabv3plus", SAM)
 
@@ -186,6 +187,16 @@ QUESTIONS = (
             "mixed": "It depends on the weights.",
         },
         headline=True,
+    ),
+    Asked(
+        heading="How much of the backbone to train?",
+        pairs=(("F", "E"), ("C", "F")),
+        words={
+            "better": "The more of it, the better.",
+            "worse": "The less of it, the better.",
+            "undecided": _NOT_SHOWN,
+            "mixed": "It differs between the last stage and the rest.",
+        },
     ),
     Asked(
         heading="Your own weights, or the reference’s?",

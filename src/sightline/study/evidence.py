@@ -56,7 +56,7 @@ class Evidence(Protocol):
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Right or wrong, float64 (seeds, samples) of 0 and 1."""
+    """Right or wrong, float64 (seeds, samples): 0, and 1 or the weight of a right answer."""
 
     correct: np.ndarray
     per_class: dict[str, float]
@@ -88,6 +88,18 @@ class Accuracy:
     def minus(self, other: Accuracy) -> Difference:
         """Return the difference of accuracies, by paired bootstrap over samples and seeds."""
         return statistics.paired_bootstrap(self.correct, other.correct, seed=0)
+
+
+def balanced_accuracy(runs: Sequence[RunFolder]) -> Accuracy:
+    """Return the mean of the accuracies of the classes (Brodersen et al. 2010), as evidence sample by sample.
+
+    A right answer counts N / (K · n of its class), so that the mean over the N samples of K classes is the mean over
+    classes. The class sizes of the test part are taken as given: resampling draws samples, not class sizes.
+    """
+    labels = runs[0].predictions().sort_by("id")["label"].to_numpy(zero_copy_only=False)
+    classes, index, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    accuracy = Accuracy.of(runs)
+    return Accuracy(accuracy.correct * (len(labels) / (len(classes) * sizes))[index], accuracy.per_class)
 
 
 @dataclass(frozen=True)

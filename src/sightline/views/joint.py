@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from sightline.config import SegmentAugment
+from sightline.config import IGNORE_INDEX, SegmentAugment
 from sightline.errors import DataError
 from sightline.views.parameters import PERMUTATIONS, as_keys
 from sightline.views.philox import uniforms
 
-IGNORED = 255
 _SCALE, _TOP, _LEFT, _FLIP, _TURN, _JITTER, _ORDER, _BRIGHTNESS, _CONTRAST, _SATURATION, _HUE = range(11)
 DRAWS = 12  # a whole number of Philox blocks
 _GREY = np.array([0.299, 0.587, 0.114])  # ITU-R 601
@@ -63,7 +62,7 @@ class JointCrop:
             view = cv2.warpAffine(image, warp, side, flags=flags, borderMode=cv2.BORDER_REFLECT_101)
             flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
             truths[index] = cv2.warpAffine(
-                mask, warp, side, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=IGNORED
+                mask, warp, side, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=IGNORE_INDEX
             )
             views[index] = self._coloured(view, numbers[index])
         return views, truths

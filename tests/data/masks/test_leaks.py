@@ -74,7 +74,7 @@ def test_tiles_that_were_never_side_by_side_are_no_neighbours(tiles):
     pictures, _ = tiles
     one_of_each = [pictures[i] for i in _first_of_each_scene(tiles)]
     found = find_leaks(one_of_each.__getitem__, len(one_of_each))
-    assert len(found.links) == 0
+    assert len(found.exact) == len(found.near) == len(found.neighbours) == 0
     assert found.scenes.tolist() == list(range(SCENES))
 
 
@@ -82,7 +82,8 @@ def test_edges_of_one_colour_are_no_evidence():
     rng = np.random.default_rng(0)
     pictures = [np.full((SIDE, SIDE, 3), 90 + 3 * i) + rng.integers(-2, 3, (SIDE, SIDE, 3)) for i in range(12)]
     pictures = [picture.astype(np.uint8) for picture in pictures]
-    assert len(find_leaks(pictures.__getitem__, len(pictures)).links) == 0
+    found = find_leaks(pictures.__getitem__, len(pictures))
+    assert len(found.exact) == len(found.near) == len(found.neighbours) == 0
 
 
 @pytest.mark.parametrize(

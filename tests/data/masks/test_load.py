@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sightline.config import SegmentDataConfig
-from sightline.data import DEEPGLOBE, IGNORED, list_pairs, load_parts, split_pairs
+from sightline.config import IGNORE_INDEX, SegmentDataConfig
+from sightline.data import DEEPGLOBE, list_pairs, load_parts, split_pairs
 from sightline.data.masks.palette import Palette, find_palette
 from sightline.data.masks.tiles import blend, plan, window
 from sightline.errors import DataError
@@ -34,7 +34,7 @@ def write_pairs(folder: Path, parts: dict[str, int]) -> Path:
 
 
 def test_a_palette_reads_what_it_wrote():
-    classes = np.array([[0, 1, 2], [3, 4, 5], [IGNORED, 0, 5]], np.uint8)
+    classes = np.array([[0, 1, 2], [3, 4, 5], [IGNORE_INDEX, 0, 5]], np.uint8)
     indices, off = DEEPGLOBE.encode(DEEPGLOBE.decode(classes))
     assert (indices == classes).all()
     assert off == 0
@@ -44,7 +44,7 @@ def test_a_palette_reads_what_it_wrote():
 def test_a_mask_with_fringes_is_read_by_the_threshold_of_128():
     fringed = np.array([[[127, 200, 130], [129, 3, 250]]], np.uint8)
     assert DEEPGLOBE.encode(fringed)[0].tolist() == [[0, 2]]  # urban 0,255,255 and rangeland 255,0,255
-    assert DEEPGLOBE.encode(np.array([[[200, 0, 0]]], np.uint8)) == (np.array([[IGNORED]]), 1)  # red is no class
+    assert DEEPGLOBE.encode(np.array([[[200, 0, 0]]], np.uint8)) == (np.array([[IGNORE_INDEX]]), 1)  # red is no class
 
 
 def test_palettes_are_found_out(tmp_path: Path):
@@ -108,7 +108,7 @@ def test_off_palette_pixels_are_counted_and_ignored(tmp_path: Path):
     said: list[str] = []
     images = load_parts(SegmentDataConfig(source=str(source), palette="deepglobe"), progress=said.append)
     assert images.off_palette == {"train/00_sat.jpg": 6}
-    assert (images.mask(0)[:2, :3] == IGNORED).all()
+    assert (images.mask(0)[:2, :3] == IGNORE_INDEX).all()
     assert any("6 pixels in 1 masks" in line for line in said)
 
 

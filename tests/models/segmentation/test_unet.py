@@ -174,6 +174,8 @@ def test_a_torchvision_encoder_is_its_backbone_in_training_in_evaluation_and_cop
         expected = inner.features(x) if family.startswith("mobile") else inner.trunk_output(inner.stem(x))
         torch.testing.assert_close(encoder(x)[5], expected)
         torch.testing.assert_close(twin(x)[5], expected)
+        assert list(twin.state_dict()) == list(encoder.state_dict())
+        assert not any(a is b for a, b in zip(twin.parameters(), encoder.parameters(), strict=True))
 
 
 @pytest.mark.parametrize("family", ["mobilenet_v3_small", "resnet18"])

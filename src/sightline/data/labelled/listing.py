@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -84,10 +83,6 @@ class ImageSet:
         for sample in self.samples:
             digest.update(f"{sample.id}\0{sample.label}\0{sample.path.stat().st_size}\n".encode())
         return digest.hexdigest()
-
-    def subset(self, indices: Sequence[int] | np.ndarray) -> ImageSet:
-        """Return the samples at `indices`, classes kept."""
-        return replace(self, samples=tuple(self.samples[int(i)] for i in indices))
 
 
 def list_images(config: DataConfig) -> ImageSet:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sightline.config import SegmentDataConfig
+from sightline.config import IGNORE_INDEX, SegmentDataConfig
 from sightline.data.images.cache import Say
 from sightline.data.masks.leaks import Leaks, find_leaks
 from sightline.data.masks.load import SegmentImages, load_parts
@@ -107,7 +107,7 @@ def count_pixels(images: SegmentImages) -> np.ndarray:
     """Return pixels by tile, int64 (N, K + 1): of each class, then ignored ones."""
     classes = len(images.palette.classes)
     counts = np.stack([np.bincount(images.mask(i).ravel(), minlength=256) for i in range(len(images.ids))])
-    return np.column_stack([counts[:, :classes], counts[:, 255]])
+    return np.column_stack([counts[:, :classes], counts[:, IGNORE_INDEX]])
 
 
 def write_leak_free_split(

@@ -52,11 +52,6 @@ class Leaks:
     by_chance: int
     scenes: np.ndarray
 
-    @property
-    def links(self) -> np.ndarray:
-        """All pairs, int64 (P, 2)."""
-        return np.concatenate([self.exact, self.near, self.neighbours])
-
 
 @dataclass(frozen=True)
 class _Side:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from sightline.config import IGNORE_INDEX
 from sightline.errors import DataError
 
-IGNORED = 255  # index of pixels that neither teach nor count
 MOST_CLASSES = 64  # a mask with more colours than this is a photograph, or was saved as JPEG
 LOOKED_AT = 20  # masks from which a palette is found out
 
@@ -25,7 +25,7 @@ class Palette:
     Attributes:
         classes: names by class index; they count.
         rgb: a colour for each, 0–255.
-        ignored: colours whose pixels become `IGNORED`.
+        ignored: colours whose pixels become `IGNORE_INDEX`.
         indexed: masks hold class indices themselves, and `rgb` is for showing only.
     """
 
@@ -45,30 +45,30 @@ class Palette:
         return all(value in (0, 255) for colour in (*self.rgb, *self.ignored) for value in colour)
 
     def encode(self, mask: np.ndarray) -> tuple[np.ndarray, int]:
-        """Return class indices uint8 (H, W), `IGNORED` where no class is meant, and how many pixels no colour explains.
+        """Return class indices uint8 (H, W), else `IGNORE_INDEX`, and how many pixels no colour explains.
 
         Args:
             mask: uint8 (H, W, 3), or (H, W) of an index mask.
         """
         if self.indexed:
             plane = mask if mask.ndim == 2 else mask[..., 0]
-            off = (plane >= len(self.classes)) & (plane != IGNORED)
-            return np.where(off, np.uint8(IGNORED), plane), int(off.sum())
+            off = (plane >= len(self.classes)) & (plane != IGNORE_INDEX)
+            return np.where(off, np.uint8(IGNORE_INDEX), plane), int(off.sum())
         if self.binary:
             mask = np.where(mask >= 128, np.uint8(255), np.uint8(0))
         keys = _key(mask)
         codes = np.array([_key(np.array(colour, np.uint8)) for colour in (*self.rgb, *self.ignored)], np.int32)
-        values = np.array([*range(len(self.classes)), *[IGNORED] * len(self.ignored)], np.uint8)
+        values = np.array([*range(len(self.classes)), *[IGNORE_INDEX] * len(self.ignored)], np.uint8)
         order = np.argsort(codes)
         at = np.searchsorted(codes[order], keys).clip(max=len(codes) - 1)
         known = codes[order][at] == keys
-        return np.where(known, values[order][at], np.uint8(IGNORED)), int((~known).sum())
+        return np.where(known, values[order][at], np.uint8(IGNORE_INDEX)), int((~known).sum())
 
     def decode(self, indices: np.ndarray) -> np.ndarray:
         """Return colours uint8 (H, W, 3) of class indices; ignored pixels get the first ignored colour, or black."""
         table = np.zeros((256, 3), np.uint8)
         table[: len(self.rgb)] = self.colours
-        table[IGNORED] = self.ignored[0] if self.ignored else (0, 0, 0)
+        table[IGNORE_INDEX] = self.ignored[0] if self.ignored else (0, 0, 0)
         return table[indices]
 
     def to_dict(self) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def find_palette(masks: Sequence[Path]) -> Palette:
 
 
 def _indexed(values: list[int], palettes: list[bytes]) -> Palette:
-    kept = [value for value in values if value != IGNORED]
+    kept = [value for value in values if value != IGNORE_INDEX]
     if not kept:
         raise DataError("masks: hold no class at all, every pixel looked at is 255; give other masks")
     count = max(kept) + 1

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from sightline.config import IGNORE_INDEX
 from sightline.data.masks.formats import palette_png
 from sightline.files.atomic import write_bytes
 
-IGNORED = 255
 OPACITY = 0.5  # the image and the colours are then equally easy to see
 WRONG, RIGHT = np.array((208, 45, 60), np.uint8), np.array((225, 229, 235), np.uint8)
 GAP, BAND = 6, 22  # pixels between the pictures of a strip, and above them for their titles
@@ -29,20 +29,20 @@ def paint(mask: np.ndarray, colours: np.ndarray) -> np.ndarray:
     """
     table = np.zeros((256, 3), np.uint8)
     table[: len(colours)] = colours
-    table[IGNORED] = 0
+    table[IGNORE_INDEX] = 0
     return table[mask]
 
 
 def overlay(image: np.ndarray, mask: np.ndarray, colours: np.ndarray) -> np.ndarray:
     """Return the image uint8 (H, W, 3) with the mask's colours laid over it; ignored pixels show the image alone."""
     blended = (image * (1 - OPACITY) + paint(mask, colours) * OPACITY).astype(np.uint8)
-    return np.where((mask == IGNORED)[..., None], image, blended)
+    return np.where((mask == IGNORE_INDEX)[..., None], image, blended)
 
 
 def error_map(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Return where the prediction is wrong, uint8 (H, W, 3): red wrong, light grey right, black ignored."""
     picture = np.where((truth == predicted)[..., None], RIGHT, WRONG)
-    return np.where((truth == IGNORED)[..., None], np.uint8(0), picture)
+    return np.where((truth == IGNORE_INDEX)[..., None], np.uint8(0), picture)
 
 
 def save_palette_png(path: Path, mask: np.ndarray, colours: np.ndarray) -> None:

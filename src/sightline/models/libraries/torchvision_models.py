@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 import torchvision
@@ -77,7 +79,19 @@ def _narrowed(inner: nn.Module, extractor: DualGraphModule, nodes: Mapping[int, 
         (output,) = (node for node in graph.nodes if node.op == "output")
         output.args = ({indices[node]: value for node, value in output.args[0].items() if node in indices},)
         graph.eliminate_dead_code()
-    return DualGraphModule(inner, extractor.train_graph, extractor.eval_graph, type(inner).__name__)
+    return _Features(inner, extractor.train_graph, extractor.eval_graph, type(inner).__name__)
+
+
+class _Features(DualGraphModule):
+    """A feature extractor whose copies are in its own mode, and have the modules that no feature needs."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        twin = super().__deepcopy__(memo)
+        _keep_unused(self, twin, memo)
+        twin.train(self.training)
+        for name, module in self.named_modules():
+            twin.get_submodule(name).training = module.training
+        return twin
 
 
 @torch.no_grad()
@@ -110,8 +124,11 @@ def _stage(node: str) -> str:
     return ".".join(node.split(".")[:DEPTH])
 
 
-def _keep_unused(inner: nn.Module, extractor: nn.Module) -> None:
-    """Put back the modules that no feature needs: weights then load, and are saved, as the backbone's own."""
+def _keep_unused(inner: nn.Module, extractor: nn.Module, memo: dict[int, Any] | None = None) -> None:
+    """Put back the modules that no feature needs: weights then load, and are saved, as the backbone's own.
+
+    With `memo`, of a copy that is being made of `inner`, it is their copies that are put back.
+    """
     used = set(extractor.state_dict())
     for path, module in inner.named_modules():
         tensors = [name for name, _ in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False))]
@@ -123,7 +140,7 @@ def _keep_unused(inner: nn.Module, extractor: nn.Module) -> None:
             if not hasattr(parent, step):
                 parent.add_module(step, nn.Module())
             parent = parent.get_submodule(step)
-        parent.add_module(own, module)
+        parent.add_module(own, module if memo is None else copy.deepcopy(module, memo))
 
 
 TORCHVISION = Library(_names, lambda name: name, _build, _pyramid)

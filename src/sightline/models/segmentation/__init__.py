@@ -2,7 +2,7 @@
 
 from sightline.models.segmentation.build import build_segmenter, load_encoder, segmenter_names
 from sightline.models.segmentation.describe import ArchitectureDescription, describe
-from sightline.models.segmentation.export import LibraryReport, OnnxReport, export_library, export_onnx
+from sightline.models.segmentation.export import LibraryReport, OnnxReport, export_library, export_onnx, export_run
 from sightline.models.segmentation.files import LoadedSegmenter, load_segmenter, save_segmenter
 from sightline.models.segmentation.segmenter import SegmentationOutputs, Segmenter
 from sightline.models.segmentation.skipping import SkippingSegmenter, policy_of, skips_of
@@ -22,6 +22,7 @@ __all__ = [
     "describe",
     "export_library",
     "export_onnx",
+    "export_run",
     "load_encoder",
     "load_segmenter",
     "parse_drop",

@@ -25,10 +25,13 @@ from sightline.errors import ConfigError, SightlineError
 from sightline.files.atomic import atomic_path, write_text
 from sightline.models.parity import OPSET, compare, needs_export, pictures
 from sightline.models.segmentation.build import plain_name
+from sightline.models.segmentation.files import load_segmenter
 from sightline.models.segmentation.library import ARCHITECTURES, encoder_key
 from sightline.models.segmentation.library_encoder import is_registered
 from sightline.models.segmentation.segmenter import Segmenter
 from sightline.models.segmentation.unet import Unet
+from sightline.runs import RunFolder
+from sightline.runs.outputs import Exported
 
 LARGEST_SIDE = 8192  # pixels; the bound under which the exporter reasons about sizes
 
@@ -81,6 +84,17 @@ class _Core(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.segmenter.run(images)[0]
+
+
+def export_run(run: RunFolder, format: str, path: Path) -> Exported:
+    """Write the network of a segment run as onnx, smp or hf to `path`, a file or a folder; smp and hf are the same."""
+    segmenter = load_segmenter(run.path).segmenter
+    if format == "onnx":
+        written, open_with = export_onnx(segmenter, path), f'onnxruntime.InferenceSession("{path}")'
+    else:
+        written = export_library(segmenter, path)
+        open_with = f'segmentation_models_pytorch.from_pretrained("{path}")'
+    return Exported(path, written.max_difference, written.largest_logit, open_with)
 
 
 def export_onnx(segmenter: Segmenter, path: Path) -> OnnxReport:

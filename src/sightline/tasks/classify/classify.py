@@ -25,7 +25,7 @@ from sightline.models.freezing import freeze, is_frozen
 from sightline.randomness import generator
 from sightline.runs import RunFolder
 from sightline.runs.artifacts import FEATURES, SPLIT, TUNING
-from sightline.runs.results import ClassifyResult
+from sightline.runs.results import ClassAccuracy, ClassifyResult, Init, Interval
 from sightline.tasks.classify.example_step import example_step
 from sightline.tasks.classify.inputs import FeatureInputs, ImageInputs
 from sightline.tasks.classify.task import ClassifyTask
@@ -192,21 +192,24 @@ def _finish(context: Run, task: ClassifyTask, seconds: float, on_test: bool) -> 
     config, inputs, run = task.config, context.inputs, context.run
     _save_weights(context, task.network)
     write_json(run.path / SPLIT, inputs.parts.to_dict())
-    result = {
-        "val_accuracy": task.best.score,
-        "best_epoch": task.best.epoch + 1,
-        "trained_on": len(inputs.train),
-        "images_seen": len(inputs.train) * config.epochs,
-        "lr": config.optim.lr,
-        "init": {"source": inputs.start.source, "matched": inputs.start.matched},
-        "bad_images": len(inputs.images.listing.bad),
-        "split": {name: len(ids) for name, ids in inputs.parts.to_dict().items()},
-    }
-    result = ClassifyResult.from_dict(result | (_test_scores(context, task) if on_test else {}))
+    accuracy, per_class = _test_scores(context, task) if on_test else (None, None)
+    result = ClassifyResult(
+        val_accuracy=task.best.score,
+        best_epoch=task.best.epoch + 1,
+        trained_on=len(inputs.train),
+        images_seen=len(inputs.train) * config.epochs,
+        lr=config.optim.lr,
+        init=Init(source=inputs.start.source, matched=inputs.start.matched),
+        bad_images=len(inputs.images.listing.bad),
+        split={name: len(ids) for name, ids in inputs.parts.to_dict().items()},
+        accuracy=accuracy,
+        per_class=per_class,
+    )
     run.finish(result.to_dict(), {"fit_seconds": seconds})
 
 
-def _test_scores(context: Run, task: ClassifyTask) -> dict[str, object]:
+def _test_scores(context: Run, task: ClassifyTask) -> tuple[Interval, dict[str, ClassAccuracy]]:
+    """Return accuracy on the test part, in all and by class, and write predictions.parquet."""
     listing, test = context.inputs.images.listing, context.inputs.parts.test
     probabilities = task.probabilities(test)
     labels, predicted = listing.labels[test], probabilities.argmax(axis=1)
@@ -222,12 +225,11 @@ def _test_scores(context: Run, task: ClassifyTask) -> dict[str, object]:
     )
     low, high = statistics.wilson(int(correct.sum()), len(correct))
     per_class = {
-        name: {"accuracy": float(correct[labels == i].mean()), "n": int((labels == i).sum())}
+        name: ClassAccuracy(accuracy=float(correct[labels == i].mean()), n=int((labels == i).sum()))
         for i, name in enumerate(listing.classes)
         if (labels == i).any()
     }
-    accuracy = {"value": float(correct.mean()), "low": low, "high": high, "n": len(correct)}
-    return {"accuracy": accuracy, "per_class": per_class}
+    return Interval(value=float(correct.mean()), low=low, high=high, n=len(correct)), per_class
 
 
 def _save_weights(context: Run, network: Classifier) -> None:

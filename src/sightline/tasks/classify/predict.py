@@ -1,12 +1,10 @@
-"""Labels for new images from a trained classifier."""
+"""Labels for new images from a trained classifier, and its accuracy on others that have labels."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,18 +18,10 @@ from sightline.metrics import statistics
 from sightline.models import load_classifier
 from sightline.models.cpu import place
 from sightline.runs import RunFolder
+from sightline.runs.outputs import LabelPredictions
+from sightline.runs.results import ClassifyEvaluation, Interval
 from sightline.views import Resize
 from sightline.views.device import Preprocessing
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """One image's answer."""
-
-    id: str
-    filename: str
-    label: str
-    probability: float
 
 
 class LabelMaker:
@@ -66,42 +56,52 @@ def in_batches(count: int, make: Callable[[int, int], np.ndarray]) -> np.ndarray
 
 
 def predict(
-    run_path: Path, images: Path, out: Path, *, folder: Path | None = None, device: str = "auto"
-) -> list[Prediction]:
-    """Name the class of each image, and write a CSV `id,filename,label`.
+    run_path: Path, images: Path, out: Path | None = None, *, root: Path | None = None, device: str = "auto"
+) -> LabelPredictions:
+    """Name the class of each image, and write a CSV `id,filename,label` where one is asked for.
 
     Args:
         run_path: a finished classify run.
         images: a CSV with columns id and filename, or a folder searched through (id is then the relative path).
-        out: the CSV to write; it is replaced only once the new one is whole.
-        folder: where the CSV's file names are found; its own folder by default.
+        out: the CSV to write; it is replaced only once the new one is whole. None writes nothing.
+        root: where the CSV's file names are found; its own folder by default.
         device: auto, cpu, cuda or mps.
 
     Raises:
         DataError: an image is missing or unreadable; the error names the first few, and nothing is written.
     """
     labeler = LabelMaker(RunFolder.open(run_path), device)
-    listed = _listed(images, folder)
+    listed = _listed(images, root)
     probabilities = in_batches(
         len(listed),
         lambda begin, end: labeler.probabilities(_decode_all(listed[begin:end], labeler.image_size)),
     )
-    predictions = [
-        Prediction(name, filename, labeler.classes[int(row.argmax())], float(row.max()))
-        for (name, filename, _), row in zip(listed, probabilities, strict=True)
-    ]
-    with atomic_path(out) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", "filename", "label"])
-        writer.writerows([p.id, p.filename, p.label] for p in predictions)
+    predictions = LabelPredictions(
+        ids=tuple(name for name, _, _ in listed),
+        filenames=tuple(filename for _, filename, _ in listed),
+        labels=tuple(labeler.classes[i] for i in probabilities.argmax(axis=1)),
+        probabilities=probabilities,
+        classes=tuple(labeler.classes),
+        path=out,
+    )
+    if out is not None:
+        _write_csv(out, predictions)
     return predictions
 
 
-def evaluate(run_path: Path, data: DataConfig, *, device: str = "auto") -> dict[str, Any]:
+def _write_csv(path: Path, predictions: LabelPredictions) -> None:
+    rows = zip(predictions.ids, predictions.filenames, predictions.labels, strict=True)
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "filename", "label"])
+        writer.writerows(rows)
+
+
+def evaluate(run_path: Path, data: DataConfig, *, device: str = "auto") -> ClassifyEvaluation:
     """Judge a classifier on all images of a labelled data set.
 
     Returns:
-        accuracy with its 95 % Wilson interval (low, high), and n.
+        The accuracy with its 95 % Wilson interval.
 
     Raises:
         DataError: the data has other classes than the run.
@@ -121,10 +121,11 @@ def evaluate(run_path: Path, data: DataConfig, *, device: str = "auto") -> dict[
     truth = np.array([labeler.classes.index(name) for name in listing.classes])[listing.labels]
     correct = probabilities.argmax(axis=1) == truth
     low, high = statistics.wilson(int(correct.sum()), len(correct))
-    return {"accuracy": float(correct.mean()), "low": low, "high": high, "n": len(correct)}
+    accuracy = Interval(value=float(correct.mean()), low=low, high=high, n=len(correct))
+    return ClassifyEvaluation(accuracy=accuracy)
 
 
-def _listed(images: Path, folder: Path | None) -> list[tuple[str, str, Path]]:
+def _listed(images: Path, root: Path | None) -> list[tuple[str, str, Path]]:
     """Return (id, filename, path) of every image asked for."""
     if images.is_dir():
         names = [(path.relative_to(images).as_posix(), path) for path in images_in(images)]
@@ -139,7 +140,7 @@ def _listed(images: Path, folder: Path | None) -> list[tuple[str, str, Path]]:
             raise DataError(
                 f"{images}: no column {', '.join(sorted(missing))}; found {', '.join(columns)}, need id,filename"
             )
-        root = folder or images.parent
+        root = root or images.parent
         return [(row["id"], row["filename"], root / row["filename"]) for row in reader]
 
 

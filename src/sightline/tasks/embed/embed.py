@@ -15,25 +15,30 @@ from sightline.metrics.features import knn_accuracy, silhouette
 from sightline.models import load_backbone
 from sightline.models.cpu import place
 from sightline.models.features import extract_features
+from sightline.runs import RunFolder
 from sightline.runs.artifacts import EMBEDDING
+from sightline.runs.outputs import EmbeddingQuality
+from sightline.runs.verbs import able_kind
 from sightline.tasks.embed.tsne import Map, map_quality, tsne, write_table
 from sightline.views import Resize
 from sightline.views.device import Preprocessing
 
 
-def embed(config: EmbedConfig, out: Path, *, progress: Progress | None = None) -> dict[str, float]:
+def embed(config: EmbedConfig, out: Path, *, progress: Progress | None = None) -> EmbeddingQuality:
     """Write features of `config.run` on `config.data` to `out`.
 
     Writes embedding.parquet (id, label, features float32 (dim,), with `tsne` also x and y), quality.json, config.yaml.
 
     Returns:
-        Quality: knn accuracy (leave one out) and silhouette where there are labels, trustworthiness of the map.
+        Accuracy of the nearest neighbours and silhouette where there are labels, trustworthiness of the map.
 
     Raises:
-        RunError, WeightsError: `config.run` holds no weights that fit.
+        RunError, WeightsError: `config.run` holds no weights that fit, or is a kind of run without features of images.
         DataError: the data cannot be opened.
     """
     report = progress or make_progress()
+    if Path(config.run).is_dir():
+        able_kind(RunFolder.open(Path(config.run)), "embed")
     loaded = load_backbone(config.run)
     preprocessing = loaded.description["preprocessing"]
     fabric = make_fabric(RunConfig(device=config.device, seed=config.seed))
@@ -58,18 +63,19 @@ def embed(config: EmbedConfig, out: Path, *, progress: Progress | None = None) -
     labels = listing.labels[chosen]
     ids = [listing.ids[i] for i in chosen]
     names = [listing.classes[i] if i >= 0 else "" for i in labels]
-    quality: dict[str, float] = {}
+    values: dict[str, float] = {}
     if (labels >= 0).all():
-        quality["knn"] = knn_accuracy(features, labels)
-        quality["silhouette"] = silhouette(features, labels)
+        values["knn"] = knn_accuracy(features, labels)
+        values["silhouette"] = silhouette(features, labels)
     picture: Map | None = None
     if config.tsne:
         report.say("embed: computing the t-SNE map")
         picture = tsne(features, perplexity=config.perplexity, seed=config.seed)
-        quality |= map_quality(features, picture, labels if (labels >= 0).all() else None)
+        values |= map_quality(features, picture, labels if (labels >= 0).all() else None)
     out.mkdir(parents=True, exist_ok=True)
     write_table(out / EMBEDDING, ids, names, features=features, points=picture)
-    write_json(out / "quality.json", quality | {"n": len(chosen)})
+    quality = EmbeddingQuality(**values, n=len(chosen))
+    write_json(out / "quality.json", quality.to_dict())
     # Where the pictures are, for whoever looks at the map.
     write_text(out / "config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True))
     return quality

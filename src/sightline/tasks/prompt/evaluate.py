@@ -6,12 +6,11 @@ import io
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from sightline.config import PromptJudgeConfig
+from sightline.config import IGNORE_INDEX, PromptJudgeConfig
 from sightline.data import SegmentImages, load_parts
 from sightline.data.masks.pictures import paint, save_png, strip
 from sightline.devices import resolve_device
@@ -23,8 +22,8 @@ from sightline.prompts import ENGINES, EverythingSettings, PromptEngine, build_e
 from sightline.randomness import generator
 from sightline.runs import RunFolder
 from sightline.runs.artifacts import COUNTS, PICTURES
-from sightline.runs.results import PromptResult
-from sightline.tasks.prompt.semantic import IGNORED, Clicked, click_regions, counted, covered, voted
+from sightline.runs.results import ClassIou, Clicks, EngineName, Interval, Oracle, PromptResult, Snap
+from sightline.tasks.prompt.semantic import Clicked, click_regions, counted, covered, voted
 
 RESAMPLES = 2000
 SHOWN = 3  # tiles whose masks are kept as pictures: enough to see what the engine takes for a region
@@ -105,7 +104,7 @@ def _evaluate(context: Context[PromptJudgeConfig, Inputs]) -> None:
     for number, i in enumerate(chosen):
         truth, state = images.mask(i), engine.set_image(images.image(i))
         regions = engine.everything(state, settings)
-        labelled = truth != IGNORED
+        labelled = truth != IGNORE_INDEX
         found.oracle.append(counted(truth, voted(regions, truth), classes))
         found.covered.append((int((labelled & covered(regions, truth.shape)).sum()), int(labelled.sum())))
         found.regions.append(len(regions))
@@ -126,31 +125,27 @@ def _evaluate(context: Context[PromptJudgeConfig, Inputs]) -> None:
     counts = np.stack(found.oracle)
     run.write_arrays(COUNTS, counts=counts, ids=np.array([images.ids[i] for i in chosen]))
     low, high = segmentation.bootstrap_interval(counts, seed=0)
-    result = {
-        "mean_iou": {
-            "value": segmentation.mean_iou(counts.sum(axis=0)).mean,
-            "low": low,
-            "high": high,
-            "n": len(counts),
-        },
-        "classes": list(images.palette.classes),
-        **segmentation.describe(counts.sum(axis=0), images.palette.classes),
-        "engine": {
-            "name": engine.name,
-            "description": ENGINES[engine.name].description,
-            "model": engine.model_id or None,
-        },
-        "method": engine.everything_method,
-        "settings": asdict(settings) | {"min_share": config.min_share},
-        "oracle": _oracle(found),
-        "clicks": _clicks(found.clicked),
-        "snap": _snap(found) if masks is not None else None,
-        "images_seen": len(chosen),
-        "pictures": {f"{PICTURES}/{number}.png": images.ids[i] for number, i in enumerate(chosen[:SHOWN])},
-        "bad_images": len(images.bad),
-        "split": {name: len(part) for name, part in images.parts.items()},
-    }
-    run.finish(PromptResult.from_dict(result).to_dict(), {"fit_seconds": seconds})
+    described = segmentation.describe(counts.sum(axis=0), images.palette.classes)
+    value, description = segmentation.mean_iou(counts.sum(axis=0)).mean, ENGINES[engine.name].description
+    result = PromptResult(
+        mean_iou=Interval(value=value, low=low, high=high, n=len(counts)),
+        classes=tuple(images.palette.classes),
+        per_class={name: ClassIou(**of) for name, of in described["per_class"].items()},
+        absent=tuple(described["absent"]),
+        pixel_accuracy=described["pixel_accuracy"],
+        confusion=tuple(map(tuple, described["confusion"])),
+        engine=EngineName(name=engine.name, description=description, model=engine.model_id or None),
+        method=engine.everything_method,
+        settings=asdict(settings) | {"min_share": config.min_share},
+        oracle=_oracle(found),
+        clicks=_clicks(found.clicked),
+        snap=_snap(found) if masks is not None else None,
+        images_seen=len(chosen),
+        pictures={f"{PICTURES}/{number}.png": images.ids[i] for number, i in enumerate(chosen[:SHOWN])},
+        bad_images=len(images.bad),
+        split={name: len(part) for name, part in images.parts.items()},
+    )
+    run.finish(result.to_dict(), {"fit_seconds": seconds})
 
 
 def _masks_of(run: str, ids: list[str]) -> dict[str, np.ndarray]:
@@ -164,18 +159,15 @@ def _masks_of(run: str, ids: list[str]) -> dict[str, np.ndarray]:
     return {name: np.asarray(Image.open(io.BytesIO(drawn[name]))) for name in ids}
 
 
-def _oracle(found: Found) -> dict[str, Any]:
+def _oracle(found: Found) -> Oracle:
     inside, labelled = np.array(found.covered).sum(axis=0)
-    return {
-        "covered": float(inside / labelled) if labelled else None,
-        "masks_per_image": float(np.mean(found.regions)),
-    }
+    return Oracle(covered=float(inside / labelled) if labelled else None, masks_per_image=float(np.mean(found.regions)))
 
 
-def _clicks(clicked: list[Clicked]) -> dict[str, Any]:
+def _clicks(clicked: list[Clicked]) -> Clicks:
     """Return mean IoU over regions after each click, with 95 % intervals over images, and the time of an answer."""
     if not clicked:
-        return {"regions": 0}
+        return Clicks(regions=0)
     ious = np.array([region.ious for region in clicked])
     tiles = np.array([region.image for region in clicked])
     sums = np.stack([ious[tiles == tile].sum(axis=0) for tile in np.unique(tiles)])
@@ -183,23 +175,23 @@ def _clicks(clicked: list[Clicked]) -> dict[str, Any]:
     drawn = generator(0, "clicks-interval").integers(len(sizes), size=(RESAMPLES, len(sizes)))
     low, high = np.quantile(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)[:, None], [0.025, 0.975], axis=0)
     seconds = [second for region in clicked for second in region.seconds]
-    return {
-        "regions": len(clicked),
-        "iou": ious.mean(axis=0).tolist(),
-        "low": low.tolist(),
-        "high": high.tolist(),
-        "median_seconds": float(np.median(seconds)),
-    }
+    return Clicks(
+        regions=len(clicked),
+        iou=tuple(ious.mean(axis=0).tolist()),
+        low=tuple(low.tolist()),
+        high=tuple(high.tolist()),
+        median_seconds=float(np.median(seconds)),
+    )
 
 
-def _snap(found: Found) -> dict[str, Any]:
+def _snap(found: Found) -> Snap:
     before, after = np.stack(found.before), np.stack(found.after)
     difference, low, high, p = segmentation.paired_difference(after, before, seed=0)
-    return {
-        "before": segmentation.mean_iou(before.sum(axis=0)).mean,
-        "after": segmentation.mean_iou(after.sum(axis=0)).mean,
-        "difference": difference,
-        "low": low,
-        "high": high,
-        "p": p,
-    }
+    return Snap(
+        before=segmentation.mean_iou(before.sum(axis=0)).mean,
+        after=segmentation.mean_iou(after.sum(axis=0)).mean,
+        difference=difference,
+        low=low,
+        high=high,
+        p=p,
+    )

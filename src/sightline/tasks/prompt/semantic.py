@@ -13,17 +13,17 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from sightline.config import IGNORE_INDEX
 from sightline.prompts import ImageState, Point, PromptEngine, Prompts, Region
 
-IGNORED = 255
 MOST_CLICKS = 10
 Pair = tuple[np.ndarray, np.ndarray]  # image uint8 (H, W, 3) and labels uint8 (H, W)
 
 
 def counted(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """Return counts, int64 (K, K + 1): rows truth, columns prediction, the last one for pixels without a prediction."""
-    guess = np.where(predicted == IGNORED, classes, predicted)
-    known = truth != IGNORED
+    guess = np.where(predicted == IGNORE_INDEX, classes, predicted)
+    known = truth != IGNORE_INDEX
     codes = truth[known].astype(np.int64) * (classes + 1) + guess[known]
     return np.bincount(codes, minlength=classes * (classes + 1)).reshape(classes, classes + 1)
 
@@ -33,10 +33,10 @@ def voted(regions: list[Region], labels: np.ndarray, otherwise: np.ndarray | Non
 
     Ignored pixels have no vote; a region of nothing else is left out. Of equal votes the lower class wins.
     """
-    result = np.full(labels.shape, IGNORED, np.uint8) if otherwise is None else otherwise.copy()
+    result = np.full(labels.shape, IGNORE_INDEX, np.uint8) if otherwise is None else otherwise.copy()
     for region in sorted(regions, key=lambda region: -region.area):
         mask = region.mask()
-        votes = np.bincount(labels[mask], minlength=256)[:IGNORED]
+        votes = np.bincount(labels[mask], minlength=256)[:IGNORE_INDEX]
         if votes.any():
             result[mask] = votes.argmax()
     return result
@@ -104,7 +104,7 @@ def click_regions(
     """Click each region of one image's labels; arguments as of `clicks`, `number` is the image's."""
     found = []
     for label, region in regions_of(labels, min_share):
-        ious, seconds = _click(engine, state, region, labels != IGNORED, most)
+        ious, seconds = _click(engine, state, region, labels != IGNORE_INDEX, most)
         found.append(Clicked(number, label, int(region.sum()), ious, seconds))
     return found
 
@@ -112,7 +112,7 @@ def click_regions(
 def regions_of(labels: np.ndarray, min_share: float) -> Iterator[tuple[int, np.ndarray]]:
     """Yield (class, bool (H, W)) of each connected component that is large enough."""
     for label in np.unique(labels):
-        if label == IGNORED:
+        if label == IGNORE_INDEX:
             continue
         part = (labels == label).astype(np.uint8)
         _, pieces, stats, _ = cv2.connectedComponentsWithStats(part, connectivity=8)

@@ -3,7 +3,7 @@
 from sightline.tasks.segment.evaluate import evaluate
 from sightline.tasks.segment.example_step import example_step
 from sightline.tasks.segment.interventions import interventions
-from sightline.tasks.segment.predict import MaskMaker, Options, predict_masks
+from sightline.tasks.segment.predict import MaskMaker, Options, predict, predict_masks
 from sightline.tasks.segment.segment import build_task, open_inputs, segment
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "example_step",
     "interventions",
     "open_inputs",
+    "predict",
     "predict_masks",
     "segment",
 ]

@@ -1,10 +1,9 @@
-"""What a network is worth on some tiles, as JSON: mean IoU with its interval, per class, and at the boundaries."""
+"""What a network is worth on some tiles: mean IoU with its interval, per class, and at the boundaries."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from sightline.config import SegmentConfig
 from sightline.data import SegmentImages
 from sightline.metrics import segmentation
 from sightline.models.segmentation import Segmenter, policy_of, skips_of
+from sightline.runs.results import ClassIou, Interval, SegmentScores
 from sightline.tasks.segment.predictor import Predictor, batches_of_one_size
 
 
@@ -75,7 +75,7 @@ def kept_at_evaluation(network: Segmenter, config: SegmentConfig, samples: list[
     return policy.kept(skips_of(network), config.seed, config.epochs, samples)
 
 
-def headline(confusion: np.ndarray, scenes: Sequence[str] | None = None) -> dict[str, Any]:
+def headline(confusion: np.ndarray, scenes: Sequence[str] | None = None) -> Interval:
     """Return mean IoU of counts int64 (N, K, K) with its 95 % bootstrap interval and n.
 
     Args:
@@ -84,16 +84,22 @@ def headline(confusion: np.ndarray, scenes: Sequence[str] | None = None) -> dict
             "scenes" tells how many there are.
     """
     low, high = segmentation.bootstrap_interval(confusion, seed=0, groups=scenes)
-    found = {"value": segmentation.mean_iou(confusion.sum(axis=0)).mean, "low": low, "high": high, "n": len(confusion)}
-    return found if scenes is None else found | {"scenes": len(set(scenes))}
+    value, drawn = segmentation.mean_iou(confusion.sum(axis=0)).mean, None if scenes is None else len(set(scenes))
+    return Interval(value=value, low=low, high=high, n=len(confusion), scenes=drawn)
 
 
-def describe_counts(counts: Counts, classes: Sequence[str], scenes: Sequence[str] | None = None) -> dict[str, Any]:
+def describe_counts(counts: Counts, classes: Sequence[str], scenes: Sequence[str] | None = None) -> SegmentScores:
     """Return mean IoU, Boundary IoU, pixel accuracy, absent classes, and both IoUs of each class."""
     found = segmentation.describe(counts.confusion.sum(axis=0), classes)
     boundary = segmentation.boundary_iou(counts.boundary.sum(axis=0))
-    for index, name in enumerate(classes):
-        if name in found["per_class"]:
-            value = boundary.per_class[index]
-            found["per_class"][name]["boundary_iou"] = None if np.isnan(value) else float(value)
-    return {"mean_iou": headline(counts.confusion, scenes), "boundary_iou": boundary.mean, **found}
+    edges = {
+        name: None if np.isnan(value) else float(value) for name, value in zip(classes, boundary.per_class, strict=True)
+    }
+    return SegmentScores(
+        mean_iou=headline(counts.confusion, scenes),
+        boundary_iou=boundary.mean,
+        per_class={name: ClassIou(**of, boundary_iou=edges[name]) for name, of in found["per_class"].items()},
+        absent=tuple(found["absent"]),
+        pixel_accuracy=found["pixel_accuracy"],
+        confusion=tuple(map(tuple, found["confusion"])),
+    )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from sightline.config import RunConfig, SegmentConfig, SegmentDataConfig
-from sightline.data import IGNORED, Palette, SegmentImages, load_masks, load_parts
+from sightline.config import IGNORE_INDEX, RunConfig, SegmentConfig, SegmentDataConfig
+from sightline.data import Palette, SegmentImages, load_masks, load_parts
 from sightline.engine import make_fabric
 from sightline.errors import DataError
 from sightline.files.atomic import write_json
@@ -17,26 +17,27 @@ from sightline.models.cpu import place
 from sightline.models.segmentation import load_segmenter
 from sightline.runs import RunFolder
 from sightline.runs.artifacts import INTERVENTIONS
+from sightline.runs.results import Interventions, SegmentEvaluation
 from sightline.tasks.segment.counts import count_tiles, describe_counts, kept_at_evaluation
-from sightline.tasks.segment.interventions import interventions
+from sightline.tasks.segment.interventions import interventions as measure_skips
 from sightline.tasks.segment.predictor import Predictor
 from sightline.views.device import Preprocessing
 
 
 def evaluate(
-    run_path: Path, data: SegmentDataConfig, *, part: str = "all", intervene: bool = False, device: str = "auto"
-) -> dict[str, Any]:
+    run_path: Path, data: SegmentDataConfig, *, part: str = "all", interventions: bool = False, device: str = "auto"
+) -> SegmentEvaluation:
     """Judge a segmenter on images with masks.
 
     Args:
         run_path: a finished segment run.
         data: images and masks whose classes are the run's, or some of them; matched by name.
         part: all, train, val or test; with a split file that names scenes the interval is over scenes.
-        intervene: also zero, average and shuffle each skip, and write RUN/interventions.json.
+        interventions: also zero, average and shuffle each skip, and write RUN/interventions.json.
         device: auto, cpu, cuda or mps.
 
     Returns:
-        mean_iou (value, low, high, n), boundary_iou, pixel_accuracy, per_class, absent, confusion; and interventions.
+        Mean IoU with its interval, Boundary IoU, pixel accuracy and counts by class; interventions where asked for.
 
     Raises:
         RunError: no finished segment run.
@@ -59,12 +60,13 @@ def evaluate(
     kept = partial(kept_at_evaluation, network, config)
     counts = count_tiles(predictor, images, indices, kept=kept, truth=truth, classes=len(palette.classes))
     scenes = None if images.scenes is None else [images.scenes[i] for i in indices]
-    result = describe_counts(counts, palette.classes, scenes)
-    if intervene:
-        found = interventions(predictor, images, indices, seed=config.data.split_seed, truth=truth)
-        result["interventions"] = {"part": part, "data": data.source, **found}
-        write_json(run.path / INTERVENTIONS, result["interventions"])
-    return result
+    result = SegmentEvaluation(**vars(describe_counts(counts, palette.classes, scenes)))
+    if not interventions:
+        return result
+    effects = measure_skips(predictor, images, indices, seed=config.data.split_seed, truth=truth)
+    measured = Interventions.from_dict({"part": part, "data": data.source, **effects}, where="the interventions")
+    write_json(run.path / INTERVENTIONS, measured.to_dict())
+    return replace(result, interventions=measured)
 
 
 def _matching(images: SegmentImages, palette: Palette) -> np.ndarray | None:
@@ -77,6 +79,6 @@ def _matching(images: SegmentImages, palette: Palette) -> np.ndarray | None:
             f"{images.listing.name}: classes {', '.join(unknown)} are not among the run's: "
             f"{', '.join(palette.classes)}; give masks in the palette that the run was trained on"
         )
-    table = np.full(256, IGNORED, np.uint8)
+    table = np.full(256, IGNORE_INDEX, np.uint8)
     table[: len(own)] = [palette.classes.index(name) for name in own]
     return table

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sightline.config import IGNORE_INDEX
 from sightline.config.losses import LOSSES
 from sightline.errors import ConfigError, DataError, nearest
 
-IGNORE = 255  # as in PASCAL VOC and Cityscapes: the largest uint8, so no class of a mask
 GAMMA = 2.0  # of the focal loss: "works best" in Lin et al. 2017, section 5.1
 # Of false and of missed pixels in the Tversky loss: the best in the results of Salehi et al. 2017; equal ones are Dice.
 FALSE, MISSED = 0.3, 0.7
@@ -182,7 +182,7 @@ class Loss:
 
     terms: tuple[Term, ...]
     class_weights: Tensor | None = None
-    ignore: int = IGNORE
+    ignore: int = IGNORE_INDEX
 
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return a float32 scalar.
@@ -215,7 +215,7 @@ class Loss:
         return Pixels(log_probabilities, target.flatten(1), valid.flatten(1).to(flat), weights)
 
 
-def build_loss(text: str = "ce", class_weights: Sequence[float] | None = None, ignore: int = IGNORE) -> Loss:
+def build_loss(text: str = "ce", class_weights: Sequence[float] | None = None, ignore: int = IGNORE_INDEX) -> Loss:
     """Build a loss from its text.
 
     Args:

@@ -8,16 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
-from sightline.config import RunConfig
-from sightline.data import IGNORED, Palette, UnreadableImage, decode, images_in
+from sightline.config import IGNORE_INDEX, RunConfig
+from sightline.data import Palette, UnreadableImage, decode, images_in
 from sightline.data.images.geotiff import Raster, is_geotiff, open_raster, write_raster
 from sightline.data.masks.pictures import save_png
 from sightline.data.masks.tiles import blend, plan
 from sightline.engine import make_fabric
 from sightline.errors import ConfigError, DataError
 from sightline.files import check_outputs, one_name_each
+from sightline.models import read_description
 from sightline.models.cpu import place
 from sightline.models.segmentation import load_segmenter
+from sightline.runs import RunFolder
+from sightline.runs.outputs import MaskPredictions
 from sightline.tasks.segment.predictor import Predictor
 from sightline.views.device import Preprocessing
 
@@ -97,6 +100,36 @@ class MaskMaker:
         return found
 
 
+def predict(
+    run: Path,
+    images: Path,
+    out: Path | None = None,
+    *,
+    turns: bool = False,
+    probabilities: bool = False,
+    device: str = "auto",
+) -> MaskPredictions:
+    """Draw the masks of images, as `predict_masks` does.
+
+    Args:
+        run: a finished segment run.
+        images: one image, or a folder searched through.
+        out: the folder to write. A segmenter needs one, for masks of any size go to files and never into memory.
+        turns: average over the eight flips and turns of each tile.
+        probabilities: also write NAME.npy, float16 (K, H, W).
+        device: auto, cpu, cuda or mps.
+
+    Raises:
+        ConfigError: no `out`.
+        DataError: as of `predict_masks`.
+    """
+    if out is None:
+        raise ConfigError(f"out: {run} holds a segment run, whose masks are written as files; give a folder for them")
+    paths = predict_masks(run, images, out, Options(turns=turns, probabilities=probabilities), device=device)
+    description = read_description(RunFolder.open(run))
+    return MaskPredictions(paths=tuple(paths), classes=Palette.from_dict(description["palette"]).classes)
+
+
 def predict_masks(
     run: Path, images: Path, out: Path, options: Options | None = None, *, device: str = "auto"
 ) -> list[Path]:
@@ -156,7 +189,7 @@ def _write_geotiff(maker: MaskMaker, path: Path, target: Path) -> None:
     with open_raster(path) as raster, write_raster(target, raster.height, raster.width, raster.georeference) as writer:
         for top, classes in _classes(maker, raster, target):
             known = raster.known(top, top + len(classes))
-            writer.append(maker.palette.decode(np.where(known, classes, np.uint8(IGNORED))))
+            writer.append(maker.palette.decode(np.where(known, classes, np.uint8(IGNORE_INDEX))))
 
 
 def _classes(maker: MaskMaker, pixels: np.ndarray | Raster, target: Path) -> Iterator[tuple[int, np.ndarray]]:

@@ -34,7 +34,7 @@ from sightline.models.segmentation import (
 from sightline.randomness import sample_keys
 from sightline.runs import RunFolder, artifacts
 from sightline.runs.artifacts import INTERVENTIONS
-from sightline.runs.results import SegmentResult
+from sightline.runs.results import Init, SegmentResult
 from sightline.tasks.segment.counts import Counts, count_tiles, describe_counts, kept_at_evaluation
 from sightline.tasks.segment.example_step import example_step
 from sightline.tasks.segment.interventions import interventable, interventions, some_tiles
@@ -241,21 +241,21 @@ def _finish(context: Run, task: SegmentTask, seconds: float) -> None:
         arrays["scenes"] = np.array(scenes)
     context.run.write_arrays(artifacts.COUNTS, **arrays)
     watched = draw_progress(context.run.path / artifacts.PROGRESS)
-    result = {
-        "classes": list(images.palette.classes),
-        **describe_counts(counts, images.palette.classes, scenes),
-        "val_mean_iou": task.best.score,
-        "best_epoch": task.best.epoch + 1,
-        "trained_on": len(images.parts["train"]),
-        "images_seen": task.steps_per_epoch * config.batch_size * config.epochs,
-        "parameters": sum(value.numel() for value in network.parameters()),
-        "init": {"source": start.source, "matched": start.matched},
-        "bad_images": len(images.bad),
-        "interventions": _intervene(context, network),
-        "split": {name: len(part) for name, part in images.parts.items()},
-        "progress": [str(path.relative_to(context.run.path)) for path in watched],
-    }
-    context.run.finish(SegmentResult.from_dict(result).to_dict(), {"fit_seconds": seconds})
+    result = SegmentResult(
+        **vars(describe_counts(counts, images.palette.classes, scenes)),
+        classes=tuple(images.palette.classes),
+        val_mean_iou=task.best.score,
+        best_epoch=task.best.epoch + 1,
+        trained_on=len(images.parts["train"]),
+        images_seen=task.steps_per_epoch * config.batch_size * config.epochs,
+        parameters=sum(value.numel() for value in network.parameters()),
+        init=Init(source=start.source, matched=start.matched),
+        bad_images=len(images.bad),
+        interventions=_intervene(context, network),
+        split={name: len(part) for name, part in images.parts.items()},
+        progress=tuple(str(path.relative_to(context.run.path)) for path in watched),
+    )
+    context.run.finish(result.to_dict(), {"fit_seconds": seconds})
 
 
 def _intervene(context: Run, network: Segmenter) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sightline.config import SegmentConfig
+from sightline.config import IGNORE_INDEX, SegmentConfig
 from sightline.data import Loader
 from sightline.engine import BestWeights, OptimSchedule, Task, make_optimizer
 from sightline.engine.task import Values
@@ -95,7 +95,7 @@ class SegmentTask(Task):
         """Return the loss and pixel accuracy of a batch, ignored pixels left out."""
         logits = self.trained(*batch.inputs).float()
         with torch.no_grad():
-            counted = batch.masks != 255
+            counted = batch.masks != IGNORE_INDEX
             hits = ((logits.argmax(dim=1) == batch.masks) & counted).sum() / counted.sum().clamp(min=1)
         return self._loss(logits, batch.masks), {"train/pixel_accuracy": hits}
 

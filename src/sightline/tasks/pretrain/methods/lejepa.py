@@ -189,8 +189,8 @@ def _health() -> tuple[HealthPlot, ...]:
         ),
         HealthPlot(
             name="health/projection_std",
-            title="Projections' std",
-            words="over images, mean over dimensions; 0 is collapse to a point",
+            title="Spread of the projections",
+            words="std over images, mean over dimensions; 0 is collapse to a point",
             from_zero=True,
             reference=1.0,
             reference_label="that of N(0, I)",

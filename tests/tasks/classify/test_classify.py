@@ -159,17 +159,17 @@ def test_tuning_chooses_on_validation_and_never_judges_trials(class_folder, tmp_
 def test_predict_writes_the_csv_that_graders_read(trained, class_folder, tmp_path):
     asked = tmp_path / "asked.csv"
     asked.write_text("id,filename\n7,class1/003.png\n9,class2/001.png\n")
-    answers = predict(trained.path, asked, tmp_path / "out.csv", folder=class_folder)
+    answers = predict(trained.path, asked, tmp_path / "out.csv", root=class_folder)
     lines = (tmp_path / "out.csv").read_text().splitlines()
     assert lines[0] == "id,filename,label"
-    assert lines[1:] == [f"7,class1/003.png,{answers[0].label}", f"9,class2/001.png,{answers[1].label}"]
+    assert lines[1:] == [f"7,class1/003.png,{answers.labels[0]}", f"9,class2/001.png,{answers.labels[1]}"]
 
 
 def test_predict_agrees_with_the_run_s_own_predictions(trained, class_folder, tmp_path):
     table = {row["id"]: row for row in trained.predictions().to_pylist()}
     answers = predict(trained.path, class_folder, tmp_path / "out.csv")
-    ours = {answer.id: answer for answer in answers if answer.id in table}
-    assert {i: a.label for i, a in ours.items()} == {i: row["predicted"] for i, row in table.items()}
+    ours = {i: label for i, label in zip(answers.ids, answers.labels, strict=True) if i in table}
+    assert ours == {i: row["predicted"] for i, row in table.items()}
 
 
 def test_an_unreadable_image_writes_nothing(trained, tmp_path):

@@ -7,16 +7,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sightline.config import IGNORE_INDEX
 from sightline.config.losses import LOSSES
 from sightline.errors import ConfigError, DataError
-from sightline.tasks.segment.losses import IGNORE, Term, build_loss, parse_loss
+from sightline.tasks.segment.losses import Term, build_loss, parse_loss
 
 
 def batch(seed=0, classes=4, ignored=0.2, size=9):
     make = torch.Generator().manual_seed(seed)
     logits = 2 * torch.randn(2, classes, size, size, generator=make)
     target = torch.randint(classes, (2, size, size), generator=make)
-    target[torch.rand(target.shape, generator=make) < ignored] = IGNORE
+    target[torch.rand(target.shape, generator=make) < ignored] = IGNORE_INDEX
     return logits.requires_grad_(), target
 
 
@@ -30,7 +31,7 @@ def test_cross_entropy_is_torchs(weights):
     logits, target = batch()
     loss = build_loss("ce", weights)
     tensor = None if weights is None else torch.tensor(weights)
-    expected = torch.nn.functional.cross_entropy(logits, target, tensor, ignore_index=IGNORE)
+    expected = torch.nn.functional.cross_entropy(logits, target, tensor, ignore_index=IGNORE_INDEX)
     torch.testing.assert_close(loss(logits, target), expected)
     (wanted,) = torch.autograd.grad(expected, logits)
     torch.testing.assert_close(gradient(loss, logits, target), wanted)
@@ -39,9 +40,9 @@ def test_cross_entropy_is_torchs(weights):
 @pytest.mark.parametrize(
     ("name", "reference"),
     [
-        ("dice", smp.losses.DiceLoss("multiclass", ignore_index=IGNORE)),
+        ("dice", smp.losses.DiceLoss("multiclass", ignore_index=IGNORE_INDEX)),
         ("jaccard", None),
-        ("lovasz", smp.losses.LovaszLoss("multiclass", ignore_index=IGNORE)),
+        ("lovasz", smp.losses.LovaszLoss("multiclass", ignore_index=IGNORE_INDEX)),
     ],
 )
 def test_where_every_class_is_there_they_are_the_librarys(name, reference):
@@ -60,7 +61,7 @@ def test_tversky_is_its_formula():
     x = logits.detach().double().numpy()
     p = np.exp(x - x.max(1, keepdims=True))
     p /= p.sum(1, keepdims=True)
-    valid = target.numpy() != IGNORE
+    valid = target.numpy() != IGNORE_INDEX
     losses = []
     for index in np.unique(target.numpy()[valid]):
         own, true = p[:, index][valid], target.numpy()[valid] == index
@@ -75,7 +76,7 @@ def test_focal_is_its_formula():
     x = logits.detach().double().numpy()
     p = np.exp(x - x.max(1, keepdims=True))
     p /= p.sum(1, keepdims=True)
-    valid = target.numpy() != IGNORE
+    valid = target.numpy() != IGNORE_INDEX
     own = np.take_along_axis(p, np.where(valid, target.numpy(), 0)[:, None], 1)[:, 0][valid]
     w = np.array(weights)[target.numpy()[valid]]
     expected = (w * (1 - own) ** 2 * -np.log(own)).sum() / w.sum()
@@ -98,14 +99,14 @@ def test_ignored_pixels_change_nothing(name, seed, ignored):
     logits, target = batch(seed, ignored=ignored, size=5)
     loss = build_loss(name)
     value, found = loss(logits, target), gradient(loss, logits, target)
-    hidden = (target == IGNORE)[:, None].expand_as(logits)
+    hidden = (target == IGNORE_INDEX)[:, None].expand_as(logits)
     assert torch.isfinite(value)
     assert not found[hidden].any()
     spoiled = logits.detach().masked_fill(hidden, float("nan")).requires_grad_()
     torch.testing.assert_close(loss(spoiled, target), value)
     torch.testing.assert_close(gradient(loss, spoiled, target), found)
     # The same valid pixels alone, as a one-row picture.
-    valid = target != IGNORE
+    valid = target != IGNORE_INDEX
     if valid.any():
         alone = logits.detach().permute(0, 2, 3, 1)[valid].T[None, :, None]
         torch.testing.assert_close(loss(alone, target[valid][None, None]), value)
@@ -115,7 +116,7 @@ def test_ignored_pixels_change_nothing(name, seed, ignored):
 def test_a_batch_of_ignored_pixels_has_no_gradient(name):
     logits, target = batch()
     loss = build_loss(name)
-    nothing = torch.full_like(target, IGNORE)
+    nothing = torch.full_like(target, IGNORE_INDEX)
     assert loss(logits, nothing).item() == 0
     assert torch.equal(gradient(loss, logits, nothing), torch.zeros_like(logits))
 

@@ -51,11 +51,11 @@ def run(out, **keys):
 
 
 def test_the_test_part_evaluated_again_gives_the_run_s_own_result(trained: RunFolder):
-    own, again = trained.result(), evaluate(trained.path, DEMO, part="test")
+    own, again = trained.result(), evaluate(trained.path, DEMO, part="test").to_dict()
     for key in ("mean_iou", "boundary_iou", "pixel_accuracy", "per_class", "confusion", "absent"):
         assert again[key] == own[key], key
     everything = evaluate(trained.path, DEMO)
-    assert everything["mean_iou"]["n"] == sum(own["split"].values())
+    assert everything.mean_iou.n == sum(own["split"].values())
 
 
 def test_boundary_iou_is_that_of_the_masks_drawn(trained: RunFolder):
@@ -110,7 +110,7 @@ def test_intervals_are_over_scenes_where_the_split_file_names_them(tmp_path):
     assert (score["low"], score["high"]) != segmentation.bootstrap_interval(stored["counts"])
     assert read_json(own.path / "split.json")["scenes"]["north"] == test[:4]
     config = SegmentDataConfig.build(data)
-    assert evaluate(own.path, config, part="test")["mean_iou"] == score
+    assert evaluate(own.path, config, part="test").mean_iou.to_dict() == score
 
 
 # -- interventions
@@ -127,8 +127,9 @@ def test_a_run_tells_how_much_it_relies_on_each_skip(trained: RunFolder):
             assert one["per_class"].keys() == found["per_class"].keys()
     changes = [kinds["zero"]["change"] for kinds in found["skips"].values()]
     assert min(changes) < -0.01  # no network is indifferent to losing any of its skips
-    again = evaluate(trained.path, DEMO, part="val", intervene=True)["interventions"]
-    assert again["skips"] == found["skips"]
+    again = evaluate(trained.path, DEMO, part="val", interventions=True).interventions
+    assert again is not None
+    assert again.to_dict()["skips"] == found["skips"]
 
 
 class Lookup:
@@ -200,7 +201,7 @@ def test_networks_without_skips_have_no_interventions(tmp_path):
     assert own.result()["interventions"] is None
     assert not (own.path / "interventions.json").exists()
     with pytest.raises(ConfigError, match="deeplabv3plus has no skip connections left"):
-        evaluate(own.path, DEMO, intervene=True)
+        evaluate(own.path, DEMO, interventions=True)
 
 
 def test_they_can_be_left_out(tmp_path):

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from sightline.cli.main import run as command_line
-from sightline.config import SegmentConfig, SegmentDataConfig
-from sightline.data import DEEPGLOBE, IGNORED, UnreadableImage, decode, load_parts
+from sightline.config import IGNORE_INDEX, SegmentConfig, SegmentDataConfig
+from sightline.data import DEEPGLOBE, UnreadableImage, decode, load_parts
 from sightline.data.images.geotiff import open_raster, write_raster
 from sightline.engine import NoProgress
 from sightline.errors import DataError, NotAvailable
@@ -87,7 +87,7 @@ def test_pixels_without_data_get_the_ignored_colour(trained: Path, tmp_path: Pat
     (written,) = predict_masks(trained, path, tmp_path / "out", Options(tile=64))
     indices, off = DEEPGLOBE.encode(decode(written))
     assert off == 0
-    assert (indices[:30, :20] == IGNORED).all()
+    assert (indices[:30, :20] == IGNORE_INDEX).all()
     assert (indices[30:] == classes[30:]).all()
 
 

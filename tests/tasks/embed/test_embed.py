@@ -26,7 +26,7 @@ def test_embed_writes_every_sample_with_features_and_a_map(run, class_folder, tm
     assert len(table) == 60
     assert set(table.column_names) == {"id", "label", "features", "x", "y"}
     assert np.isfinite(np.stack(table["features"].to_numpy())).all()
-    assert set(quality) == {"knn", "silhouette", "trustworthiness", "map_silhouette"}
+    assert set(quality.to_dict()) == {"knn", "silhouette", "trustworthiness", "map_silhouette", "n"}
 
 
 def test_tsne_keeps_clusters_together_and_repeats_itself():

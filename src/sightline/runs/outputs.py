@@ -1,0 +1,91 @@
+"""What `predict`, `embed` and `export` give back, typed. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from sightline.runs.record import Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelPredictions:
+    """Labels that a classifier gave to N images, in the order in which they were listed.
+
+    Attributes:
+        ids: of the images: the CSV's, or the path below the folder.
+        filenames: of the images, as listed.
+        labels: the most probable class of each.
+        probabilities: float32 (N, K), in 0–1; each row sums to 1.
+        classes: names of the K columns.
+        path: the CSV that was written; None where none was.
+        noun: what is counted.
+    """
+
+    ids: tuple[str, ...]
+    filenames: tuple[str, ...]
+    labels: tuple[str, ...]
+    probabilities: np.ndarray
+    classes: tuple[str, ...]
+    path: Path | None = None
+    noun: ClassVar[str] = "images"
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskPredictions:
+    """Masks that a segmenter drew of images.
+
+    Attributes:
+        paths: of the masks, RGB in the palette of the run's data, one an image.
+        classes: names by class index.
+        noun: what is counted.
+    """
+
+    paths: tuple[Path, ...]
+    classes: tuple[str, ...]
+    noun: ClassVar[str] = "masks"
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddingQuality(Record):
+    """quality.json: what features, and their map where there is one, say of the labels.
+
+    Attributes:
+        knn: accuracy of the nearest neighbours in 0–1, leave one out; None without labels.
+        silhouette: of the labels, in −1–1; None without labels.
+        trustworthiness: of the map, in 0–1; None without a map.
+        map_silhouette: of the labels in the map; None without a map or labels.
+        n: images.
+    """
+
+    knn: float | None = None
+    silhouette: float | None = None
+    trustworthiness: float | None = None
+    map_silhouette: float | None = None
+    n: int
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A network that was written for another program, and checked there.
+
+    Attributes:
+        path: the file or folder.
+        max_difference: largest absolute difference of an output between the other program and PyTorch.
+        largest: largest absolute output.
+        open_with: the line of Python that opens it.
+    """
+
+    path: Path
+    max_difference: float
+    largest: float
+    open_with: str
