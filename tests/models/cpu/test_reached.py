@@ -42,7 +42,7 @@ def test_pretraining_classification_features_and_predictions(runs, class_folder,
     own = sl.pretrain(class_folder, tmp_path / "p", **QUICK, **BACKBONE, method=DINO, views=VIEWS)
     assert runs
     assert not any(runs)
-    for train in ({}, {"freeze": True}):
+    for train in ({}, {"train": "head"}):
         runs.clear()
         arm = sl.classify(class_folder, tmp_path / f"c{len(train)}", init=own, input_size=24, **QUICK, **train)
         assert runs
