@@ -35,7 +35,7 @@ def architecture_panel(description: Entry) -> Panel:
     elif "aspp" in names:
         places, size = _place_pyramid(encoder)
     else:
-        places, size = _place_plain(encoder)
+        places, size = _place_plain(encoder, _rest(description))
 
     def draw(axes: Axes) -> None:
         axes.set_xlim(0, size[0])
@@ -92,14 +92,21 @@ def _place_pyramid(encoder: Sequence[Entry]) -> tuple[dict[str, Box], tuple[floa
     return places, (right + half + 0.15, ROW * depth + 1.2)
 
 
-def _place_plain(encoder: Sequence[Entry]) -> tuple[dict[str, Box], tuple[float, float]]:
+def _place_plain(encoder: Sequence[Entry], rest: Sequence[str]) -> tuple[dict[str, Box], tuple[float, float]]:
+    """Encoder down the left; what comes after it in a row beside its end, however it is called; the head above."""
     half, depth = BOX_WIDTH / 2, len(encoder)
     left = MARGIN + half
-    right = left + 2.4
+    columns = [left + 2.4 + (BOX_WIDTH + 0.4) * i for i in range(max(1, len(rest)))]
     places = {"image": (left, 0.0)}
     places |= {stage["name"]: (left, -ROW * row) for row, stage in enumerate(encoder, 1)}
-    places |= {"decoder": (right, -ROW * depth), "logits": (right, 0.0)}
-    return places, (right + half + 0.15, ROW * depth + 1.0)
+    places |= {name: (x, -ROW * depth) for name, x in zip(rest, columns, strict=False)}
+    places["logits"] = (columns[-1], 0.0)
+    return places, (columns[-1] + half + 0.15, ROW * depth + 1.0)
+
+
+def _rest(description: Entry) -> list[str]:
+    """Return the names of the stages between encoder and head, in the order they run."""
+    return [stage["name"] for stage in description["stages"] if stage["role"] in ("context", "decoder")]
 
 
 # -- boxes
@@ -158,13 +165,10 @@ def _draw_flow(axes: Axes, description: Entry, places: Mapping[str, Box]) -> Non
     stages = {stage["name"]: stage for stage in description["stages"]}
     encoder = ["image", *(name for name, stage in stages.items() if stage["role"] == "encoder")]
     pairs = list(pairwise(encoder))
-    decoder = [name for name in stages if name.startswith("decoder.")]
-    if decoder:
-        path = [encoder[-1], *decoder, "logits"]
-    elif "aspp" in stages:
-        path = [encoder[-1], "aspp", "fused", "logits"]
-    else:
-        path = [encoder[-1], "decoder", "logits"]
+    # The low level of a pyramid is no step of the way, but a skip into it; and a U has places for its own blocks alone.
+    rest = [name for name in _rest(description) if name in places and name != "low_level"]
+    path = [encoder[-1], *rest, "logits"]
+    plain = "aspp" not in stages and not any(name.startswith("decoder.") for name in rest)
     later = list(pairwise(path))
     for a, b in pairs:
         _arrow(axes, *_ends(places[a], places[b]), MUTED)
@@ -174,7 +178,7 @@ def _draw_flow(axes: Axes, description: Entry, places: Mapping[str, Box]) -> Non
             _draw_branches(axes, start, end, description["aspp_rates"])
             continue
         _arrow(axes, start, end, MUTED)
-        if b == "decoder":
+        if plain and rest and b == rest[0]:
             axes.text((start[0] + end[0]) / 2, start[1] + 0.075, "features", ha="center", fontsize=6.5, color=MUTED)
             continue
         factor = stages[a]["stride"] / stages[b]["stride"]

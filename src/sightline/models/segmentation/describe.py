@@ -137,7 +137,7 @@ def _stage(
     segmenter: Segmenter, name: str, value: Tensor, padded: tuple[int, int], part: nn.Module | None
 ) -> StageDescription:
     kind, _, number = name.partition(".")
-    index = int(number) if number else None
+    index = int(number) if number.isdigit() else None
     roles: dict[str, Role] = {"encoder": "encoder", "aspp": "context", "low_level": "context", "logits": "head"}
     height, width = padded if name == "logits" else value.shape[2:]
     return StageDescription(
@@ -159,7 +159,9 @@ def _label(segmenter: Segmenter, name: str, index: int | None) -> str:
         return fixed[name]
     if name.startswith("encoder.") and index is not None and name in segmenter.parts():
         return "stem" if index == 1 else RESNET_PARTS[index][0]
-    return f"stage {index}" if name.startswith("encoder.") else f"up {index}"
+    if name.startswith("encoder."):
+        return f"stage {index}"
+    return name if index is None else f"up {index}"
 
 
 def _skips(segmenter: Segmenter, stages: dict[str, Tensor], width: int) -> tuple[SkipDescription, ...]:
