@@ -95,10 +95,10 @@ class OpenCVGrabCut(PromptEngine):
 
 
 def labels_of(path: Path) -> np.ndarray:
-    colours = np.asarray(Image.open(path).convert("RGB")) >= 128
-    labels = np.full(colours.shape[:2], 255, np.uint8)
-    for index, colour in enumerate(PALETTE):
-        labels[(colours == colour).all(axis=2)] = index
+    colors = np.asarray(Image.open(path).convert("RGB")) >= 128
+    labels = np.full(colors.shape[:2], 255, np.uint8)
+    for index, color in enumerate(PALETTE):
+        labels[(colors == color).all(axis=2)] = index
     return labels
 
 

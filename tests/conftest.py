@@ -28,9 +28,9 @@ def picture(label: int, index: int, size: int = 24) -> np.ndarray:
     rng = np.random.default_rng([label, index])
     y, x = np.mgrid[:size, :size]
     wave = np.sin((x * np.cos(label) + y * np.sin(label)) * 0.9 + rng.uniform(0, 6))
-    colour = rng.uniform(60, 200, 3)
+    color = rng.uniform(60, 200, 3)
     noise = rng.normal(0, 12, (size, size, 3))
-    return np.clip(colour + 50 * wave[..., None] + noise, 0, 255).astype(np.uint8)
+    return np.clip(color + 50 * wave[..., None] + noise, 0, 255).astype(np.uint8)
 
 
 def write_classes(folder: Path, classes: int = 3, each: int = 20, size: int = 24) -> Path:

@@ -27,7 +27,7 @@ def test_each_part_of_the_key_matters(seed, epoch, sample):
         assert (base != generator(*other).integers(0, 2**63, 4)).any()
 
 
-def test_neighbouring_samples_do_not_overlap():
+def test_neighboring_samples_do_not_overlap():
     draws = np.concatenate([generator(0, "x", 0, sample).random(1000) for sample in range(20)])
     assert len(np.unique(draws)) == len(draws)
 

@@ -37,7 +37,7 @@ class Solarization:
 
 def build(global_size: int, local_size: int, local_crops: int):
     bicubic = transforms.InterpolationMode.BICUBIC
-    colours = [
+    colors = [
         transforms.RandomHorizontalFlip(p=0.5),
         transforms.RandomApply([transforms.ColorJitter(0.4, 0.4, 0.2, 0.1)], p=0.8),
         transforms.RandomGrayscale(p=0.2),
@@ -46,7 +46,7 @@ def build(global_size: int, local_size: int, local_crops: int):
 
     def view(size: int, scale: tuple[float, float], *rest):
         crop = transforms.RandomResizedCrop(size, scale=scale, interpolation=bicubic)
-        return transforms.Compose([crop, *colours, *rest, *end])
+        return transforms.Compose([crop, *colors, *rest, *end])
 
     first = view(global_size, (0.14, 1.0), GaussianBlur(1.0))
     second = view(global_size, (0.14, 1.0), GaussianBlur(0.1), Solarization(0.2))

@@ -14,7 +14,7 @@ from sightline.config import (
     Method,
     MethodConfig,
     PretrainConfig,
-    PromptJudgeConfig,
+    PromptConfig,
     SegmentConfig,
     StudyConfig,
     from_environment,
@@ -67,7 +67,7 @@ def test_a_mistake_in_the_environment_is_called_one():
     [
         (ClassifyConfig, DATA, "epochs"),
         (SegmentConfig, DATA, "epochs"),
-        (PromptJudgeConfig, DATA, "clicks"),
+        (PromptConfig, DATA, "clicks"),
         (EmbedConfig, {**DATA, "run": "runs/a"}, "batch_size"),
         (StudyConfig, {"name": "s"}, "embed_samples"),
     ],

@@ -122,7 +122,7 @@ def test_seeds_of_different_length_are_averaged_where_they_are():
 
 def test_sixty_classes_are_told_apart():
     keys = class_keys([f"class {i:02d}" for i in range(60)])
-    assert len({(key.colour, key.marker) for key in keys}) == 60
+    assert len({(key.color, key.marker) for key in keys}) == 60
 
 
 def test_text_in_any_script_gives_no_warning():

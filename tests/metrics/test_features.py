@@ -12,9 +12,9 @@ from sightline.metrics.features import feature_std, knn_accuracy, linear_probe, 
 def features(n, dim=6, classes=4, seed=0, spread=0.9):
     """Return n samples of Gaussian blobs and their labels."""
     rng = np.random.default_rng(seed)
-    centres = np.random.default_rng(99).normal(size=(classes, dim))
+    centers = np.random.default_rng(99).normal(size=(classes, dim))
     labels = rng.integers(0, classes, n)
-    return (centres[labels] + spread * rng.normal(size=(n, dim))).astype(np.float32), labels
+    return (centers[labels] + spread * rng.normal(size=(n, dim))).astype(np.float32), labels
 
 
 def plain_knn(bank, bank_labels, queries, query_labels, k, temperature, own=False):

@@ -31,14 +31,14 @@ def test_iou_is_scikit_learn_s_jaccard_over_all_pixels():
     assert found.mean == pytest.approx(expected.mean())
 
 
-def test_mean_iou_is_that_of_the_colour_masks_thresholded_at_128():
+def test_mean_iou_is_that_of_the_color_masks_thresholded_at_128():
     predicted, truth = masks(1)
     drawn = [DEEPGLOBE.decode(mask) for mask in (predicted, truth)]
     noisy = [np.clip(mask.astype(int) + np.where(mask > 0, -60, 60), 0, 255) >= 128 for mask in drawn]
     known = noisy[1].any(axis=-1)  # black is unknown
     ious = []
-    for colour in DEEPGLOBE.colours >= 128:
-        ours, theirs = (((mask == colour).all(axis=-1)) & known for mask in noisy)
+    for color in DEEPGLOBE.colors >= 128:
+        ours, theirs = (((mask == color).all(axis=-1)) & known for mask in noisy)
         ious.append((ours & theirs).sum() / (ours | theirs).sum())
     assert segmentation.mean_iou(counts(predicted, truth).sum(axis=0)).mean == pytest.approx(np.mean(ious))
 

@@ -9,9 +9,9 @@ from sightline.metrics import statistics
 def test_wilson_agrees_with_the_closed_form():
     k, n, z = 37, 120, 1.959963984540054
     p = k / n
-    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    center = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    assert statistics.wilson(k, n) == pytest.approx((centre - half, centre + half))
+    assert statistics.wilson(k, n) == pytest.approx((center - half, center + half))
 
 
 def test_wilson_stays_in_the_unit_interval():

@@ -177,8 +177,8 @@ def write_embedding(folder: Path) -> Embedding:
     rng = np.random.default_rng(7)
     labels = np.arange(420) % len(CLASSES)
     angle = labels / len(CLASSES) * 2 * np.pi
-    centre = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    first, last = centre + rng.normal(0, 1, (420, 2)), 4 * centre + rng.normal(0, 0.8, (420, 2))
+    center = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    first, last = center + rng.normal(0, 1, (420, 2)), 4 * center + rng.normal(0, 0.8, (420, 2))
     columns = {"id": [str(i) for i in range(420)], "label": [CLASSES[i] for i in labels]}
     columns |= {"x_first": first[:, 0], "y_first": first[:, 1], "x_last": last[:, 0], "y_last": last[:, 1]}
     pq.write_table(pa.table(columns), folder / "embedding.parquet")

@@ -11,14 +11,14 @@ from sightline.config import SegmentAugment
 from sightline.errors import DataError
 from sightline.views import JointCrop
 
-COLOURS = np.array([[0, 0, 0], [250, 30, 30], [30, 250, 30], [30, 30, 250]], np.uint8)
+COLORS = np.array([[0, 0, 0], [250, 30, 30], [30, 250, 30], [30, 30, 250]], np.uint8)
 
 
 def painted(height: int, width: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Return an image whose colours are its mask's classes, in blocks of 16 pixels."""
     blocks = np.random.default_rng(seed).integers(0, 4, (-(-height // 16), -(-width // 16)))
     mask = blocks.repeat(16, 0).repeat(16, 1)[:height, :width].astype(np.uint8)
-    return COLOURS[mask], mask
+    return COLORS[mask], mask
 
 
 @settings(max_examples=30, deadline=None)
@@ -27,7 +27,7 @@ def test_mask_and_image_move_together(height: int, width: int, key: int):
     image, mask = painted(height, width)
     views, masks = JointCrop(48, SegmentAugment(jitter=0.0))([image], [mask], [key])
     seen = masks[0] != 255
-    told = np.abs(views[0].astype(int)[:, :, None] - COLOURS.astype(int)).sum(-1).argmin(-1)
+    told = np.abs(views[0].astype(int)[:, :, None] - COLORS.astype(int)).sum(-1).argmin(-1)
     # Pixels between two blocks are mixed by the bilinear image and not by the nearest mask.
     assert (told == masks[0])[seen].mean() > 0.8
     assert seen.any()

@@ -61,7 +61,7 @@ def test_read_only_and_strided_images():
 
 @settings(max_examples=40, deadline=None)
 @given(height=st.integers(1, 300), width=st.integers(1, 300), level=st.integers(0, 255), key=st.integers(0, 2**62))
-def test_a_grey_flat_source_stays_grey_and_flat(height: int, width: int, level: int, key: int):
+def test_a_gray_flat_source_stays_gray_and_flat(height: int, width: int, level: int, key: int):
     image = np.full((height, width, 3), level, np.uint8)
     crops = SMALL([image], [key])
     for view in (*crops.globals[:, 0], *crops.locals[:, 0]):

@@ -64,7 +64,7 @@ def test_frequencies(tables):
     ):
         assert share(views[:, p.FLIP], 0.5)
         assert share(views[:, p.ORDER] >= 0, 0.8)
-        assert share(views[:, p.GREY], 0.2)
+        assert share(views[:, p.GRAY], 0.2)
         assert share(views[:, p.SIGMA] > 0, blur)
         assert share(views[:, p.SOLARIZE], solarize)
 

@@ -106,7 +106,7 @@ def test_solarize_is_torchvision_s():
 
 
 NEUTRAL = {"ORDER": 0, "BRIGHTNESS": 1.0, "CONTRAST": 1.0, "SATURATION": 1.0, "HUE": 0.0}
-COLOURS = [
+COLORS = [
     ({"BRIGHTNESS": 1.4}, lambda t: F.adjust_brightness(t, 1.4)),
     ({"BRIGHTNESS": 0.6}, lambda t: F.adjust_brightness(t, 0.6)),
     ({"CONTRAST": 1.4}, lambda t: F.adjust_contrast(t, 1.4)),
@@ -124,8 +124,8 @@ def in_torchvision(image: np.ndarray, operation) -> np.ndarray:
     return operation(tensor).permute(1, 2, 0).numpy() * 255
 
 
-@pytest.mark.parametrize(("columns", "operation"), COLOURS)
-def test_colours_are_torchvision_s(columns: dict, operation):
+@pytest.mark.parametrize(("columns", "operation"), COLORS)
+def test_colors_are_torchvision_s(columns: dict, operation):
     image = noise(64, 64)
     found = one(image, 64, **NEUTRAL | columns)
     # torchvision's grey uses 0.2989 for 0.299: up to 0.03 levels.
@@ -147,7 +147,7 @@ def test_jitter_follows_its_order(order: int):
     assert np.abs(found - in_torchvision(image, jitter)).max() < ROUNDING + 0.1
 
 
-def test_colours_change_alike_on_source_and_view():
+def test_colors_change_alike_on_source_and_view():
     """The smaller of crop and view is coloured; near the switch both ways give nearly the same picture."""
     image = smooth(65, 65)
     row = NEUTRAL | {"BRIGHTNESS": 0.9, "CONTRAST": 0.9, "SATURATION": 0.9, "HUE": 0.05}

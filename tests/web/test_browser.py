@@ -145,7 +145,7 @@ def mask_of(answer: dict[str, Any], index: int = 0) -> np.ndarray:
     return from_run_lengths(answer["masks"][index]["counts"], *answer["size"])
 
 
-def colour_at(page: Page, x: float, y: float) -> tuple[int, ...]:
+def color_at(page: Page, x: float, y: float) -> tuple[int, ...]:
     at = spot(page, x, y)
     page.wait_for_timeout(60)  # two frames
     shot = page.screenshot(clip={"x": round(at[0]), "y": round(at[1]), "width": 1, "height": 1})
@@ -166,13 +166,13 @@ RIGHT = (discs()[..., 0] > 200) & ~LEFT
 # -- segment
 def test_a_click_shows_a_mask_that_holds_it(visit: Any):
     page = visit("segment")
-    before = colour_at(page, 60, 130)
+    before = color_at(page, 60, 130)
     answer = click(page, 80, 120)
     mask = mask_of(answer)
     assert mask[120, 80]
     assert (mask == LEFT).all()
-    assert colour_at(page, 60, 130) != before, "drawn over the disc"
-    assert colour_at(page, 240, 130) == before, "and not over the other"
+    assert color_at(page, 60, 130) != before, "drawn over the disc"
+    assert color_at(page, 240, 130) == before, "and not over the other"
     assert "ms on cpu" in page.inner_text("#timing")
     assert page.locator(".candidate").count() == 3
     page.keyboard.press("c")
@@ -252,17 +252,17 @@ def test_undo_and_redo(visit: Any):
     click(page, 80, 120)
     click(page, 240, 120)
     plain, marked = (60, 130), (260, 130)
-    with_both = colour_at(page, *marked)
+    with_both = color_at(page, *marked)
     page.click("#undo")
-    assert colour_at(page, *marked) != with_both
+    assert color_at(page, *marked) != with_both
     assert page.locator(".candidate").count() == 3
     page.keyboard.press("Control+z")
     assert page.is_hidden("#ask-actions")
     assert page.is_disabled("#undo")
-    assert colour_at(page, *plain) == colour_at(page, *marked)
+    assert color_at(page, *plain) == color_at(page, *marked)
     page.keyboard.press("Control+Shift+z")
     page.keyboard.press("Control+y")
-    assert colour_at(page, *marked) == with_both
+    assert color_at(page, *marked) == with_both
     assert page.is_disabled("#redo")
 
 
@@ -427,12 +427,12 @@ def test_lasso_list_and_csv(visit: Any):
     assert [row[0] for row in rows if row[1] != row[2]] == ["class1/000.png"]
 
 
-def test_map_colours_hover_and_keys(visit: Any):
+def test_map_colors_hover_and_keys(visit: Any):
     page = visit("map")
     page.click("[data-by=error]")
     assert page.locator(".legend button").all_inner_texts() == ["right\n18", "wrong\n2"]
     page.click("[data-by=prediction]")
-    assert "neighbours" in page.inner_text("#predicted-by")
+    assert "neighbors" in page.inner_text("#predicted-by")
     page.focus("#canvas")
     page.keyboard.press("ArrowRight")
     page.wait_for_selector("#card:not([hidden]) img")
@@ -523,7 +523,7 @@ def test_no_serious_accessibility_fault(visit: Any, name: str):
         page.wait_for_function("() => document.getElementById('agreement').textContent !== ''")
     page.evaluate(AXE.read_text(encoding="utf-8") + "; null")
     faults = serious(page)
-    page.emulate_media(color_scheme="dark", reduced_motion="reduce")  # no colour is caught half-way
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")  # no color is caught half-way
     page.wait_for_function("() => document.documentElement.dataset.theme === 'dark'")
     faults += serious(page)
     page.keyboard.press("?")

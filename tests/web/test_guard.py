@@ -396,7 +396,7 @@ def test_an_export_holds_one_mask_at_a_time(site: Site, tmp_path: Path):
     path = tmp_path / "large.png"
     Image.fromarray(np.zeros((side, side, 3), np.uint8)).save(path)
     client = browser(app_of(Site("large", (path,))))
-    classes = [{"name": "x", "colour": "#ff0000"}]
+    classes = [{"name": "x", "color": "#ff0000"}]
     kept = [{"label": 0, "counts": [side * side - 5, 5]}] * objects
     for kind in ("palette", "coco", "polygons"):
         tracemalloc.start()
@@ -413,7 +413,7 @@ def test_masks_too_ragged_for_outlines_are_told(site: Site, monkeypatch: pytest.
     monkeypatch.setattr("sightline.web.segment.MAX_OUTLINE_RUNS", 10)
     client = browser(app_of(site))
     body = {
-        "classes": [{"name": "x", "colour": "#ff0000"}],
+        "classes": [{"name": "x", "color": "#ff0000"}],
         "objects": [{"label": 0, "counts": [1] * 10 + [320 * 240 - 10]}],
     }
     statuses = {}

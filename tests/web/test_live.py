@@ -188,7 +188,7 @@ def test_a_click_ends_the_search_for_everything(site: Site):
 
 def test_exports_must_fit_the_picture(site: Site):
     client = browser(app_of(site))
-    classes = [{"name": "disc", "colour": "#ff0000"}]
+    classes = [{"name": "disc", "color": "#ff0000"}]
     good = run_lengths(discs()[..., 0] > 200)
 
     def export(objects: list, **more: object) -> tuple[int, str]:
@@ -203,13 +203,13 @@ def test_exports_must_fit_the_picture(site: Site):
         assert export([{"label": 0, "counts": counts}])[0] == 400
     assert export([])[0] == 400
     assert export([{"label": 0, "counts": good}], format="svg")[0] == 400
-    assert export([{"label": 0, "counts": good}], classes=[{"name": "x", "colour": "red"}])[0] == 400
+    assert export([{"label": 0, "counts": good}], classes=[{"name": "x", "color": "red"}])[0] == 400
 
 
 def test_geojson_of_a_picture_without_georeference_says_what_else_there_is(site: Site):
     body = {
         "format": "geojson",
-        "classes": [{"name": "disc", "colour": "#ff0000"}],
+        "classes": [{"name": "disc", "color": "#ff0000"}],
         "objects": [{"label": 0, "counts": run_lengths(discs()[..., 0] > 200)}],
     }
     answer = browser(app_of(site)).post("/api/pictures/f0/export", json=body, headers=ORIGIN)

@@ -17,7 +17,7 @@ from sightline.web import masks
 CLASSES = (("road", "#ff0080"), ("sea", "#0010ff"))
 
 
-def test_palette_png_has_indices_colours_and_names():
+def test_palette_png_has_indices_colors_and_names():
     first, second = np.zeros((4, 6), bool), np.zeros((4, 6), bool)
     first[:2] = second[1:3] = True
     content = masks.palette_png((4, 6), CLASSES, [masks.Kept(0, first), masks.Kept(1, second)])

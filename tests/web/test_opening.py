@@ -47,32 +47,32 @@ def write_progress(run: Path, epochs: tuple[int, ...] = (1, 2, 4)) -> Path:
     """One picture whose mask grows to the truth."""
     folder = run / "progress"
     folder.mkdir(parents=True, exist_ok=True)
-    colours = np.array([[0, 0, 255], [255, 255, 0], [0, 0, 0]], np.uint8)  # the last of what is unknown
+    colors = np.array([[0, 0, 255], [255, 255, 0], [0, 0, 0]], np.uint8)  # the last of what is unknown
     truth = np.zeros((40, 60), int)
     truth[10:30, 10:50] = 1
     stages = []
     for number, epoch in enumerate(epochs):
         mask = truth.copy()
         mask[:, : 50 - 50 * (number + 1) // len(epochs)] = 0
-        Image.fromarray(colours[mask]).save(folder / f"0-e{epoch:03d}.png")
+        Image.fromarray(colors[mask]).save(folder / f"0-e{epoch:03d}.png")
         stages.append({"epoch": epoch, "mask": f"0-e{epoch:03d}.png"})
     truth[:, -2:] = 2
-    Image.fromarray(colours[truth]).save(folder / "0-truth.png")
+    Image.fromarray(colors[truth]).save(folder / "0-truth.png")
     Image.fromarray(np.full((40, 60, 3), 120, np.uint8)).save(folder / "0-image.png")
-    palette = {"names": ["water", "field"], "colours": colours.tolist()}
+    palette = {"names": ["water", "field"], "colors": colors.tolist()}
     entry = {"id": "0", "name": "tile", "stages": stages, "image": "0-image.png", "truth": "0-truth.png"}
     (folder / "progress.json").write_text(json.dumps({"palette": palette, "images": [entry]}))
     return run
 
 
 # -- maps
-def test_a_map_with_neighbours_votes_and_pictures(tmp_path: Path):
+def test_a_map_with_neighbors_votes_and_pictures(tmp_path: Path):
     pictures = write_classes(tmp_path / "pictures", classes=2, each=10)
     found = read_map(write_embedding(tmp_path / "embedding", pictures))
     assert found is not None
     told = found.describe()
     assert told["classes"] == ["class0", "class1"]
-    assert "neighbours" in told["predicted_by"]
+    assert "neighbors" in told["predicted_by"]
     wrong = [i for i in range(20) if told["labels"][i] != told["predictions"][i]]
     assert wrong == [0, 10], "those that lie among the others"
     assert told["thumbnails"] is True
@@ -145,8 +145,8 @@ def test_the_legend_is_the_run_s_palette(tmp_path: Path):
     found = read_progress(write_progress(tmp_path / "run"))
     assert found is not None
     assert found.described["classes"] == [
-        {"name": "water", "colour": "#0000ff"},
-        {"name": "field", "colour": "#ffff00"},
+        {"name": "water", "color": "#0000ff"},
+        {"name": "field", "color": "#ffff00"},
     ]
 
 

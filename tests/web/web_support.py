@@ -36,7 +36,7 @@ class FloodState(ImageState):
 
 @dataclass
 class FloodEngine(PromptEngine):
-    """Takes as the object what has the colour at a point and hangs together with it; or what a box holds."""
+    """Takes as the object what has the color at a point and hangs together with it; or what a box holds."""
 
     name: str = "flood"
     accepts: frozenset[str] = frozenset({"points", "box", "text", "mask_input", "everything"})

@@ -8,7 +8,7 @@ from sightline.config.masks import SegmentDataConfig
 from sightline.config.methods import METHODS, DinoConfig, Method, MethodConfig
 from sightline.config.optim import ClassifyOptim, OptimConfig, SegmentOptim
 from sightline.config.pretrain import MonitorConfig, PretrainConfig
-from sightline.config.prompt import PromptJudgeConfig
+from sightline.config.prompt import PromptConfig
 from sightline.config.resolve import from_environment, resolve
 from sightline.config.run import FEATURE_BATCH, RunConfig
 from sightline.config.segment import SegmentAugment, SegmentConfig, SkipsConfig
@@ -41,7 +41,7 @@ __all__ = [
     "MonitorConfig",
     "OptimConfig",
     "PretrainConfig",
-    "PromptJudgeConfig",
+    "PromptConfig",
     "RunConfig",
     "SegmentAugment",
     "SegmentConfig",

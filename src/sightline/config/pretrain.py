@@ -20,7 +20,7 @@ class MonitorConfig(Frozen):
 
     data: DataConfig | None = Field(default=None, description="Labelled images to monitor on; none monitors nothing.")
     every_epochs: Positive = Field(default=5, description="Epochs from one measurement to the next.")
-    neighbours: Positive = Field(default=20, description="Neighbours that vote.")
+    neighbors: Positive = Field(default=20, description="Neighbours that vote.")
 
 
 class PretrainConfig(RunConfig):

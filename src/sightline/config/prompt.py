@@ -11,7 +11,7 @@ from sightline.config.run import RunConfig
 from sightline.config.types import NonNegative, Positive, Share
 
 
-class PromptJudgeConfig(RunConfig):
+class PromptConfig(RunConfig):
     """An engine that was never trained on these masks, against the test part of them."""
 
     kind: Literal["prompt"] = "prompt"

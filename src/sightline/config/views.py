@@ -23,7 +23,7 @@ class ViewsConfig(Frozen):
     contrast: float = Field(default=0.4, description="Largest relative change of contrast.")
     saturation: float = Field(default=0.2, description="Largest relative change of saturation.")
     hue: Hue = Field(default=0.1, description="Largest shift of hue, in turns of the color circle.")
-    grey: Share = Field(default=0.2, description="Probability of a grayscale view.")
+    gray: Share = Field(default=0.2, description="Probability of a grayscale view.")
     blur: tuple[Share, Share, Share] = Field(
         default=(1.0, 0.1, 0.5),
         description="Probability of Gaussian blur of the first global, the second global and the local views.",

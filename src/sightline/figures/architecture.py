@@ -9,14 +9,14 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
-from sightline.figures.style import INK, MUTED, RULE, Panel, colour
+from sightline.figures.style import INK, MUTED, RULE, Panel, color
 
 Entry = Mapping[str, Any]
 Box = tuple[float, float]  # centre, in the units of the axes: one is an inch on paper
 
 BOX_WIDTH, BOX_HEIGHT, ROW = 1.16, 0.4, 0.64
 STEP = 0.2  # by which each row of the U is further in
-ENCODER, DECODER, CONTEXT, HEAD, GONE = colour(0), colour(1), colour(3), colour(2), colour(4)
+ENCODER, DECODER, CONTEXT, HEAD, GONE = color(0), color(1), color(3), color(2), color(4)
 ROLES = {"encoder": ENCODER, "decoder": DECODER, "context": CONTEXT, "head": HEAD}
 MARGIN = 0.62  # at the left, for strides
 WORDS = {"zeroed": "zeroed", "removed": "removed", "random": "one of these gone, at random"}
@@ -235,12 +235,12 @@ def _arrow(axes: Axes, start: Box, end: Box, tone: str, line: Any = "-", width: 
 def _draw_branches(axes: Axes, start: Box, end: Box, rates: Sequence[int]) -> None:
     """Draw the pyramid's branches side by side on the way into it."""
     words = ["1×1", *(f"3×3, rate {rate}" for rate in rates), "image pooling"]
-    centre, reach, gap = (start[0] + end[0]) / 2, 0.45, 0.215
+    center, reach, gap = (start[0] + end[0]) / 2, 0.45, 0.215
     for row, word in enumerate(words):
         y = start[1] + gap * ((len(words) - 1) / 2 - row)
-        axes.plot([start[0], start[0] + 0.32, centre - reach], [start[1], y, y], color=MUTED, linewidth=0.9)
-        axes.plot([centre + reach, end[0] - 0.5, end[0] - 0.22], [y, y, end[1]], color=MUTED, linewidth=0.9)
-        _draw_tag(axes, (centre, y), (2 * reach, gap - 0.05), word)
+        axes.plot([start[0], start[0] + 0.32, center - reach], [start[1], y, y], color=MUTED, linewidth=0.9)
+        axes.plot([center + reach, end[0] - 0.5, end[0] - 0.22], [y, y, end[1]], color=MUTED, linewidth=0.9)
+        _draw_tag(axes, (center, y), (2 * reach, gap - 0.05), word)
     _arrow(axes, (end[0] - 0.22, end[1]), end, MUTED)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from sightline.figures.style import Panel, colour
+from sightline.figures.style import Panel, color
 from sightline.runs.metrics import METRICS
 
 Lines = Sequence[Mapping[str, Any]]  # of metrics.jsonl
@@ -85,9 +85,9 @@ def _drawer(series: Mapping[str, Sequence[Series]], percent: bool) -> Callable[[
             if not runs:
                 continue
             x, mean, low, high = mean_over_seeds(runs)
-            axes.fill_between(x, low, high, color=colour(index), alpha=0.18, linewidth=0)
-            axes.plot(x, mean, color=colour(index), marker="o" if len(x) == 1 else None, markersize=3)
-            ends.append((arm, colour(index), float(x[-1]), float(mean[-1])))
+            axes.fill_between(x, low, high, color=color(index), alpha=0.18, linewidth=0)
+            axes.plot(x, mean, color=color(index), marker="o" if len(x) == 1 else None, markersize=3)
+            ends.append((arm, color(index), float(x[-1]), float(mean[-1])))
         finish_axes(axes, percent=percent, x_label="epoch")
         if len(series) > 1:
             label_ends(axes, ends)
@@ -120,10 +120,10 @@ def label_ends(axes: Axes, ends: Sequence[tuple[str, str, float, float]]) -> Non
     axes.set_ylim(bottom, top)
     gap = LABEL_GAP * (top - bottom)
     height = -np.inf
-    for label, line_colour, x, y in sorted(ends, key=lambda end: end[3]):
+    for label, line_color, x, y in sorted(ends, key=lambda end: end[3]):
         height = max(y, height + gap)
         axes.annotate(
-            label, (x, height), xytext=(4, 0), textcoords="offset points", color=line_colour, va="center",
+            label, (x, height), xytext=(4, 0), textcoords="offset points", color=line_color, va="center",
             weight="bold", annotation_clip=False,
         )  # fmt: skip
 

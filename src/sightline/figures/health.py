@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from sightline.figures.curves import Lines, by_epoch, finish_axes
-from sightline.figures.style import MUTED, Panel, colour
+from sightline.figures.style import MUTED, Panel, color
 from sightline.runs.results import HealthPlot
 
 # What every method is monitored by, behind what it shows of itself.
@@ -62,7 +62,7 @@ def _panel(plot: HealthPlot, x: np.ndarray, y: np.ndarray, unit: str) -> Panel:
     reference = _reference(plot, y)
 
     def draw(axes: Axes) -> None:
-        axes.plot(x, y, color=colour(0), marker="o" if len(x) < 15 else None, markersize=2.5)
+        axes.plot(x, y, color=color(0), marker="o" if len(x) < 15 else None, markersize=2.5)
         if reference is not None:
             axes.axhline(reference, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
         finish_axes(axes, percent=plot.percent, x_label=unit, y_label=plot.y_label)

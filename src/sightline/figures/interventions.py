@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from sightline.figures.style import MUTED, Panel, colour
+from sightline.figures.style import MUTED, Panel, color
 
 WIDTH = 4.0  # inches, as the other pictures of results
 
@@ -28,7 +28,7 @@ def intervention_panel(measured: Mapping[str, Any], name: str = "") -> Panel:
         for index, kind in enumerate(kinds):
             values = [replaced[kind]["change"] for replaced in skips.values()]
             places = np.arange(len(skips)) + (index - (len(kinds) - 1) / 2) * height
-            axes.barh(places, values, height=height * 0.9, color=colour(index), label=kind)
+            axes.barh(places, values, height=height * 0.9, color=color(index), label=kind)
         axes.axvline(0, color=MUTED, linewidth=1)
         axes.set_yticks(range(len(skips)), [f"skip {skip}" for skip in skips])
         axes.invert_yaxis()

@@ -23,7 +23,7 @@ from sightline.files.atomic import write_bytes
 
 INK, MUTED, RULE, PAPER = "#1b1f24", "#5d6673", "#c9ced6", "#ffffff"
 # Mid tones: each has a contrast of about 3 or more with white and with near black.
-COLOURS = (
+COLORS = (
     "#3478d4", "#d1702a", "#2f9158", "#9463c9", "#d14a5a",
     "#21929a", "#cf5c9f", "#8f8526", "#a0694b", "#75808f",
 )  # fmt: skip
@@ -81,7 +81,7 @@ class Key:
     """One entry of a legend."""
 
     label: str
-    colour: str
+    color: str
     marker: str = "o"
 
     @property
@@ -90,9 +90,9 @@ class Key:
         return SYMBOLS[self.marker]
 
 
-def colour(index: int) -> str:
+def color(index: int) -> str:
     """Return the colour of the index-th series; they repeat after ten."""
-    return COLOURS[index % len(COLOURS)]
+    return COLORS[index % len(COLORS)]
 
 
 def svg(panel: Panel) -> str:
@@ -126,7 +126,7 @@ def png(panels: Sequence[Panel], path: Path, *, columns: int = 2, keys: Sequence
         for axes in grid[len(panels) :]:
             axes.set_axis_off()
         if keys:
-            handles = [Line2D([], [], linestyle="", marker=k.marker, color=k.colour, label=k.label) for k in keys]
+            handles = [Line2D([], [], linestyle="", marker=k.marker, color=k.color, label=k.label) for k in keys]
             figure.legend(handles=handles, loc="outside lower left", ncols=3 * columns, frameon=False)
         buffer = io.BytesIO()
         canvas.print_figure(buffer, format="png", dpi=DPI, facecolor=PAPER, metadata={"Software": None})

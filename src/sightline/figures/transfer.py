@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
-from sightline.figures.style import INK, MUTED, RULE, Panel, colour
+from sightline.figures.style import INK, MUTED, RULE, Panel, color
 from sightline.runs.metrics import Metric
 from sightline.runs.study_result import ArmResult, Comparison
 
@@ -31,9 +31,9 @@ def arm_panel(arms: Sequence[ArmResult]) -> Panel:
             if score is None:
                 axes.text(0, y, arm.status, va="center", color=MUTED, style="italic")
                 continue
-            axes.barh(y, score.mean, height=0.3, color=colour(row), alpha=0.35, linewidth=0)
-            axes.plot([score.low, score.high], [y, y], color=colour(row), linewidth=2, solid_capstyle="butt")
-            axes.plot([score.mean] * 2, [y - 0.15, y + 0.15], color=colour(row), linewidth=2)
+            axes.barh(y, score.mean, height=0.3, color=color(row), alpha=0.35, linewidth=0)
+            axes.plot([score.low, score.high], [y, y], color=color(row), linewidth=2, solid_capstyle="butt")
+            axes.plot([score.mean] * 2, [y - 0.15, y + 0.15], color=color(row), linewidth=2)
             axes.plot(score.seeds, [y] * len(score.seeds), "o", color=INK, markersize=2.6, linestyle="")
         axes.set(xlim=(0, _reach(arms, metric)), ylim=(-0.45, len(arms) - 1 + LABEL_ABOVE + 0.25), yticks=[])
         axes.spines["left"].set_color(RULE)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from sightline.figures.style import COLOURS, MARKERS, Key, Panel, colour
+from sightline.figures.style import COLORS, MARKERS, Key, Panel, color
 
 
 def class_keys(labels: Sequence[str]) -> list[Key]:
     """Return one key a class in sorted order: ten colours, then the next marker, 60 in all before they repeat."""
     return [
-        Key(name, colour(index), MARKERS[index // len(COLOURS) % len(MARKERS)])
+        Key(name, color(index), MARKERS[index // len(COLORS) % len(MARKERS)])
         for index, name in enumerate(sorted(set(labels)))
     ]
 
@@ -45,7 +45,7 @@ def _drawer(points: np.ndarray, names: np.ndarray, keys: Sequence[Key]):
         for key in keys:
             own = points[names == key.label]
             # As pixels inside the SVG: thousands of elements would make the page slow.
-            axes.scatter(own[:, 0], own[:, 1], s=side, c=key.colour, marker=key.marker, alpha=0.75, linewidths=0,
+            axes.scatter(own[:, 0], own[:, 1], s=side, c=key.color, marker=key.marker, alpha=0.75, linewidths=0,
                          rasterized=True)  # fmt: skip
         axes.set(xticks=[], yticks=[])
         axes.set_aspect("equal", adjustable="datalim")

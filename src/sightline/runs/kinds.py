@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import Any
 
-from sightline.config import ClassifyConfig, PretrainConfig, PromptJudgeConfig, RunConfig, SegmentConfig
+from sightline.config import ClassifyConfig, PretrainConfig, PromptConfig, RunConfig, SegmentConfig
 from sightline.config.types import ExportFormat
 from sightline.errors import RunError, nearest
 from sightline.runs.record import Record
@@ -117,7 +117,7 @@ KINDS: dict[str, Kind] = {
         formats=("onnx", "smp", "hf"),
     ),
     "prompt": Kind(
-        config=PromptJudgeConfig,
+        config=PromptConfig,
         result=PromptResult,
         run="sightline.tasks.prompt:evaluate_engine",
         face="sightline.report.faces.prompt:FACE",

@@ -46,7 +46,7 @@ class Init(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class JudgedResult(Record):
+class ScoredResult(Record):
     """What every run tells that is judged on a test part, and that an arm of a study can be made of.
 
     Attributes:
@@ -183,7 +183,7 @@ class ClassifyDetails(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassifyResult(JudgedResult):
+class ClassifyResult(ScoredResult):
     """result.json of a classify run.
 
     Attributes:
@@ -318,7 +318,7 @@ class SegmentDetails(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SegmentResult(SegmentScores, JudgedResult):
+class SegmentResult(SegmentScores, ScoredResult):
     """result.json of a segment run; its scores are those on the test part.
 
     Attributes:
@@ -436,7 +436,7 @@ class PromptDetails(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PromptResult(PromptDetails, JudgedResult):
+class PromptResult(PromptDetails, ScoredResult):
     """result.json of a prompt run.
 
     Attributes:

@@ -10,7 +10,7 @@ from sightline.metrics import statistics
 from sightline.runs import RunFolder, StudyFolder
 from sightline.runs.info import Provenance
 from sightline.runs.kinds import KINDS, import_dotted
-from sightline.runs.results import ClassifyResult, JudgedResult, PretrainResult
+from sightline.runs.results import ClassifyResult, PretrainResult, ScoredResult
 from sightline.runs.study_result import (
     ArmResult,
     ArmScore,
@@ -82,7 +82,7 @@ def _absent(arm: Arm, study: StudyConfig, outcomes: Mapping[str, Outcome]) -> Ar
 
 
 def _done(arm: Arm, study: StudyConfig, runs: Sequence[RunFolder], evidence: Evidence) -> ArmResult:
-    results = [_judged(run) for run in runs]
+    results = [_scored(run) for run in runs]
     score = ArmScore(
         **asdict(evidence.summary()),
         seconds=sum(run.info().fit_seconds for run in runs),
@@ -91,9 +91,9 @@ def _done(arm: Arm, study: StudyConfig, runs: Sequence[RunFolder], evidence: Evi
     return _entry(arm, study, Outcome("done"), score=score, details=results[0].details())
 
 
-def _judged(run: RunFolder) -> JudgedResult:
+def _scored(run: RunFolder) -> ScoredResult:
     result = KINDS[run.info().kind].result.from_dict(run.result(), str(run.path))
-    assert isinstance(result, JudgedResult), "an arm is of a kind that is judged"
+    assert isinstance(result, ScoredResult), "an arm is of a kind that is judged"
     return result
 
 
@@ -161,7 +161,7 @@ def _data(
 def _part(source: str, run: RunFolder | None) -> DataPart:
     if run is None:
         return DataPart(source=source)
-    info, result = run.info(), _judged(run)
+    info, result = run.info(), _scored(run)
     return DataPart(
         source=source,
         split=result.split,

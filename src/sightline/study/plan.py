@@ -12,7 +12,7 @@ from sightline import recipes
 from sightline.config import (
     ClassifyConfig,
     PretrainConfig,
-    PromptJudgeConfig,
+    PromptConfig,
     RunConfig,
     SegmentConfig,
     StudyConfig,
@@ -146,7 +146,7 @@ def prompt_node(study: StudyConfig, arm: Arm, seed: int, out: StudyFolder) -> No
     snapped = other.run_name(seeds_of(study, other)[0]) if other is not None else ""
     settings = study.prompt.model_dump() | {"seed": seed, "snap": str(out.run_path(snapped)) if snapped else ""}
     data = {"data": study.segment.data.model_dump(exclude_unset=True)}
-    config = resolve(PromptJudgeConfig, file=data, flags=settings, where="study, prompt")
+    config = resolve(PromptConfig, file=data, flags=settings, where="study, prompt")
     return Node(arm.run_name(seed), arm.task, config, (snapped,) if snapped else (), arm.name)
 
 

@@ -21,7 +21,7 @@ from sightline.views import parameters as p
 from sightline.views.multicrop import MultiCrop
 from sightline.views.render import sizes_of
 
-_GREY = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's "L"
+_GRAY = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow's "L"
 _SOLARIZE_FROM = 128
 _TRUNCATE = 3.0  # sigmas at which the Gaussian ends, as in the CPU kernels
 _ROWS = 256  # views rendered at a time: 2 GB of float32 at 512-px boxes
@@ -172,7 +172,7 @@ def _rendered(images: Tensor, sources: np.ndarray, rows: np.ndarray, size: int, 
     tile = images[index, down[:, :, None], across[:, None, :]].permute(0, 3, 1, 2).float()
     if early:
         inside = (y < columns[:, p.HEIGHT, None])[:, None, :, None] & (x < columns[:, p.WIDTH, None])[:, None, None]
-        tile = _coloured(tile, inside.float(), rows, columns)
+        tile = _colored(tile, inside.float(), rows, columns)
     # A float64 matrix is exact to the last bit of the float32 one that the CPU makes, and it is small.
     exact = torch.from_numpy(rows).to(device) if device.type != "mps" else columns
     vertical = _matrix(exact[:, p.HEIGHT], exact[:, p.SIGMA], height, size)
@@ -180,7 +180,7 @@ def _rendered(images: Tensor, sources: np.ndarray, rows: np.ndarray, size: int, 
     horizontal = torch.where(columns[:, p.FLIP, None, None] > 0, horizontal.flip(1), horizontal)
     view = vertical[:, None] @ (tile @ horizontal.transpose(1, 2)[:, None])
     if not early:
-        view = _coloured(view.clamp(0, 255), torch.ones((), device=device), rows, columns)
+        view = _colored(view.clamp(0, 255), torch.ones((), device=device), rows, columns)
     view = (view.clamp(0, 255) + 0.5).to(torch.uint8).permute(0, 2, 3, 1)
     solarize = (columns[:, p.SOLARIZE] > 0)[:, None, None, None] & (view >= _SOLARIZE_FROM)
     return torch.where(solarize, 255 - view, view)
@@ -200,10 +200,10 @@ def _matrix(lengths: Tensor, sigma: Tensor, longest: int, size: int) -> Tensor:
     scale = (lengths / size)[:, None, None]
     stretch = scale.clamp_min(1)
     at = torch.arange(longest, device=device, dtype=dtype)[None, None]
-    centre = (torch.arange(size, device=device, dtype=dtype)[None, :, None] + 0.5) * scale
-    low = (centre - 2 * stretch + 0.5).trunc().clamp_min(0)
-    high = torch.minimum((centre + 2 * stretch + 0.5).trunc(), lengths[:, None, None])
-    resize = torch.where((at >= low) & (at < high), _bicubic((at - centre + 0.5) / stretch), 0)
+    center = (torch.arange(size, device=device, dtype=dtype)[None, :, None] + 0.5) * scale
+    low = (center - 2 * stretch + 0.5).trunc().clamp_min(0)
+    high = torch.minimum((center + 2 * stretch + 0.5).trunc(), lengths[:, None, None])
+    resize = torch.where((at >= low) & (at < high), _bicubic((at - center + 0.5) / stretch), 0)
     resize = resize / resize.sum(2, keepdim=True)
     radius = (_TRUNCATE * sigma).ceil()[:, None]
     reach = size - 1
@@ -219,29 +219,29 @@ def _matrix(lengths: Tensor, sigma: Tensor, longest: int, size: int) -> Tensor:
     return (blur @ resize).float()
 
 
-def _coloured(planes: Tensor, inside: Tensor, rows: np.ndarray, columns: Tensor) -> Tensor:
+def _colored(planes: Tensor, inside: Tensor, rows: np.ndarray, columns: Tensor) -> Tensor:
     """Return planes (N, 3, H, W) in 0–255 after jitter in its drawn order, then grey.
 
     `inside` is 1 where a pixel belongs to the crop: contrast turns about the mean grey of those.
     """
     device = planes.device
-    weights = torch.tensor(_GREY, device=device)[:, None, None]
+    weights = torch.tensor(_GRAY, device=device)[:, None, None]
     orders = rows[:, p.ORDER].astype(np.int64)
     operations = np.where(orders[:, None] >= 0, p.PERMUTATIONS[np.maximum(orders, 0)], -1)
     count = inside.expand(len(planes), 1, *planes.shape[2:]).sum((2, 3), keepdim=True)
     for step in range(operations.shape[1]):
         operation = torch.from_numpy(operations[:, step]).to(device)[:, None, None, None]
-        grey = (planes * weights).sum(1, keepdim=True)
-        mean = (grey * inside).sum((2, 3), keepdim=True) / count
+        gray = (planes * weights).sum(1, keepdim=True)
+        mean = (gray * inside).sum((2, 3), keepdim=True) / count
         factor = torch.ones_like(mean)
         for code, column in enumerate((p.BRIGHTNESS, p.CONTRAST, p.SATURATION)):
             factor = torch.where(operation == code, columns[:, column, None, None, None], factor)
-        towards = torch.where(operation == 1, mean, torch.where(operation == 2, grey, 0))
+        towards = torch.where(operation == 1, mean, torch.where(operation == 2, gray, 0))
         planes = (factor * planes + (1 - factor) * towards).clamp(0, 255)
         hued = torch.from_numpy(np.flatnonzero(operations[:, step] == 3)).to(device)  # the fourth: hue
         planes[hued] = _turned(planes[hued], columns[hued, p.HUE, None, None])
-    grey = (planes * weights).sum(1, keepdim=True)
-    return torch.where(columns[:, p.GREY, None, None, None] > 0, grey, planes)
+    gray = (planes * weights).sum(1, keepdim=True)
+    return torch.where(columns[:, p.GRAY, None, None, None] > 0, gray, planes)
 
 
 def _turned(planes: Tensor, turns: Tensor) -> Tensor:

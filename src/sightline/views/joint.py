@@ -14,7 +14,7 @@ from sightline.views.philox import uniforms
 
 _SCALE, _TOP, _LEFT, _FLIP, _TURN, _JITTER, _ORDER, _BRIGHTNESS, _CONTRAST, _SATURATION, _HUE = range(11)
 DRAWS = 12  # a whole number of Philox blocks
-_GREY = np.array([0.299, 0.587, 0.114])  # ITU-R 601
+_GRAY = np.array([0.299, 0.587, 0.114])  # ITU-R 601
 _TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.321], [0.211, -0.523, 0.311]])
 _FROM_YIQ = np.linalg.inv(_TO_YIQ)
 
@@ -64,7 +64,7 @@ class JointCrop:
             truths[index] = cv2.warpAffine(
                 mask, warp, side, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=IGNORE_INDEX
             )
-            views[index] = self._coloured(view, numbers[index])
+            views[index] = self._colored(view, numbers[index])
         return views, truths
 
     def _warp(self, height: int, width: int, numbers: np.ndarray) -> np.ndarray:
@@ -82,10 +82,10 @@ class JointCrop:
         flip = -1.0 if augment.flips and numbers[_FLIP] < 0.5 else 1.0
         cos, sin = ((1, 0), (0, 1), (-1, 0), (0, -1))[turn]
         linear = np.array([[cos, -sin], [sin, cos]], np.float64) @ np.diag([flip, 1.0]) / scale
-        centre = np.array([left + needed / 2 - 0.5, top + needed / 2 - 0.5])
-        return np.column_stack([linear, centre - linear @ np.array([half, half])])
+        center = np.array([left + needed / 2 - 0.5, top + needed / 2 - 0.5])
+        return np.column_stack([linear, center - linear @ np.array([half, half])])
 
-    def _coloured(self, view: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    def _colored(self, view: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """Return the view with brightness, contrast, saturation and hue changed in a drawn order, as one matrix."""
         augment = self.augment
         if numbers[_JITTER] >= augment.jitter:
@@ -99,7 +99,7 @@ class JointCrop:
         for operation in PERMUTATIONS[int(numbers[_ORDER] * len(PERMUTATIONS))]:
             if operation == 1:
                 step = np.eye(3) * factors[1]
-                shift = np.full(3, (1 - factors[1]) * float(_GREY @ (matrix @ mean + offset)))
+                shift = np.full(3, (1 - factors[1]) * float(_GRAY @ (matrix @ mean + offset)))
             else:
                 step, shift = (_brightness(factors[0]), _saturation(factors[2]), _hue(turn))[max(0, operation - 1)], 0
             matrix, offset = step @ matrix, step @ offset + shift
@@ -111,7 +111,7 @@ def _brightness(factor: float) -> np.ndarray:
 
 
 def _saturation(factor: float) -> np.ndarray:
-    return np.eye(3) * factor + (1 - factor) * np.tile(_GREY, (3, 1))
+    return np.eye(3) * factor + (1 - factor) * np.tile(_GRAY, (3, 1))
 
 
 def _hue(turn: float) -> np.ndarray:

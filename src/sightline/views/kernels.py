@@ -67,13 +67,13 @@ def _axis(source, size, sigma, flip, starts, weights, plain, first):
     stretch = max(scale, 1.0)
     taps = weights.shape[1]
     for i in range(size):
-        centre = (i + 0.5) * scale
-        low = max(int(centre - 2.0 * stretch + 0.5), 0)
-        high = min(int(centre + 2.0 * stretch + 0.5), source)
+        center = (i + 0.5) * scale
+        low = max(int(center - 2.0 * stretch + 0.5), 0)
+        high = min(int(center + 2.0 * stretch + 0.5), source)
         low = max(min(low, source - plain.shape[1]), 0)
         total = 0.0
         for k in range(plain.shape[1]):
-            weight = _bicubic((low + k - centre + 0.5) / stretch) if low + k < high else 0.0
+            weight = _bicubic((low + k - center + 0.5) / stretch) if low + k < high else 0.0
             plain[i, k] = weight
             total += weight
         first[i] = low
@@ -138,18 +138,18 @@ def _combine(into, rows, at, stride, weights):
 
 
 @numba.njit(nogil=True, fastmath=_FAST)
-def _blend(red, green, blue, factor, offset, grey_share):
+def _blend(red, green, blue, factor, offset, gray_fraction):
     """v ← clip(factor · v + offset + grey_share · grey(v)): brightness, contrast, saturation and grey."""
     for i in range(red.shape[0]):
         r, g, b = red[i], green[i], blue[i]
-        add = offset + grey_share * (_RED * r + _GREEN * g + _BLUE * b)
+        add = offset + gray_fraction * (_RED * r + _GREEN * g + _BLUE * b)
         red[i] = min(max(factor * r + add, _ZERO), _TOP)
         green[i] = min(max(factor * g + add, _ZERO), _TOP)
         blue[i] = min(max(factor * b + add, _ZERO), _TOP)
 
 
 @numba.njit(nogil=True, fastmath=_FAST)
-def _mean_grey(red, green, blue):
+def _mean_gray(red, green, blue):
     total = _ZERO
     for i in range(red.shape[0]):
         total += _RED * red[i] + _GREEN * green[i] + _BLUE * blue[i]
@@ -180,7 +180,7 @@ def _turn_hue(red, green, blue, turns):
 
 
 @numba.njit(nogil=True, fastmath=_FAST)
-def _colour(red, green, blue, row):
+def _color(red, green, blue, row):
     """Apply the jitter in its drawn order, each operation clipped as in torchvision, then grey."""
     order = int(row[p.ORDER])
     if order >= 0:
@@ -195,12 +195,12 @@ def _colour(red, green, blue, row):
                 factor = np.float32(row[p.BRIGHTNESS])
             elif operation == 1:
                 factor = np.float32(row[p.CONTRAST])
-                offset = (_ONE - factor) * _mean_grey(red, green, blue)
+                offset = (_ONE - factor) * _mean_gray(red, green, blue)
             else:
                 factor = np.float32(row[p.SATURATION])
                 share = _ONE - factor
             _blend(red, green, blue, factor, offset, share)
-    if row[p.GREY] > 0:
+    if row[p.GRAY] > 0:
         _blend(red, green, blue, _ZERO, _ZERO, _ONE)
 
 
@@ -306,7 +306,7 @@ def _down(tall, row, size, out):
 
 
 @numba.njit(nogil=True, fastmath=_FAST)
-def _blur_colour_store(tall, row, size, planes, out):
+def _blur_color_store(tall, row, size, planes, out):
     """Blur along y, change the colours and store; tall[y][c][x] has the view's size already."""
     starts, weights = _banded(size, size, row[p.SIGMA], False)
     length, area = 3 * size, size * size
@@ -318,7 +318,7 @@ def _blur_colour_store(tall, row, size, planes, out):
             for x in range(size):
                 plane[x] = min(max(line[c * size + x], _ZERO), _TOP)
     red, green, blue = planes[:area], planes[area : 2 * area], planes[2 * area : 3 * area]
-    _colour(red, green, blue, row)
+    _color(red, green, blue, row)
     for y in range(size):
         for x in range(size):
             line[3 * x] = red[y * size + x]
@@ -339,7 +339,7 @@ def _render_small(image, row, size, planes, columns, wide, tall, out):
     height, width = int(row[p.HEIGHT]), int(row[p.WIDTH])
     area = height * width
     _load(image, row, planes)
-    _colour(planes[:area], planes[area : 2 * area], planes[2 * area : 3 * area], row)
+    _color(planes[:area], planes[area : 2 * area], planes[2 * area : 3 * area], row)
     _gather(planes, height, width, columns)
     _across(columns, height, row, size, wide)
     _transpose(wide, height, size, tall, 3, 1)
@@ -351,4 +351,4 @@ def _render_large(rows, stride, row, size, planes, columns, wide, tall, out):
     _down_from_bytes(rows, stride, row, size, columns)
     _across(columns, size, row, size, wide)
     _transpose(wide, size, size, tall, 1, size)
-    _blur_colour_store(tall, row, size, planes, out)
+    _blur_color_store(tall, row, size, planes, out)

@@ -38,7 +38,7 @@ def recipes(config: ViewsConfig) -> tuple[list[Recipe], list[Recipe]]:
             contrast=config.contrast,
             saturation=config.saturation,
             hue=config.hue,
-            grey=config.grey,
+            gray=config.gray,
             blur=blur,
             sigma=(low * size / _SIGMA_SIDE, high * size / _SIGMA_SIDE),
             solarize=solarize,

@@ -18,7 +18,7 @@ from sightline.views.philox import uniforms
 
 # Columns of a table. Box: pixels of the source. ORDER: row of PERMUTATIONS, -1 leaves the colours alone.
 # SIGMA: pixels of the view, 0 for no blur. FLIP, GREY, SOLARIZE: 0 or 1. HUE: turns. The rest: torchvision's factors.
-TOP, LEFT, HEIGHT, WIDTH, FLIP, ORDER, BRIGHTNESS, CONTRAST, SATURATION, HUE, GREY, SIGMA, SOLARIZE = range(13)
+TOP, LEFT, HEIGHT, WIDTH, FLIP, ORDER, BRIGHTNESS, CONTRAST, SATURATION, HUE, GRAY, SIGMA, SOLARIZE = range(13)
 COLUMNS = 13
 
 # The four jitter operations (0 brightness, 1 contrast, 2 saturation, 3 hue) in each order torchvision may apply them.
@@ -26,7 +26,7 @@ PERMUTATIONS = np.array(list(itertools.permutations(range(4))), dtype=np.int64)
 
 TRIES = 10  # of area and ratio before the central crop is taken, as torchvision
 # Uniform numbers of one view: area and ratio of each try, then the single ones below.
-_TOP, _LEFT, _FLIP, _JITTER, _ORDER, _BRIGHTNESS, _CONTRAST, _SATURATION, _HUE, _GREY, _BLUR, _SIGMA, _SOLARIZE = range(
+_TOP, _LEFT, _FLIP, _JITTER, _ORDER, _BRIGHTNESS, _CONTRAST, _SATURATION, _HUE, _GRAY, _BLUR, _SIGMA, _SOLARIZE = range(
     2 * TRIES, 2 * TRIES + 13
 )
 DRAWS = 36  # a whole number of Philox blocks
@@ -46,7 +46,7 @@ class Recipe:
     contrast: float = 0.0
     saturation: float = 0.0
     hue: float = 0.0
-    grey: float = 0.0
+    gray: float = 0.0
     blur: float = 0.0
     sigma: tuple[float, float] = (0.1, 2.0)
     solarize: float = 0.0
@@ -102,14 +102,14 @@ def draw(recipes: Sequence[Recipe], sizes: np.ndarray, keys: np.ndarray, purpose
     ):
         table[..., column] = _between(numbers[..., at], np.maximum(0, 1 - columns[name]), 1 + columns[name])
     table[..., HUE] = _between(numbers[..., _HUE], -columns["hue"], columns["hue"])
-    table[..., GREY] = numbers[..., _GREY] < columns["grey"]
+    table[..., GRAY] = numbers[..., _GRAY] < columns["gray"]
     sigma = _between(numbers[..., _SIGMA], columns["sigma"][:, 0], columns["sigma"][:, 1])
     table[..., SIGMA] = np.where(numbers[..., _BLUR] < columns["blur"], sigma, 0)
     table[..., SOLARIZE] = numbers[..., _SOLARIZE] < columns["solarize"]
     return table
 
 
-def centred(sizes: np.ndarray) -> np.ndarray:
+def centered(sizes: np.ndarray) -> np.ndarray:
     """Return the table (B, 1, COLUMNS) of each image's largest central square, otherwise unchanged."""
     table = np.zeros((len(sizes), 1, COLUMNS))
     side = sizes.min(axis=1)

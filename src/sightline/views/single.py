@@ -46,7 +46,7 @@ class Resize:
 
     def __call__(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Return uint8 (B, size, size, 3) of B HWC uint8 images."""
-        return _rendered(images, parameters.centred(sizes_of(images)), self.size)
+        return _rendered(images, parameters.centered(sizes_of(images)), self.size)
 
 
 class Flip:
@@ -65,7 +65,7 @@ class Flip:
         """Return uint8 (B, size, size, 3) of B HWC uint8 images and B keys (see `MultiCrop`)."""
         sizes = sizes_of(images)
         drawn = parameters.draw([self.recipe], sizes, parameters.as_keys(keys, len(images)), "views/flip")
-        table = parameters.centred(sizes)
+        table = parameters.centered(sizes)
         table[..., parameters.FLIP] = drawn[..., parameters.FLIP]
         return _rendered(images, table, self.size)
 

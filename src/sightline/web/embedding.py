@@ -21,8 +21,8 @@ from sightline.runs.artifacts import CONFIG, FEATURES, PREDICTIONS, STUDY
 from sightline.runs.artifacts import EMBEDDING as TABLE
 
 STAGES = {"": "Map", "first": "First epoch", "last": "Last epoch"}
-NEIGHBOURS = 20  # as in DINO's evaluation (Caron et al. 2021, section 4.1)
-MOST_FOR_NEIGHBOURS = 30_000  # samples: all distances between more take minutes on a laptop
+NEIGHBORS = 20  # as in DINO's evaluation (Caron et al. 2021, section 4.1)
+MOST_FOR_NEIGHBORS = 30_000  # samples: all distances between more take minutes on a laptop
 
 
 @dataclass(frozen=True)
@@ -147,8 +147,8 @@ class MapData:
                 if any(names):
                     return names, f"the classifier of {self._run.name}"
         known = all(self.labels) and len(set(self.labels)) > 1
-        if known and self._features is not None and 2 <= len(self) <= MOST_FOR_NEIGHBOURS:
-            count = min(NEIGHBOURS, len(self) - 1)
+        if known and self._features is not None and 2 <= len(self) <= MOST_FOR_NEIGHBORS:
+            count = min(NEIGHBORS, len(self) - 1)
             return _vote(self._features, self.labels, count), f"its {count} nearest neighbours in feature space"
         return [""] * len(self), ""
 
@@ -221,6 +221,6 @@ def _vote(features: np.ndarray, labels: list[str], count: int) -> list[str]:
 
 def _principal_axes(features: np.ndarray) -> np.ndarray:
     """Return features on their two axes of largest variance, float (N, 2)."""
-    centred = features - features.mean(axis=0)
-    _, axes = np.linalg.eigh(centred.T.astype(np.float64) @ centred)
-    return centred @ axes[:, :-3:-1]
+    centered = features - features.mean(axis=0)
+    _, axes = np.linalg.eigh(centered.T.astype(np.float64) @ centered)
+    return centered @ axes[:, :-3:-1]

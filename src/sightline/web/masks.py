@@ -32,7 +32,7 @@ class Kept:
 
 
 def palette_png(shape: tuple[int, int], classes: Classes, objects: Iterable[Kept]) -> bytes:
-    """Return a PNG of class indices with their colours as palette: 0 for nothing, class i as i + 1.
+    """Return a PNG of class indices with their colors as palette: 0 for nothing, class i as i + 1.
 
     Of overlapping objects the later lies on top. The class names stand in the text chunk "classes", as JSON.
 

@@ -14,7 +14,7 @@ from sightline.web.problem import Problem
 
 Message = TypeVar("Message", bound=Frozen)
 Coordinate = Annotated[float, Field(allow_inf_nan=False, ge=-1e6, le=1e6)]
-Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 LONGEST = 500  # characters of a complaint: it quotes what was sent
 Name = Annotated[str, Field(min_length=1, max_length=80)]
 
@@ -40,10 +40,10 @@ class Ask(Frozen):
 
 
 class ExportClass(Frozen):
-    """A class and its colour."""
+    """A class and its color."""
 
     name: Name
-    colour: Colour
+    color: Color
 
 
 class ExportObject(Frozen):

@@ -54,8 +54,8 @@ def read_progress(run: Path) -> ProgressData | None:
                 images.append({"number": number, "name": name, "epochs": epochs, **has})
         palette = content["palette"]
         classes = [
-            {"name": str(name), "colour": "#{:02x}{:02x}{:02x}".format(*(int(value) for value in colour))}
-            for name, colour in zip(palette["names"], palette["colours"], strict=False)  # then that of unknown pixels
+            {"name": str(name), "color": "#{:02x}{:02x}{:02x}".format(*(int(value) for value in color))}
+            for name, color in zip(palette["names"], palette["colors"], strict=False)  # then that of unknown pixels
         ]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RunError(f"{folder / INDEX}: not as a segmentation run writes it ({error!r}); train again") from None

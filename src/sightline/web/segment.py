@@ -96,7 +96,7 @@ class SegmentDesk:
                 "model": engine.model_id,
                 "device": engine.device,
                 "accepts": sorted(engine.accepts),
-                "classes": [{"name": name, "colour": colour} for name, colour in self._classes],
+                "classes": [{"name": name, "color": color} for name, color in self._classes],
                 "max_upload_mb": self._settings.max_upload_bytes / MEGA,
                 "max_megapixels": self._settings.max_pixels / 1e6,
             }
@@ -185,7 +185,7 @@ class SegmentDesk:
         return Response(content, media_type=kind, headers={"Content-Disposition": disposition})
 
     def _export(self, picture: Picture, wanted: Export) -> tuple[bytes, str, str]:
-        classes = [(c.name, c.colour) for c in wanted.classes]
+        classes = [(c.name, c.color) for c in wanted.classes]
         with self._exporting:
             shape = self.pictures.pixels(picture).shape[:2]
             kept = _kept(wanted, shape)

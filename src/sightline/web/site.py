@@ -8,7 +8,7 @@ from pathlib import Path
 from sightline.web.embedding import MapData
 from sightline.web.progress import ProgressData
 
-# The report's first colours; a page begins with one class and offers these for more.
+# The report's first colors; a page begins with one class and offers these for more.
 DEFAULT_CLASSES = (("object", "#3478d4"),)
 
 

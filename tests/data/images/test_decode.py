@@ -13,9 +13,7 @@ from sightline.data import UnreadableImage, decode, shrink
 from sightline.data.images.decode import decode as images_module
 from sightline.errors import DataError
 
-COLOURS = np.array(
-    [[[200, 10, 30], [10, 200, 30], [30, 10, 200]], [[0, 0, 0], [90, 90, 90], [255, 255, 255]]], np.uint8
-)
+COLORS = np.array([[[200, 10, 30], [10, 200, 30], [30, 10, 200]], [[0, 0, 0], [90, 90, 90], [255, 255, 255]]], np.uint8)
 
 
 def saved(tmp_path: Path, image: Image.Image, name: str = "image.png", **options) -> Path:
@@ -25,20 +23,20 @@ def saved(tmp_path: Path, image: Image.Image, name: str = "image.png", **options
 
 
 def test_rgb_comes_out_as_it_is(tmp_path: Path) -> None:
-    np.testing.assert_array_equal(decode(saved(tmp_path, Image.fromarray(COLOURS))), COLOURS)
+    np.testing.assert_array_equal(decode(saved(tmp_path, Image.fromarray(COLORS))), COLORS)
 
 
 def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees clockwise to see it upright
-    path = saved(tmp_path, Image.fromarray(COLOURS), exif=exif)
-    np.testing.assert_array_equal(decode(path), np.rot90(COLOURS, -1))
+    path = saved(tmp_path, Image.fromarray(COLORS), exif=exif)
+    np.testing.assert_array_equal(decode(path), np.rot90(COLORS, -1))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "LA"])
 def test_modes_become_rgb(tmp_path: Path, mode: str) -> None:
-    image = Image.fromarray(COLOURS).convert(mode)
-    expected = np.asarray(Image.fromarray(COLOURS).convert(mode).convert("RGB"))
+    image = Image.fromarray(COLORS).convert(mode)
+    expected = np.asarray(Image.fromarray(COLORS).convert(mode).convert("RGB"))
     np.testing.assert_array_equal(decode(saved(tmp_path, image)), expected)
 
 
@@ -50,8 +48,8 @@ def test_cmyk_jpeg(tmp_path: Path) -> None:
 
 
 def test_sixteen_bits_are_scaled_and_not_cut(tmp_path: Path) -> None:
-    grey = np.array([[0, 257 * 128, 65535]], np.uint16)
-    pixels = decode(saved(tmp_path, Image.fromarray(grey)))
+    gray = np.array([[0, 257 * 128, 65535]], np.uint16)
+    pixels = decode(saved(tmp_path, Image.fromarray(gray)))
     np.testing.assert_array_equal(pixels[0, :, 0], [0, 128, 255])
     np.testing.assert_array_equal(pixels[..., 0], pixels[..., 2])
 

@@ -61,29 +61,29 @@ def tiles():
     return cut()
 
 
-def test_the_neighbours_of_tiles_cut_from_scenes_are_found_and_no_others(tiles):
+def test_the_neighbors_of_tiles_cut_from_scenes_are_found_and_no_others(tiles):
     pictures, true = tiles
     found = find_leaks(pictures.__getitem__, len(pictures))
-    assert {(int(a), int(b)) for a, b in found.neighbours} == true
+    assert {(int(a), int(b)) for a, b in found.neighbors} == true
     assert found.by_chance == 0
     assert len(found.exact) == len(found.near) == 0
     assert np.bincount(found.scenes).tolist() == [ACROSS * ACROSS] * SCENES
 
 
-def test_tiles_that_were_never_side_by_side_are_no_neighbours(tiles):
+def test_tiles_that_were_never_side_by_side_are_no_neighbors(tiles):
     pictures, _ = tiles
     one_of_each = [pictures[i] for i in _first_of_each_scene(tiles)]
     found = find_leaks(one_of_each.__getitem__, len(one_of_each))
-    assert len(found.exact) == len(found.near) == len(found.neighbours) == 0
+    assert len(found.exact) == len(found.near) == len(found.neighbors) == 0
     assert found.scenes.tolist() == list(range(SCENES))
 
 
-def test_edges_of_one_colour_are_no_evidence():
+def test_edges_of_one_color_are_no_evidence():
     rng = np.random.default_rng(0)
     pictures = [np.full((SIDE, SIDE, 3), 90 + 3 * i) + rng.integers(-2, 3, (SIDE, SIDE, 3)) for i in range(12)]
     pictures = [picture.astype(np.uint8) for picture in pictures]
     found = find_leaks(pictures.__getitem__, len(pictures))
-    assert len(found.exact) == len(found.near) == len(found.neighbours) == 0
+    assert len(found.exact) == len(found.near) == len(found.neighbors) == 0
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_changed_copy_is_near_and_an_unchanged_one_exact(tiles, change):
     found = find_leaks(more.__getitem__, len(more))
     assert found.exact.tolist() == [[5, len(pictures)]]
     assert found.near.tolist() == [[11, len(pictures) + 1]]
-    assert {(int(a), int(b)) for a, b in found.neighbours} == true  # a copy does not hide its original's neighbours
+    assert {(int(a), int(b)) for a, b in found.neighbors} == true  # a copy does not hide its original's neighbours
     assert found.scenes[5] == found.scenes[len(pictures)]
 
 

@@ -57,7 +57,7 @@ def test_scenes_have_masks_in_the_palette_and_every_class(demo: Path) -> None:
     assert seen == set(PALETTE.values())
 
 
-def test_neighbours_in_pixel_space_say_little(demo: Path) -> None:
+def test_neighbors_in_pixel_space_say_little(demo: Path) -> None:
     images = load_image_set(list_images(DataConfig(source=str(demo / "objects"))), 32)
     parts = split(images.listing, SplitConfig())
     pixels = np.stack(images.gather(range(len(images)))).reshape(len(images), -1).astype(np.float32)

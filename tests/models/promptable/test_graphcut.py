@@ -17,10 +17,10 @@ def engine():
     return build_engine()
 
 
-def disc(height=300, width=420, centre=(210, 150), radius=70):
+def disc(height=300, width=420, center=(210, 150), radius=70):
     """Return a noisy green picture with a red disc, and the disc."""
     truth = np.zeros((height, width), np.uint8)
-    cv2.circle(truth, centre, radius, 1, -1)
+    cv2.circle(truth, center, radius, 1, -1)
     image = np.where(truth[..., None] == 1, (190, 60, 50), (50, 130, 60))
     noise = np.random.default_rng(0).normal(0, 12, (height, width, 3))
     return np.clip(image + noise, 0, 255).astype(np.uint8), truth == 1
@@ -87,7 +87,7 @@ def test_the_boundary_is_drawn_at_full_resolution(engine):
 
 
 def test_it_repeats_itself_and_open_images_do_not_mix(engine):
-    a, b = disc()[0], disc(centre=(100, 100))[0]
+    a, b = disc()[0], disc(center=(100, 100))[0]
     states = engine.set_image(a), engine.set_image(b)
     ask = Prompts(points=((210, 150, 1), (10, 10, 0)))
     first = engine.predict(states[0], ask)
@@ -100,10 +100,10 @@ def test_it_repeats_itself_and_open_images_do_not_mix(engine):
 @pytest.mark.parametrize("other", [(190, 60, 50), (170, 70, 50), (190, 90, 50), (210, 80, 50)])
 def test_a_wrong_part_goes_with_one_more_click(engine, other):
     """Two joined fields of the same or a similar colour: the first click takes both, the second takes one away."""
-    truth, neighbour = np.zeros((2, 300, 420), bool)
+    truth, neighbor = np.zeros((2, 300, 420), bool)
     truth[90:211, 100:210] = True
-    neighbour[90:211, 210:320] = True
-    image = np.where(truth[..., None], (190, 60, 50), np.where(neighbour[..., None], other, (50, 130, 60)))
+    neighbor[90:211, 210:320] = True
+    image = np.where(truth[..., None], (190, 60, 50), np.where(neighbor[..., None], other, (50, 130, 60)))
     image = np.clip(image + np.random.default_rng(0).normal(0, 12, image.shape), 0, 255).astype(np.uint8)
     state = engine.set_image(image)
     one = engine.predict(state, Prompts(points=((150, 150, 1),)), multimask=False).masks[0]

@@ -35,8 +35,8 @@ def test_tsne_keeps_clusters_together_and_repeats_itself():
     features = rng.normal(size=(90, 10)) + 12 * np.eye(10)[labels]
     points = tsne(features, seed=1)
     np.testing.assert_array_equal(points, tsne(features, seed=1))
-    centres = np.stack([points[labels == i].mean(axis=0) for i in range(3)])
-    nearest = np.linalg.norm(points[:, None] - centres, axis=2).argmin(axis=1)
+    centers = np.stack([points[labels == i].mean(axis=0) for i in range(3)])
+    nearest = np.linalg.norm(points[:, None] - centers, axis=2).argmin(axis=1)
     assert (nearest == labels).all()
 
 

@@ -25,9 +25,9 @@ def scene(seed=0, size=(80, 120)):
     labels[:, 70:] = 1
     cv2.circle(labels, (40, 40), 20, 2, -1)
     labels[:3] = 255
-    colours = np.array([(60, 130, 60), (180, 160, 90), (60, 80, 180)])[np.where(labels == 255, 0, labels)]
+    colors = np.array([(60, 130, 60), (180, 160, 90), (60, 80, 180)])[np.where(labels == 255, 0, labels)]
     noise = np.random.default_rng(seed).normal(0, 8, (*size, 3))
-    return np.clip(colours + noise, 0, 255).astype(np.uint8), labels
+    return np.clip(colors + noise, 0, 255).astype(np.uint8), labels
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_a_mask_has_the_georeference_of_its_image(trained: Path, tmp_path: Path,
     assert sorted(path.name for path in written[0].parent.iterdir()) == ["7_mask.npy", "7_mask.tif"]
 
 
-def test_pixels_without_data_get_the_ignored_colour(trained: Path, tmp_path: Path, reads_red):
+def test_pixels_without_data_get_the_ignored_color(trained: Path, tmp_path: Path, reads_red):
     pixels, classes = scene(100, 100)
     pixels[..., 1:] = 7
     pixels[:30, :20] = 99
@@ -132,9 +132,9 @@ def test_bands_and_depths(tmp_path: Path):
     pixels, _ = scene(40, 50)
     five = np.dstack([pixels, pixels[..., :2]])
     sixteen = pixels.astype(np.uint16) * 257
-    for name, written in (("five", five), ("sixteen", sixteen), ("grey", pixels[..., :1])):
+    for name, written in (("five", five), ("sixteen", sixteen), ("gray", pixels[..., :1])):
         path = write_tif(tmp_path / f"{name}.tif", written)
-        expected = pixels if name != "grey" else np.repeat(pixels[..., :1], 3, axis=2)
+        expected = pixels if name != "gray" else np.repeat(pixels[..., :1], 3, axis=2)
         with open_raster(path) as raster:
             assert (raster.rows(0, 40) == expected).all(), name
         assert (decode(path) == expected).all(), name

@@ -39,7 +39,7 @@ class Raster:
     georeference: dict[str, Any]
     _file: Any = field(repr=False)
     _path: Path = field(repr=False)
-    _colours: np.ndarray | None = field(repr=False)
+    _colors: np.ndarray | None = field(repr=False)
     _held: tuple[int, int, np.ndarray] | None = field(default=None, repr=False)
 
     def rows(self, top: int, bottom: int) -> np.ndarray:
@@ -74,8 +74,8 @@ class Raster:
             ) from None
 
     def _eight_bits(self, planes: np.ndarray) -> np.ndarray:
-        if self._colours is not None:
-            return self._colours[planes[0]]
+        if self._colors is not None:
+            return self._colors[planes[0]]
         if planes.dtype == np.uint16:
             planes = (planes // 257).astype(np.uint8)
         return np.ascontiguousarray(
@@ -108,16 +108,16 @@ def open_raster(path: Path) -> Iterator[Raster]:
                     f"{path}: holds {kind}, and images are of 8 or 16 bits without a sign; "
                     "convert it: gdal_translate -ot Byte -scale IN OUT"
                 )
-            colours = None
+            colors = None
             if file.colorinterp[0] == ColorInterp.palette and kind == "uint8":
                 table = file.colormap(1)
-                colours = np.array([table.get(i, (0, 0, 0, 0))[:3] for i in range(256)], np.uint8)
+                colors = np.array([table.get(i, (0, 0, 0, 0))[:3] for i in range(256)], np.uint8)
             named = (
                 {}
                 if file.crs is None and file.transform.is_identity
                 else {"crs": file.crs, "transform": file.transform}
             )
-            yield Raster(file.height, file.width, named, file, path, colours)
+            yield Raster(file.height, file.width, named, file, path, colors)
 
 
 class RasterWriter:

@@ -47,7 +47,7 @@ class MaskCheck:
             rows.append({"what": f"pairs of {name}", "value": len(pairs)})
             rows += [{"what": name, "value": f"{images.ids[a]} = {images.ids[b]}"} for a, b in pairs[:SHOWN]]
         rows += [
-            {"what": "pairs of neighbours", "value": len(self.leaks.neighbours)},
+            {"what": "pairs of neighbours", "value": len(self.leaks.neighbors)},
             {"what": "neighbours by chance, estimated", "value": self.leaks.by_chance},
             {"what": "scenes", "value": int(self.leaks.scenes.max()) + 1},
             {"what": "tiles of the largest scene", "value": int(np.bincount(self.leaks.scenes).max())},
@@ -74,7 +74,7 @@ class MaskCheck:
 
     def _leaking(self) -> list[dict[str, Any]]:
         leaks, parts = self.leaks, self.images.parts
-        kinds = {"a copy": np.concatenate([leaks.exact, leaks.near]), "a neighbour": leaks.neighbours}
+        kinds = {"a copy": np.concatenate([leaks.exact, leaks.near]), "a neighbour": leaks.neighbors}
         rows = []
         for first, second in LEAKING:
             found = {f"with {kind}": _linked(pairs, parts[first], parts[second]) for kind, pairs in kinds.items()}

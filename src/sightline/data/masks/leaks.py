@@ -40,7 +40,7 @@ class Leaks:
     Attributes:
         exact: decoded to the same pixels.
         near: the same picture but for encoding, size, light, or a turn or flip; without those of `exact`.
-        neighbours: one continues the other across an edge. Of copies the first alone is compared.
+        neighbors: one continues the other across an edge. Of copies the first alone is compared.
         by_chance: neighbours that the same test finds among mirrored edges, which have none: about so many of
             `neighbours` are false.
         scenes: number of each tile's scene, int64 (N,): what copies and neighbours connect, directly or through others.
@@ -48,7 +48,7 @@ class Leaks:
 
     exact: np.ndarray
     near: np.ndarray
-    neighbours: np.ndarray
+    neighbors: np.ndarray
     by_chance: int
     scenes: np.ndarray
 
@@ -99,9 +99,9 @@ def find_leaks(image: Callable[[int], np.ndarray], count: int) -> Leaks:
         found += find_continued(sides[before], sides[after])
         mirrored = _Side([outer[::-1] for outer in sides[after].outer], sides[after].step)
         by_chance += len(find_continued(sides[before], mirrored))
-    neighbours = _pairs([(int(firsts[a]), int(firsts[b])) for a, b in found])
-    scenes = _connected(count, np.concatenate([exact, near, neighbours]))
-    return Leaks(exact, near, neighbours, by_chance, scenes)
+    neighbors = _pairs([(int(firsts[a]), int(firsts[b])) for a, b in found])
+    scenes = _connected(count, np.concatenate([exact, near, neighbors]))
+    return Leaks(exact, near, neighbors, by_chance, scenes)
 
 
 def _edges(pixels: np.ndarray) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
@@ -122,7 +122,7 @@ def find_copies(thumbs: np.ndarray) -> np.ndarray:
     count = len(thumbs)
     own, detail = _detail(thumbs)
     flat = detail < FLAT
-    colours = thumbs.mean(axis=(1, 2))
+    colors = thumbs.mean(axis=(1, 2))
     found: list[tuple[int, int]] = []
     for turns in range(4):
         for flipped in (False, True):
@@ -133,7 +133,7 @@ def find_copies(thumbs: np.ndarray) -> np.ndarray:
                 alike &= ~flat & ~flat[begin : begin + BLOCK, None]
                 found += zip(*(axis.tolist() for axis in _at(alike, begin)), strict=True)
     index = np.flatnonzero(flat)
-    distance = np.abs(colours[index, None] - colours[None, index]).max(axis=2)
+    distance = np.abs(colors[index, None] - colors[None, index]).max(axis=2)
     found += [(int(index[a]), int(index[b])) for a, b in np.argwhere(distance < FLAT_COPY)]
     return _pairs(found)
 

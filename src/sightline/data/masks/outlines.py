@@ -123,8 +123,8 @@ def _rings(mask: np.ndarray) -> list[list[tuple[int, int]]]:
         (padded[1:-1, :-2], (0, 1), (0, -1)),
     )
     leaving: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    for neighbour, corner, step in sides:
-        for y, x in np.argwhere(inner & ~neighbour).tolist():
+    for neighbor, corner, step in sides:
+        for y, x in np.argwhere(inner & ~neighbor).tolist():
             leaving.setdefault((x + corner[0], y + corner[1]), []).append(step)
     rings, seen = [], set()
     for start, steps in leaving.items():

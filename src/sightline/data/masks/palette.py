@@ -35,14 +35,14 @@ class Palette:
     indexed: bool = False
 
     @property
-    def colours(self) -> np.ndarray:
+    def colors(self) -> np.ndarray:
         """uint8 (K, 3)."""
         return np.array(self.rgb, np.uint8)
 
     @property
     def binary(self) -> bool:
         """Whether all channels are 0 or 255: masks are then read by thresholding at 128 (the graders' rule)."""
-        return all(value in (0, 255) for colour in (*self.rgb, *self.ignored) for value in colour)
+        return all(value in (0, 255) for color in (*self.rgb, *self.ignored) for value in color)
 
     def encode(self, mask: np.ndarray) -> tuple[np.ndarray, int]:
         """Return class indices uint8 (H, W), else `IGNORE_INDEX`, and how many pixels no colour explains.
@@ -57,7 +57,7 @@ class Palette:
         if self.binary:
             mask = np.where(mask >= 128, np.uint8(255), np.uint8(0))
         keys = _key(mask)
-        codes = np.array([_key(np.array(colour, np.uint8)) for colour in (*self.rgb, *self.ignored)], np.int32)
+        codes = np.array([_key(np.array(color, np.uint8)) for color in (*self.rgb, *self.ignored)], np.int32)
         values = np.array([*range(len(self.classes)), *[IGNORE_INDEX] * len(self.ignored)], np.uint8)
         order = np.argsort(codes)
         at = np.searchsorted(codes[order], keys).clip(max=len(codes) - 1)
@@ -67,7 +67,7 @@ class Palette:
     def decode(self, indices: np.ndarray) -> np.ndarray:
         """Return colours uint8 (H, W, 3) of class indices; ignored pixels get the first ignored colour, or black."""
         table = np.zeros((256, 3), np.uint8)
-        table[: len(self.rgb)] = self.colours
+        table[: len(self.rgb)] = self.colors
         table[IGNORE_INDEX] = self.ignored[0] if self.ignored else (0, 0, 0)
         return table[indices]
 
@@ -75,8 +75,8 @@ class Palette:
         """Return it as JSON."""
         return {
             "classes": list(self.classes),
-            "rgb": [list(colour) for colour in self.rgb],
-            "ignored": [list(colour) for colour in self.ignored],
+            "rgb": [list(color) for color in self.rgb],
+            "ignored": [list(color) for color in self.ignored],
             "indexed": self.indexed,
         }
 
@@ -116,9 +116,9 @@ def find_palette(masks: Sequence[Path]) -> Palette:
                 pixels = np.asarray(image.convert("RGB"))
                 for key, count in zip(*np.unique(_key(pixels), return_counts=True), strict=True):
                     used[(int(key) >> 16, int(key) >> 8 & 255, int(key) & 255)] += int(count)
-    if palettes or all(len(colour) == 1 for colour in used):
-        return _indexed(sorted(colour[0] for colour in used if len(colour) == 1), palettes)
-    return _coloured(used)
+    if palettes or all(len(color) == 1 for color in used):
+        return _indexed(sorted(color[0] for color in used if len(color) == 1), palettes)
+    return _colored(used)
 
 
 def _indexed(values: list[int], palettes: list[bytes]) -> Palette:
@@ -132,19 +132,19 @@ def _indexed(values: list[int], palettes: list[bytes]) -> Palette:
             "indices. Save class indices from 0 on, 255 for what is to be ignored"
         )
     table = np.frombuffer(palettes[0], np.uint8).reshape(-1, 3) if palettes else None
-    colours = [
+    colors = [
         tuple(int(v) for v in table[i]) if table is not None and i < len(table) else _contrasting(i)
         for i in range(count)
     ]
-    return Palette(tuple(f"class {i}" for i in range(count)), tuple(colours), indexed=True)  # pyright: ignore[reportArgumentType]
+    return Palette(tuple(f"class {i}" for i in range(count)), tuple(colors), indexed=True)  # pyright: ignore[reportArgumentType]
 
 
-def _coloured(used: Counter[tuple[int, ...]]) -> Palette:
+def _colored(used: Counter[tuple[int, ...]]) -> Palette:
     deepglobe = set(DEEPGLOBE.rgb) | set(DEEPGLOBE.ignored)
     rounded: Counter[tuple[int, ...]] = Counter()
-    for colour, count in used.items():
-        rounded[tuple(255 * (value >= 128) for value in colour)] += count
-    near = sum(count for colour, count in used.items() if all(v < 32 or v > 223 for v in colour))
+    for color, count in used.items():
+        rounded[tuple(255 * (value >= 128) for value in color)] += count
+    near = sum(count for color, count in used.items() if all(v < 32 or v > 223 for v in color))
     # JPEG-like fringes are read by the threshold; but masks of a few clean colours are their own palette.
     if near > 0.95 * sum(used.values()) and set(rounded) <= deepglobe:
         return DEEPGLOBE
@@ -153,8 +153,8 @@ def _coloured(used: Counter[tuple[int, ...]]) -> Palette:
             f"masks: hold {len(used)} colours, over {MOST_CLASSES}; they were blurred, resized smoothly or saved with "
             "loss. Save them as PNG with one exact colour a class"
         )
-    colours = sorted(used)
-    return Palette(tuple("#{:02x}{:02x}{:02x}".format(*colour) for colour in colours), tuple(colours))  # pyright: ignore[reportArgumentType]
+    colors = sorted(used)
+    return Palette(tuple("#{:02x}{:02x}{:02x}".format(*color) for color in colors), tuple(colors))  # pyright: ignore[reportArgumentType]
 
 
 def _key(pixels: np.ndarray) -> np.ndarray:

@@ -20,22 +20,22 @@ GAP, BAND = 6, 22  # pixels between the pictures of a strip, and above them for 
 FRAME_MS, LAST_MS = 700, 2500
 
 
-def paint(mask: np.ndarray, colours: np.ndarray) -> np.ndarray:
+def paint(mask: np.ndarray, colors: np.ndarray) -> np.ndarray:
     """Return class indices uint8 (H, W) in their colours, uint8 (H, W, 3); ignored pixels black.
 
     Args:
         mask: class indices, 255 ignored.
-        colours: uint8 (K, 3).
+        colors: uint8 (K, 3).
     """
     table = np.zeros((256, 3), np.uint8)
-    table[: len(colours)] = colours
+    table[: len(colors)] = colors
     table[IGNORE_INDEX] = 0
     return table[mask]
 
 
-def overlay(image: np.ndarray, mask: np.ndarray, colours: np.ndarray) -> np.ndarray:
+def overlay(image: np.ndarray, mask: np.ndarray, colors: np.ndarray) -> np.ndarray:
     """Return the image uint8 (H, W, 3) with the mask's colours laid over it; ignored pixels show the image alone."""
-    blended = (image * (1 - OPACITY) + paint(mask, colours) * OPACITY).astype(np.uint8)
+    blended = (image * (1 - OPACITY) + paint(mask, colors) * OPACITY).astype(np.uint8)
     return np.where((mask == IGNORE_INDEX)[..., None], image, blended)
 
 
@@ -45,9 +45,9 @@ def error_map(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     return np.where((truth == IGNORE_INDEX)[..., None], np.uint8(0), picture)
 
 
-def save_palette_png(path: Path, mask: np.ndarray, colours: np.ndarray) -> None:
+def save_palette_png(path: Path, mask: np.ndarray, colors: np.ndarray) -> None:
     """Write class indices as a palette PNG."""
-    write_bytes(path, palette_png(mask, colours))
+    write_bytes(path, palette_png(mask, colors))
 
 
 def save_png(path: Path, pixels: np.ndarray) -> None:

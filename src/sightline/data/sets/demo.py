@@ -134,24 +134,24 @@ def _shape_mask(shape: str, rng: np.random.Generator) -> np.ndarray:
     """Return the shape's mask, uint8 0 or 1, placed, sized, turned and stretched by lot."""
     outline, hole = SHAPES[shape]
     radius = DRAWN * rng.uniform(0.17, 0.33)
-    centre = rng.uniform(radius, DRAWN - radius, 2)
+    center = rng.uniform(radius, DRAWN - radius, 2)
     angle, stretch = rng.uniform(0, 2 * np.pi), rng.uniform(0.8, 1.25)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     mask = np.zeros((DRAWN, DRAWN), np.uint8)
     for points, value in ((outline, 1), (hole, 0)):
         if points is not None:
-            placed = (points * [stretch, 1 / stretch]) @ turn.T * radius + centre
+            placed = (points * [stretch, 1 / stretch]) @ turn.T * radius + center
             cv2.fillPoly(mask, [np.rint(placed * 16).astype(np.int32)], value, shift=4)
     return mask
 
 
-def _texture(rng: np.random.Generator, colour: np.ndarray, strength: float, cells: int) -> np.ndarray:
+def _texture(rng: np.random.Generator, color: np.ndarray, strength: float, cells: int) -> np.ndarray:
     """Return a smooth coloured field, float32 (DRAWN, DRAWN, 3)."""
-    grid = rng.normal(0, strength, (cells, cells, 3)).astype(np.float32) + colour.astype(np.float32)
+    grid = rng.normal(0, strength, (cells, cells, 3)).astype(np.float32) + color.astype(np.float32)
     return cv2.resize(grid, (DRAWN, DRAWN), interpolation=cv2.INTER_CUBIC)
 
 
-def _two_colours(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _two_colors(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return two colours far enough apart to see one on the other."""
     first = rng.uniform(30, 225, 3)
     second = (first + rng.uniform(90, 150, 3) * rng.choice([-1, 1], 3)) % 256
@@ -161,9 +161,9 @@ def _two_colours(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 def _clutter(image: np.ndarray, rng: np.random.Generator) -> None:
     for _ in range(rng.integers(3, 8)):
         start, end = (tuple(int(v) for v in rng.integers(0, DRAWN, 2)) for _ in range(2))
-        colour = tuple(float(v) for v in rng.uniform(0, 255, 3))
+        color = tuple(float(v) for v in rng.uniform(0, 255, 3))
         if rng.random() < 0.5:
-            cv2.line(image, start, end, colour, int(rng.integers(1, 5)))
+            cv2.line(image, start, end, color, int(rng.integers(1, 5)))
         else:
             cv2.ellipse(
                 image,
@@ -172,13 +172,13 @@ def _clutter(image: np.ndarray, rng: np.random.Generator) -> None:
                 float(rng.uniform(0, 180)),
                 0,
                 360,
-                colour,
+                color,
                 -1,
             )
 
 
 def _photo(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    ground, figure = _two_colours(rng)
+    ground, figure = _two_colors(rng)
     image = _texture(rng, ground, 35, int(rng.integers(3, 9)))
     _clutter(image, rng)
     light = np.linspace(0.7, 1.3, DRAWN, dtype=np.float32)
@@ -187,7 +187,7 @@ def _photo(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _poster(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    ground, figure = _two_colours(rng)
+    ground, figure = _two_colors(rng)
     image = np.empty((DRAWN, DRAWN, 3), np.float32)
     image[:] = ground
     period = int(rng.integers(8, 24))
@@ -227,9 +227,9 @@ STYLES: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
 # -- land cover
 def _write_scene(root: Path, part: str, index: int, seed: int) -> None:
     image, classes = draw_scene(generator(seed, f"demo/landcover/{part}", sample=index))
-    colours = np.array(list(PALETTE.values()), np.uint8)
+    colors = np.array(list(PALETTE.values()), np.uint8)
     _save(root / "landcover" / part / f"{index:04d}_sat.jpg", image)
-    _save(root / "landcover" / part / f"{index:04d}_mask.png", colours[classes])
+    _save(root / "landcover" / part / f"{index:04d}_mask.png", colors[classes])
 
 
 def draw_scene(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

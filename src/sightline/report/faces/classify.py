@@ -57,7 +57,7 @@ class ClassifyFace:
 
     def sections(self, run: RunFolder) -> Sequence[Section]:
         """Return accuracy by class with samples, and learning curves."""
-        return [*_judged(run), pictures.curves_section(run)]
+        return [*_scored(run), pictures.curves_section(run)]
 
     def study_sections(self, view: StudyView) -> Sequence[Section]:
         """Return the maps of the features, and sample predictions."""
@@ -69,7 +69,7 @@ class ClassifyFace:
         ]
 
 
-def _judged(run: RunFolder) -> list[Section]:
+def _scored(run: RunFolder) -> list[Section]:
     if not run.is_done:
         return []
     result, blocks = ClassifyResult.from_dict(run.result(), str(run.path)), list[Block]()

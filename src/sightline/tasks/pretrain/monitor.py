@@ -58,7 +58,7 @@ def spread(snapshot: Snapshot) -> Iterator[tuple[str, float]]:
     yield "health/feature_std", feature_std(features) * math.sqrt(features.shape[1])
 
 
-def neighbours(snapshot: Snapshot) -> Iterator[tuple[str, float]]:
+def neighbors(snapshot: Snapshot) -> Iterator[tuple[str, float]]:
     """Yield the leave-one-out k-NN accuracy on the labelled images, every few epochs and at the last."""
     config, labelled = snapshot.config, snapshot.labelled
     done = snapshot.epoch + 1
@@ -66,10 +66,10 @@ def neighbours(snapshot: Snapshot) -> Iterator[tuple[str, float]]:
         return
     indices = np.sort(permutation(len(labelled), config.seed, "pretrain/monitor")[:MONITOR_IMAGES])
     features = snapshot.features(labelled, indices)
-    yield "knn/accuracy", knn_accuracy(features, labelled.listing.labels[indices], k=config.monitor.neighbours)
+    yield "knn/accuracy", knn_accuracy(features, labelled.listing.labels[indices], k=config.monitor.neighbors)
 
 
-EVALUATORS: tuple[Callable[[Snapshot], Iterator[tuple[str, float]]], ...] = (spread, neighbours)
+EVALUATORS: tuple[Callable[[Snapshot], Iterator[tuple[str, float]]], ...] = (spread, neighbors)
 
 
 class Monitor:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sightline.config import IGNORE_INDEX, PromptJudgeConfig
+from sightline.config import IGNORE_INDEX, PromptConfig
 from sightline.data import SegmentImages, load_parts
 from sightline.data.masks.pictures import paint, save_png, strip
 from sightline.devices import resolve_device
@@ -30,7 +30,7 @@ SHOWN = 3  # tiles whose masks are kept as pictures: enough to see what the engi
 
 
 def evaluate_engine(
-    config: PromptJudgeConfig, out: Path, *, resume: bool = False, progress: Progress | None = None
+    config: PromptConfig, out: Path, *, resume: bool = False, progress: Progress | None = None
 ) -> RunFolder:
     """Judge an engine on the test part of images with masks.
 
@@ -91,7 +91,7 @@ class Found:
     regions: list[int] = field(default_factory=list)
 
 
-def _evaluate(context: Context[PromptJudgeConfig, Inputs]) -> None:
+def _evaluate(context: Context[PromptConfig, Inputs]) -> None:
     if not context.fabric.is_global_zero:
         return
     config, run, report = context.config, context.run, context.report
@@ -117,7 +117,7 @@ def _evaluate(context: Context[PromptJudgeConfig, Inputs]) -> None:
             found.after.append(counted(truth, snapped, classes))
             pictures |= {"network": drawn, "network, snapped": snapped}
         if number < SHOWN:
-            painted = [(title, paint(mask, images.palette.colours)) for title, mask in pictures.items()]
+            painted = [(title, paint(mask, images.palette.colors)) for title, mask in pictures.items()]
             save_png(run.path / PICTURES / f"{number}.png", strip([("image", images.image(i)), *painted]))
         report.advance(number + 1, f"{len(regions)} regions")
     report.stop()

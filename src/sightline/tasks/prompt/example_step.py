@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from sightline.config import PromptJudgeConfig
+from sightline.config import PromptConfig
 from sightline.data import decode, list_pairs, split_pairs
 from sightline.data.masks.load import read_mask
 from sightline.engine.example import ExampleStep, Step, Workload
@@ -12,7 +12,7 @@ from sightline.prompts import EverythingSettings, build_engine
 from sightline.tasks.prompt.semantic import click_regions
 
 
-def workload(config: PromptJudgeConfig) -> Workload:
+def workload(config: PromptConfig) -> Workload:
     """Return what an evaluation comes to: its tiles, each like the first; an engine that is not here raises at build.
 
     The engine chooses its own precision, and a tile takes so long that it is timed once.

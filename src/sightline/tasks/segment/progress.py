@@ -49,7 +49,7 @@ class MaskProgress:
         names: ids of the images.
         images: uint8 (H, W, 3), in the order of `names`.
         truths: class indices uint8 (H, W), 255 ignored; None where there is none.
-        palette: {"names": […], "colours": [[r, g, b], …]}.
+        palette: {"names": […], "colors": [[r, g, b], …]}.
         epochs: of the run.
         every: as of `stages`.
     """
@@ -66,18 +66,18 @@ class MaskProgress:
     ) -> None:
         self._folder, self._names, self._images, self._truths = folder, names, images, truths
         self._palette, self._stages = palette, stages(epochs, every)
-        self._colours = np.array(palette["colours"], np.uint8)
+        self._colors = np.array(palette["colors"], np.uint8)
 
     def keep(self, epoch: int, predict: Callable[[np.ndarray], np.ndarray]) -> None:
         """Write the masks of `epoch` where it is a stage; `predict` takes an image and returns class indices."""
         if epoch not in self._stages or not self._names:
             return
         for number, (image, truth) in enumerate(zip(self._images, self._truths, strict=True)):
-            masks.save_palette_png(self._folder / _mask_name(number, epoch), predict(image), self._colours)
+            masks.save_palette_png(self._folder / _mask_name(number, epoch), predict(image), self._colors)
             if not (self._folder / f"{number}-image.png").is_file():
                 masks.save_png(self._folder / f"{number}-image.png", image)
                 if truth is not None:
-                    masks.save_palette_png(self._folder / f"{number}-truth.png", truth, self._colours)
+                    masks.save_palette_png(self._folder / f"{number}-truth.png", truth, self._colors)
         write_json(self._folder / INDEX, self._index(epoch))
 
     def _index(self, epoch: int) -> dict[str, Any]:
@@ -106,13 +106,13 @@ def draw_progress(folder: Path) -> list[Path]:
     if not (folder / INDEX).is_file():
         return []
     index = read_json(folder / INDEX)
-    colours = np.array(index["palette"]["colours"], np.uint8)
+    colors = np.array(index["palette"]["colors"], np.uint8)
     written: list[Path] = []
     for entry in index["images"]:
         image = np.asarray(Image.open(folder / entry["image"]))
         truth = np.asarray(Image.open(folder / entry["truth"])) if entry["truth"] else None
         drawn = [(stage["epoch"], np.asarray(Image.open(folder / stage["mask"]))) for stage in entry["stages"]]
-        written += _draw(folder / str(entry["id"]), image, truth, drawn, colours)
+        written += _draw(folder / str(entry["id"]), image, truth, drawn, colors)
     return written
 
 
@@ -121,14 +121,14 @@ def _draw(
     image: np.ndarray,
     truth: np.ndarray | None,
     drawn: Sequence[tuple[int, np.ndarray]],
-    colours: np.ndarray,
+    colors: np.ndarray,
 ) -> list[Path]:
-    painted = [(f"epoch {epoch}", masks.paint(mask, colours)) for epoch, mask in drawn]
+    painted = [(f"epoch {epoch}", masks.paint(mask, colors)) for epoch, mask in drawn]
     pictures = {
         "strip.png": masks.strip(
-            [("image", image), *([("truth", masks.paint(truth, colours))] if truth is not None else []), *painted]
+            [("image", image), *([("truth", masks.paint(truth, colors))] if truth is not None else []), *painted]
         ),
-        "overlay.png": masks.overlay(image, drawn[-1][1], colours),
+        "overlay.png": masks.overlay(image, drawn[-1][1], colors),
     }
     if truth is not None:
         pictures["error.png"] = masks.error_map(truth, drawn[-1][1])

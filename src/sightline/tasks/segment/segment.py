@@ -203,7 +203,7 @@ def _mask_keeper(context: Run) -> Callable[[int, Segmenter], None]:
         config.watch,
         [images.image(i) for i in chosen],
         [images.mask(i) for i in chosen],
-        {"names": list(images.palette.classes), "colours": images.palette.colours.tolist()},
+        {"names": list(images.palette.classes), "colors": images.palette.colors.tolist()},
         config.epochs,
         config.watch_every,
     )
@@ -228,7 +228,7 @@ def _finish(context: Run, task: SegmentTask, seconds: float) -> None:
         {name: [images.ids[i] for i in part] for name, part in images.parts.items()} | images.named_scenes(),
     )
     test, drawn = images.parts[PART], list[bytes]()
-    keep = lambda mask: drawn.append(palette_png(mask, images.palette.colours))  # noqa: E731
+    keep = lambda mask: drawn.append(palette_png(mask, images.palette.colors))  # noqa: E731
     counts = _counts(context, network, PART, seen=keep)
     context.run.write_predictions({"id": [images.ids[i] for i in test], "mask": drawn})
     scenes = None if images.scenes is None else [images.scenes[i] for i in test]

@@ -1,8 +1,8 @@
 // The map page: points on a canvas, pictures on hover, lasso, list, CSV.
 
-import { askJson, byId, colourOf, keys, make, notice, save } from "./shell.js";
+import { askJson, byId, colorOf, keys, make, notice, save } from "./shell.js";
 
-const COLOURS = ["#3478d4", "#d1702a", "#2f9158", "#9463c9", "#d14a5a", "#21929a", "#cf5c9f", "#8f8526", "#a0694b", "#75808f"];
+const COLORS = ["#3478d4", "#d1702a", "#2f9158", "#9463c9", "#d14a5a", "#21929a", "#cf5c9f", "#8f8526", "#a0694b", "#75808f"];
 const SHAPES = ["circle", "triangle", "square", "diamond", "down", "cross"]; // sixty classes before they repeat
 const RIGHT = "#2f9158", WRONG = "#d14a5a", NONE = "#9aa1aa";
 const NEAR = 14; // screen pixels within which a point is pointed at
@@ -25,9 +25,9 @@ function group(i) {
   return data.predictions[i] < 0 || data.labels[i] < 0 ? -1 : isWrong(i) ? 1 : 0;
 }
 function look(index) {
-  if (index < 0) return { colour: NONE, shape: "circle" };
-  if (by === "error") return index ? { colour: WRONG, shape: "cross" } : { colour: RIGHT, shape: "circle" };
-  return { colour: COLOURS[index % COLOURS.length], shape: SHAPES[Math.floor(index / COLOURS.length) % SHAPES.length] };
+  if (index < 0) return { color: NONE, shape: "circle" };
+  if (by === "error") return index ? { color: WRONG, shape: "cross" } : { color: RIGHT, shape: "circle" };
+  return { color: COLORS[index % COLORS.length], shape: SHAPES[Math.floor(index / COLORS.length) % SHAPES.length] };
 }
 const groupName = (index) => (index < 0 ? (by === "class" ? "no label" : "no prediction") : by === "error" ? ["right", "wrong"][index] : className(index));
 
@@ -78,14 +78,14 @@ function paint() {
   context.globalAlpha = 1;
   for (const i of later) {
     point(context, i, size);
-    if (chosen.has(i)) { context.strokeStyle = colourOf("--ink"); context.lineWidth = 1; context.stroke(); }
+    if (chosen.has(i)) { context.strokeStyle = colorOf("--ink"); context.lineWidth = 1; context.stroke(); }
   }
   if (hover >= 0) {
     const [x, y] = place(hover);
     point(context, hover, size * 1.35);
     context.beginPath();
     context.arc(x, y, size * 1.35 + 4, 0, 7);
-    context.strokeStyle = colourOf("--ink");
+    context.strokeStyle = colorOf("--ink");
     context.lineWidth = 1.75;
     context.stroke();
   }
@@ -94,8 +94,8 @@ function paint() {
 
 function point(context, i, size) {
   const [x, y] = place(i);
-  const { colour, shape } = look(group(i));
-  context.fillStyle = colour;
+  const { color, shape } = look(group(i));
+  context.fillStyle = color;
   context.beginPath();
   trace(context, shape, x, y, size);
   context.fill();
@@ -116,11 +116,11 @@ function paintLasso(context, line) {
   context.beginPath();
   line.forEach(([x, y], k) => context[k ? "lineTo" : "moveTo"](x, y));
   context.closePath();
-  context.fillStyle = colourOf("--accent");
+  context.fillStyle = colorOf("--accent");
   context.globalAlpha = 0.1;
   context.fill();
   context.globalAlpha = 1;
-  context.strokeStyle = colourOf("--accent");
+  context.strokeStyle = colorOf("--accent");
   context.lineWidth = 1.75;
   context.setLineDash([6, 4]);
   context.stroke();
@@ -259,7 +259,7 @@ function sample(i) {
   if (data.thumbnails) picture = make("img", { src: thumbnail(i), alt: "", loading: "lazy" });
   else {
     const dot = make("i");
-    dot.style.background = look(group(i)).colour;
+    dot.style.background = look(group(i)).color;
     picture = make("span", { class: "none" }, dot);
   }
   const said = isWrong(i) ? `taken for ${className(data.predictions[i])}` : "";
@@ -299,10 +299,10 @@ function segmented(box, act) {
   };
   [...box.children].forEach((button) => { button.tabIndex = button.getAttribute("aria-checked") === "true" ? 0 : -1; });
 }
-segmented(byId("colouring"), (button) => colourBy(button.dataset.by));
+segmented(byId("coloring"), (button) => colorBy(button.dataset.by));
 segmented(byId("tools"), (button) => { tool = button.dataset.tool; canvas.classList.toggle("pan", tool === "pan"); });
 
-function colourBy(kind) {
+function colorBy(kind) {
   by = kind;
   only = null;
   legend();
@@ -315,14 +315,14 @@ function legend() {
   data.ids.forEach((_, i) => counts.set(group(i), (counts.get(group(i)) ?? 0) + 1));
   const groups = [...counts.keys()].sort((a, b) => (a < 0 ? 1 : b < 0 ? -1 : a - b));
   byId("legend").replaceChildren(...groups.map((index) => {
-    const { colour, shape } = look(index);
+    const { color, shape } = look(index);
     const button = make("button", { type: "button", "aria-pressed": String(only === index), title: `Only ${groupName(index)}`,
       onclick: () => { only = only === index ? null : index; legend(); draw(); } },
-      symbol(shape, colour), make("span", {}, groupName(index)), make("span", { class: "count" }, counts.get(index).toLocaleString()));
+      symbol(shape, color), make("span", {}, groupName(index)), make("span", { class: "count" }, counts.get(index).toLocaleString()));
     return make("li", {}, button);
   }));
 }
-function symbol(shape, colour) {
+function symbol(shape, color) {
   const space = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(space, "svg");
   svg.setAttribute("viewBox", "-6 -6 12 12");
@@ -333,7 +333,7 @@ function symbol(shape, colour) {
     arc: (x, y, r) => parts.push(`M${x - r} ${y}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0`) };
   trace(pen, shape, 0, 0, 4.5);
   path.setAttribute("d", parts.join(""));
-  path.setAttribute("fill", colour);
+  path.setAttribute("fill", color);
   svg.append(path);
   return svg;
 }
@@ -391,7 +391,7 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("keyup", (event) => { if (event.key === " ") space = false; });
 const press = (box, index) => [...byId(box).children][index]?.click();
 keys({
-  1: () => press("colouring", 0), 2: () => press("colouring", 1), 3: () => press("colouring", 2),
+  1: () => press("coloring", 0), 2: () => press("coloring", 1), 3: () => press("coloring", 2),
   g: () => { if (data?.stages.length > 1) press("stages", (stage + 1) % data.stages.length); },
   l: () => press("tools", 0), h: () => press("tools", 1), "+": () => zoom(1.4), "=": () => zoom(1.4), "-": () => zoom(1 / 1.4), 0: fit,
   s: exportCsv, Escape: () => { only = null; legend(); choose([]); },
@@ -427,11 +427,11 @@ async function load(which) {
     byId("stages").replaceChildren(...data.stages.map((s, i) => make("button", { type: "button", role: "radio", "data-stage": String(i), "aria-checked": String(i === stage) }, s.title)));
     segmented(byId("stages"), (button) => goStage(Number(button.dataset.stage)));
     const predicted = data.predictions.some((p) => p >= 0);
-    for (const button of byId("colouring").children) button.disabled = button.dataset.by !== "class" && !predicted;
+    for (const button of byId("coloring").children) button.disabled = button.dataset.by !== "class" && !predicted;
     byId("predicted-by").textContent = predicted ? `Predictions are by ${data.predicted_by}.` : "";
     byId("notes").textContent = data.notes.join(" ");
     fit();
-    if (by !== "class" && !predicted) press("colouring", 0);
+    if (by !== "class" && !predicted) press("coloring", 0);
     else { legend(); list(); }
   } catch (error) { notice(error.message, 12); } finally { byId("busy").hidden = true; }
 }

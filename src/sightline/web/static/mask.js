@@ -56,22 +56,22 @@ export class Mask {
     return false;
   }
 
-  /** A canvas of the box, filled with a colour. */
-  tint(colour) {
-    if (!this.tints.has(colour)) {
+  /** A canvas of the box, filled with a color. */
+  tint(color) {
+    if (!this.tints.has(color)) {
       const { bits, columns, rows } = this.bits;
       const canvas = new OffscreenCanvas(columns, rows);
       const context = canvas.getContext("2d");
       const image = context.createImageData(columns, rows);
-      const [red, green, blue] = [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
+      const [red, green, blue] = [1, 3, 5].map((i) => parseInt(color.slice(i, i + 2), 16));
       const packed = new Uint32Array(image.data.buffer);
       const value = (255 << 24) | (blue << 16) | (green << 8) | red;
       for (let i = 0; i < bits.length; i++) if (bits[i]) packed[i] = value;
       context.putImageData(image, 0, 0);
       this.tints.clear();
-      this.tints.set(colour, canvas);
+      this.tints.set(color, canvas);
     }
-    return this.tints.get(colour);
+    return this.tints.get(color);
   }
 
   /** Its outline along pixel edges, in pixels of the picture. */

@@ -1,6 +1,6 @@
 // The progress page: one picture's mask after each stage of training.
 
-import { askJson, byId, colourOf, icon, keys, make, notice } from "./shell.js";
+import { askJson, byId, colorOf, icon, keys, make, notice } from "./shell.js";
 
 const PLAY = 700; // milliseconds a stage
 let runs = [], run = 0, image = null, stage = 0, playing = 0;
@@ -37,14 +37,14 @@ function paint(name, ...layers) {
   }
 }
 
-/** Share of the pixels in which mask and truth have the same colour, of those whose truth is known. */
+/** Share of the pixels in which mask and truth have the same color, of those whose truth is known. */
 function agreement() {
   const [mask, truth] = ["mask", "truth"].map((name) => views[name].querySelector("canvas"));
   if (mask.width !== truth.width || mask.height !== truth.height) return null;
   const read = (canvas) => new Uint32Array(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.buffer);
   const [a, b] = [read(mask), read(truth)];
-  const packed = (colour) => (0xff000000 | (parseInt(colour.slice(5), 16) << 16) | (parseInt(colour.slice(3, 5), 16) << 8) | parseInt(colour.slice(1, 3), 16)) >>> 0;
-  const classes = new Set(runs[run].classes.map(({ colour }) => packed(colour)));
+  const packed = (color) => (0xff000000 | (parseInt(color.slice(5), 16) << 16) | (parseInt(color.slice(3, 5), 16) << 8) | parseInt(color.slice(1, 3), 16)) >>> 0;
+  const classes = new Set(runs[run].classes.map(({ color }) => packed(color)));
   let same = 0, known = 0;
   for (let i = 0; i < a.length; i++) {
     if (!classes.has(b[i])) continue;
@@ -102,7 +102,7 @@ function curve() {
   const values = points.map((p) => p.value), [least, most] = [Math.min(...values), Math.max(...values)];
   const down = (value) => 4 + (box.height - 10) * (1 - (value - least) / Math.max(1e-9, most - least));
   const line = points.map((p) => [across(p.epoch), down(p.value)]).filter(([x]) => x !== null);
-  context.strokeStyle = colourOf("--accent");
+  context.strokeStyle = colorOf("--accent");
   context.lineWidth = 1.75;
   context.lineJoin = "round";
   context.beginPath();
@@ -112,7 +112,7 @@ function curve() {
   if (now) {
     context.beginPath();
     context.arc(across(now.epoch), down(now.value), 4, 0, 7);
-    context.fillStyle = colourOf("--accent");
+    context.fillStyle = colorOf("--accent");
     context.fill();
   }
 }
@@ -158,9 +158,9 @@ function openRun(index) {
   const { title, images, classes } = runs[run];
   byId("subtitle").textContent = `${title} · ${images.length} pictures`;
   byId("image").replaceChildren(...images.map((entry, i) => make("option", { value: String(i) }, entry.name)));
-  byId("legend").replaceChildren(...classes.map(({ name, colour }) => {
+  byId("legend").replaceChildren(...classes.map(({ name, color }) => {
     const dot = make("i");
-    dot.style.background = colour;
+    dot.style.background = color;
     return make("li", {}, dot, name);
   }));
   if (!images.length) { notice("The run has kept no masks yet."); return; }

@@ -2,8 +2,8 @@
 
 import { byId, icon, make } from "./shell.js";
 
-// The report's colours: mid tones that read on light and dark.
-const COLOURS = ["#3478d4", "#d1702a", "#2f9158", "#9463c9", "#d14a5a", "#21929a", "#cf5c9f", "#8f8526", "#a0694b", "#75808f"];
+// The report's colors: mid tones that read on light and dark.
+const COLORS = ["#3478d4", "#d1702a", "#2f9158", "#9463c9", "#d14a5a", "#21929a", "#cf5c9f", "#8f8526", "#a0694b", "#75808f"];
 const SIDE = 160; // pixels of a proposal's picture
 
 const seconds = (value) => (value < 0.9995 ? `${Math.round(value * 1000)} ms` : `${value.toFixed(1)} s`);
@@ -12,7 +12,7 @@ export class Panel {
   /** host: render(), work(), keep(), choose(index), shape() → the picture. */
   constructor(host) {
     this.host = host;
-    this.classes = [{ name: "object", colour: COLOURS[0] }];
+    this.classes = [{ name: "object", color: COLORS[0] }];
     this.label = 0; // the class that the next object gets
     this.chosen = 0; // id of the object that is marked
     byId("class-add").addEventListener("click", () => this.addClass());
@@ -23,7 +23,7 @@ export class Panel {
     this.drawClasses();
   }
 
-  colour(label) { return this.classes[label]?.colour ?? COLOURS[0]; }
+  color(label) { return this.classes[label]?.color ?? COLORS[0]; }
 
   pick(label) {
     if (label >= this.classes.length) return;
@@ -33,9 +33,9 @@ export class Panel {
   }
 
   addClass() {
-    const used = new Set(this.classes.map((c) => c.colour));
-    const colour = COLOURS.find((c) => !used.has(c)) ?? COLOURS[this.classes.length % COLOURS.length];
-    this.classes.push({ name: `class ${this.classes.length + 1}`, colour });
+    const used = new Set(this.classes.map((c) => c.color));
+    const color = COLORS.find((c) => !used.has(c)) ?? COLORS[this.classes.length % COLORS.length];
+    this.classes.push({ name: `class ${this.classes.length + 1}`, color });
     this.pick(this.classes.length - 1);
     const field = byId("classes").lastElementChild.querySelector('input[type="text"]');
     field.focus();
@@ -71,7 +71,7 @@ export class Panel {
     byId("ask-actions").hidden = !masks.length;
     byId("keep").disabled = !work?.mask?.area;
     box.hidden = masks.length < 2;
-    const key = `${work?.now.answer?.number}/${this.colour(this.label)}`;
+    const key = `${work?.now.answer?.number}/${this.color(this.label)}`;
     if (box.dataset.key !== key) {
       box.dataset.key = key;
       box.replaceChildren(...masks.map((mask, i) => this.candidate(mask, i)));
@@ -92,7 +92,7 @@ export class Panel {
     context.globalAlpha = 0.35;
     context.drawImage(image, 0, 0);
     context.globalAlpha = 0.9;
-    if (mask.area) context.drawImage(mask.tint(this.colour(this.label)), ...mask.box);
+    if (mask.area) context.drawImage(mask.tint(this.color(this.label)), ...mask.box);
     const percent = `${Math.round(mask.score * 100)}%`;
     const button = make("button", { type: "button", class: "candidate", role: "radio", "aria-label": `Proposal ${index + 1}, score ${percent}`,
       onclick: () => this.host.choose(index) }, canvas, make("span", {}, percent));
@@ -111,11 +111,11 @@ export class Panel {
     byId("classes").replaceChildren(...this.classes.map((item, i) => {
       const radio = make("input", { type: "radio", name: "class", "aria-label": `Next object is ${item.name}`, onchange: () => this.pick(i) });
       radio.checked = i === this.label;
-      const colour = make("input", { type: "color", value: item.colour, "aria-label": `Colour of ${item.name}`,
-        oninput: (event) => { item.colour = event.target.value; this.host.render(); } });
+      const color = make("input", { type: "color", value: item.color, "aria-label": `Color of ${item.name}`,
+        oninput: (event) => { item.color = event.target.value; this.host.render(); } });
       const name = make("input", { type: "text", value: item.name, maxlength: "80", "aria-label": `Name of class ${i + 1}`, spellcheck: "false",
         oninput: (event) => { item.name = event.target.value; this.host.render(); } });
-      const parts = [radio, colour, name, ...(i < 9 ? [make("kbd", { "aria-hidden": "true" }, String(i + 1))] : [])];
+      const parts = [radio, color, name, ...(i < 9 ? [make("kbd", { "aria-hidden": "true" }, String(i + 1))] : [])];
       return make("li", { class: i === this.label ? "chosen" : "" }, ...parts);
     }));
   }
@@ -131,7 +131,7 @@ export class Panel {
   objectRow(work, object, index) {
     const name = `object ${index + 1}, ${this.classes[object.label]?.name}`;
     const swatch = make("span", { class: "swatch" });
-    swatch.style.background = this.colour(object.label); // a property set by script, which the policy allows
+    swatch.style.background = this.color(object.label); // a property set by script, which the policy allows
     const select = make("select", { "aria-label": `Class of object ${index + 1}`, onchange: (event) => {
       work.edit(object.id, { label: Number(event.target.value) });
       this.host.render();

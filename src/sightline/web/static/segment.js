@@ -141,7 +141,7 @@ async function exportAs(format) {
   if (!objects.length) return;
   const json = {
     format,
-    classes: panel.classes.map(({ name, colour }, i) => ({ name: name.trim() || `class ${i + 1}`, colour })),
+    classes: panel.classes.map(({ name, color }, i) => ({ name: name.trim() || `class ${i + 1}`, color })),
     objects: objects.map(({ label, mask }) => ({ label, counts: mask.counts })),
   };
   try {
@@ -176,8 +176,8 @@ function paint() {
   stage.set({
     prompts: work.now.prompts,
     mask: work.mask,
-    colour: panel.colour(panel.label),
-    objects: work.now.objects.filter((o) => o.shown).map((o) => ({ ...o, colour: panel.colour(o.label) })),
+    color: panel.color(panel.label),
+    objects: work.now.objects.filter((o) => o.shown).map((o) => ({ ...o, color: panel.color(o.label) })),
     chosen: panel.chosen,
   });
 }

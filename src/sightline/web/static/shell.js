@@ -71,7 +71,7 @@ export function typing(event) {
   return Boolean(event.target.closest?.(fields));
 }
 
-export const colourOf = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+export const colorOf = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 document.querySelector(".top nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 
@@ -82,7 +82,7 @@ help.querySelector("[data-close]").addEventListener("click", () => help.close())
 help.addEventListener("click", (event) => { if (event.target === help) help.close(); });
 
 const theme = byId("theme");
-const nameTheme = () => theme.setAttribute("aria-label", `Colours are ${document.documentElement.dataset.theme}; change`);
+const nameTheme = () => theme.setAttribute("aria-label", `Colors are ${document.documentElement.dataset.theme}; change`);
 theme.addEventListener("click", () => window.toggleTheme());
 window.addEventListener("themechange", nameTheme);
 nameTheme();

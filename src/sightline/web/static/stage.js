@@ -1,6 +1,6 @@
 // The picture: drawing, zoom and pan, and what mouse, fingers and keys ask for.
 
-import { colourOf } from "./shell.js";
+import { colorOf } from "./shell.js";
 
 const LARGEST = 40; // screen pixels a pixel
 const PIXELS_SHOW = 4; // above this the picture's pixels are shown as squares, as its masks are
@@ -13,7 +13,7 @@ export class Stage {
   constructor(canvas, handlers) {
     Object.assign(this, { canvas, handlers, tool: "add", space: false, pointers: new Map(), image: null });
     this.view = { scale: 1, x: 0, y: 0 };
-    this.scene = { prompts: { points: [], box: null }, mask: null, colour: "#3478d4", objects: [], chosen: 0 };
+    this.scene = { prompts: { points: [], box: null }, mask: null, color: "#3478d4", objects: [], chosen: 0 };
     this.cross = null; // the keyboard's crosshair, in pixels of the picture
     this.corner = null; // the first corner of the keyboard's box
     this.fitted = true;
@@ -236,21 +236,21 @@ export class Stage {
     context.drawImage(this.image, 0, 0);
     for (const object of this.scene.objects) {
       const marked = object.id === this.scene.chosen;
-      this.paintMask(context, object.mask, object.colour, marked ? 0.6 : 0.42, marked ? 2.5 : 1.5);
+      this.paintMask(context, object.mask, object.color, marked ? 0.6 : 0.42, marked ? 2.5 : 1.5);
     }
-    if (this.scene.mask) this.paintMask(context, this.scene.mask, this.scene.colour, 0.5, 2.5);
+    if (this.scene.mask) this.paintMask(context, this.scene.mask, this.scene.color, 0.5, 2.5);
     context.restore();
     this.paintPrompts(context);
     if (this.cross && document.activeElement === this.canvas) this.paintCross(context);
   }
 
-  paintMask(context, mask, colour, opacity, width) {
+  paintMask(context, mask, color, opacity, width) {
     if (!mask.area) return;
     context.globalAlpha = opacity;
-    context.drawImage(mask.tint(colour), ...mask.box);
+    context.drawImage(mask.tint(color), ...mask.box);
     context.globalAlpha = 1;
     context.lineCap = "round";
-    for (const [ink, thick] of [["rgb(255 255 255 / .85)", width + 2], [colour, width]]) {
+    for (const [ink, thick] of [["rgb(255 255 255 / .85)", width + 2], [color, width]]) {
       context.strokeStyle = ink;
       context.lineWidth = thick / this.view.scale;
       context.stroke(mask.outline);
@@ -292,7 +292,7 @@ export class Stage {
 
   paintCross(context) {
     const [x, y] = this.toScreen(...this.cross);
-    for (const [ink, width] of [["rgb(255 255 255 / .9)", 4], [colourOf("--accent"), 1.5]]) {
+    for (const [ink, width] of [["rgb(255 255 255 / .9)", 4], [colorOf("--accent"), 1.5]]) {
       context.strokeStyle = ink;
       context.lineWidth = width;
       context.beginPath();

@@ -112,8 +112,8 @@ def koleo(vectors: Tensor) -> Tensor:
         similarity = vectors @ vectors.transpose(1, 2)
         similarity.diagonal(dim1=1, dim2=2).fill_(-math.inf)
         nearest = similarity.argmax(dim=2, keepdim=True)
-    neighbours = vectors.gather(1, nearest.expand_as(vectors))
-    return -((vectors - neighbours).square().sum(dim=2) + _TINY).log().mean() / 2
+    neighbors = vectors.gather(1, nearest.expand_as(vectors))
+    return -((vectors - neighbors).square().sum(dim=2) + _TINY).log().mean() / 2
 
 
 @torch.no_grad()
