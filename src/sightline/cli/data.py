@@ -101,12 +101,12 @@ def check(
 
     masks = SegmentDataConfig.build({"source": source}, given(split_file=str(split_file) if split_file else None))
     if layout in (None, "pairs", "folders") and style is None and holds_masks(masks):
-        found = check_masks(
+        result = check_masks(
             masks.model_copy(update=given(layout=layout)), progress=lambda line: print(line, file=sys.stderr)
         )
-        rows = found.rows()
+        rows = result.rows()
         if write_split is not None:
-            rows += write_leak_free_split(found, write_split, val, test, seed)
+            rows += write_leak_free_split(result, write_split, val, test, seed)
         show(rows, as_json=as_json, title=source)
         return
     if split_file is not None or write_split is not None:

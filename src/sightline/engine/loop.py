@@ -249,13 +249,13 @@ class _Checkpoints:
 
 
 def _resume(task: Task, run: RunFolder, fabric: Fabric) -> Position:
-    found = checkpoint.load(run.checkpoint)
-    if found is None:
+    saved = checkpoint.load(run.checkpoint)
+    if saved is None:
         if fabric.is_global_zero:
             run.truncate_metrics(0)
         return Position()
     parts: dict[str, dict[str, Tensor]] = {"task": {}, "modules": {}, "optimizer": {}, "sums": {}}
-    for key, value in found.tensors.items():
+    for key, value in saved.tensors.items():
         part, name = key.split("/", 1)
         parts[part][name] = value.to(fabric.device)
     for name, module in task.modules().items():
@@ -265,10 +265,10 @@ def _resume(task: Task, run: RunFolder, fabric: Fabric) -> Position:
     for name, tensor in task.tensors().items():
         tensor.copy_(parts["task"][name])
     checkpoint.load_optimizer(task.optimizer, parts["optimizer"])
-    task.load_state(found.state["task"])
+    task.load_state(saved.state["task"])
     if fabric.is_global_zero:
-        run.truncate_metrics(found.state["step"])
-    return Position(found.state["step"], found.state["count"], parts["sums"])
+        run.truncate_metrics(saved.state["step"])
+    return Position(saved.state["step"], saved.state["count"], parts["sums"])
 
 
 def _any(fabric: Fabric, flag: bool) -> bool:

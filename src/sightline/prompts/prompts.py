@@ -41,7 +41,7 @@ class Prompts:
             "text": bool(self.text.strip()),
             "mask_input": self.mask_input is not None,
         }
-        return {name for name, there in given.items() if there}
+        return {name for name, value in given.items() if value}
 
     def checked(self, height: int, width: int) -> Prompts:
         """Return the prompts with their box cut to an image; the only check of points and boxes.

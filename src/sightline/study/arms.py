@@ -123,8 +123,8 @@ def _between_networks(arms: Sequence[Arm]) -> list[Pair]:
 
 
 def _own_encoders(arms: Sequence[Arm]) -> list[Pair]:
-    own = [arm for arm in arms if arm.task == "segment" and arm.weights == "own" and not arm.drop]
-    return [(arm.name, arm.base) for arm in own]
+    pretrained = [arm for arm in arms if arm.task == "segment" and arm.weights == "own" and not arm.drop]
+    return [(arm.name, arm.base) for arm in pretrained]
 
 
 def _ablations(arms: Sequence[Arm]) -> list[Pair]:

@@ -166,7 +166,7 @@ def build_store(
     total = len(samples)
     shapes: list[tuple[int, int]] = []
     bad: list[dict[str, str]] = []
-    told = time.monotonic()
+    last_report = time.monotonic()
     with (folder / "pixels.npy").open("wb") as file:
         begin = _write_header(file, 0)
         for done, (sample, pixels) in enumerate(_in_order(samples, decode_one)):
@@ -175,8 +175,8 @@ def build_store(
             else:
                 file.write(pixels.tobytes())
                 shapes.append((pixels.shape[0], pixels.shape[1]))
-            if time.monotonic() - told > TELL_EVERY:
-                told = time.monotonic()
+            if time.monotonic() - last_report > TELL_EVERY:
+                last_report = time.monotonic()
                 progress(f"{name}: {done + 1} of {total} images decoded, {len(bad)} unreadable")
         count = file.tell() - begin
         file.seek(0)

@@ -151,11 +151,11 @@ def _batch_maker(context: Run, network: Segmenter, policy: SkipPolicy) -> Callab
     def make(samples: np.ndarray, epoch: int) -> SegmentBatch:
         keys = sample_keys(config.seed, epoch, samples)
         seen, masks = augment([images.image(i) for i in samples], [images.mask(i) for i in samples], keys)
-        kept = policy.kept(skips, config.seed, epoch, samples.tolist()) if drops else None
+        keep_mask = policy.kept(skips, config.seed, epoch, samples.tolist()) if drops else None
         return SegmentBatch(
             normalize(seen),
             torch.from_numpy(masks).to(device).long(),
-            None if kept is None else torch.from_numpy(kept).to(device),
+            None if keep_mask is None else torch.from_numpy(keep_mask).to(device),
         )
 
     return make

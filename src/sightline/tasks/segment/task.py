@@ -126,8 +126,8 @@ class SegmentTask(Task):
 
     def modules(self) -> dict[str, nn.Module]:
         """Return the network, and the averaged one."""
-        found: dict[str, nn.Module] = {"model": self.model}
-        return found if self.averaged is None else {**found, "averaged": self.averaged}
+        modules: dict[str, nn.Module] = {"model": self.model}
+        return modules if self.averaged is None else {**modules, "averaged": self.averaged}
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the best weights so far."""
