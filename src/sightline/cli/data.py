@@ -95,7 +95,7 @@ def check(
         Folder, list file, CSV, or known name.
     """
     from sightline.config import DataConfig
-    from sightline.data import check as work
+    from sightline.data import check as check_images
     from sightline.data import check_masks, holds_masks, write_leak_free_split
     from sightline.errors import ConfigError
 
@@ -113,4 +113,4 @@ def check(
         raise ConfigError(
             f"{source}: holds no images with masks, and splits by scenes are of these; leave the flag out"
         )
-    show(work(DataConfig.build(data_layer(source, layout, style)["data"])), as_json=as_json, title=source)
+    show(check_images(DataConfig.build(data_layer(source, layout, style)["data"])), as_json=as_json, title=source)

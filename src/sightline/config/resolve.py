@@ -75,7 +75,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, Any]
 
 
 def laid(cls: type[Frozen], layers: Mapping[str, Layer], where: str = "the configuration") -> dict[str, Any]:
-    """Lay `layers` (name → values, weakest first) on each other, by the rules that `cls` and its blocks declare.
+    """Merge `layers` (name → values, weakest first) by the rules that `cls` and its blocks declare.
 
     Raises:
         ConfigError: a layer holds two keys of which one takes the other's place.
@@ -163,7 +163,7 @@ def _changed_by(environment: Layer, config: Frozen, without: Layer) -> list[str]
 
 
 def _differs(assignment: Layer, values: Layer, others: Layer) -> bool:
-    """Return whether the key of `assignment` stands otherwise in `others` than in `values`."""
+    """Return whether the key of `assignment` has another value in `others` than in `values`."""
     ((key, value),) = assignment.items()
     mine, theirs = values.get(key), others.get(key)
     if isinstance(value, Mapping) and isinstance(mine, Mapping):

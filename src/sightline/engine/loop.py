@@ -140,7 +140,7 @@ def fit(
 
 
 def _mark_nothing(part: str) -> None:
-    """Let a part of the loop pass unmarked."""
+    """Do nothing: the marks of a loop that is not timed."""
 
 
 def _optimize(task: Task, batches: Iterator[Any], step: int, fabric: Fabric, mark: Mark) -> dict[str, Tensor]:
@@ -193,7 +193,7 @@ def _clip(task: Task) -> dict[str, Tensor]:
 
 
 class _NonFiniteWatch:
-    """Remembers, on the device, the first step whose loss was not finite; asking costs a sync, seeing does not."""
+    """Keeps, on the device, the first step whose loss was not finite; reading it costs a sync, updating it does not."""
 
     def __init__(self, device: torch.device) -> None:
         self._first = torch.full((), -1, dtype=torch.int64, device=device)
@@ -272,7 +272,7 @@ def _resume(task: Task, run: RunFolder, fabric: Fabric) -> Position:
 
 
 def _any(fabric: Fabric, flag: bool) -> bool:
-    """Return whether any process says so: all must take the same way round the loop."""
+    """Return whether `flag` is set in any process: all must take the same branch."""
     if fabric.world_size == 1:
         return flag
     flags = fabric.all_reduce(torch.tensor(float(flag), device=fabric.device), reduce_op="sum")

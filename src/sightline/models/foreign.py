@@ -40,7 +40,7 @@ OTHER_COPY = {"k", "momentum"}  # encoder_k, momentum_encoder: MoCo's authors ev
 
 @dataclass(frozen=True)
 class MatchReport:
-    """What of a checkpoint went where, by the backbone's names.
+    """Which tensors of a checkpoint were loaded and which were not, by the backbone's names.
 
     Attributes:
         matched: loaded.

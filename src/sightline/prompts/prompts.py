@@ -19,7 +19,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Prompts:
-    """What to look for.
+    """Prompts for one image: points, a box, words, or an earlier mask.
 
     Attributes:
         points: (x, y, label), label 1 for inside, 0 for outside.

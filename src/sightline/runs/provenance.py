@@ -1,4 +1,4 @@
-"""What a result was made with: versions and hardware, without importing what is asked about."""
+"""Provenance of a result: versions and hardware, read without importing the packages."""
 
 from __future__ import annotations
 

@@ -344,5 +344,5 @@ def pairs_of(arms: Sequence[Arm]) -> list[Pair]:
 
 
 def _plain(arm: Arm) -> str:
-    """Return the same network from random weights, where the arm differs from it in its weights."""
+    """Return the arm of the same network with random weights, if this arm has others."""
     return arm.base if arm.weights != "random" and not arm.drop else ""

@@ -1,4 +1,4 @@
-"""What is drawn for each view: one table of numbers that every backend renders from.
+"""The random parameters of each view: one table of numbers that every backend renders from.
 
 A table is float64 (B, V, COLUMNS): B images, V views. It is drawn for a whole batch in a few array operations, yet
 each row is a function of the image's key and size alone.

@@ -1,4 +1,4 @@
-"""The application: pages, requests, and what is wrong as JSON."""
+"""The web application: pages, requests, and errors as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder of uploads: made when the first one comes, gone with whoever made it."""
+"""The folder of uploads: made when the first one comes, removed with the process that made it."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ Say = Callable[[str], object]
 
 
 class HasId(Protocol):
-    """What a store keeps something of."""
+    """A sample whose array a store keeps."""
 
     @property
     def id(self) -> str:
@@ -199,7 +199,7 @@ def _write_header(file: BinaryIO, count: int) -> int:
 
 
 def _sync(file: BinaryIO) -> None:
-    """Put a file on the disk before its folder gets the name that says it is whole."""
+    """Flush a file to the disk, before its folder gets its final name."""
     file.flush()
     os.fsync(file.fileno())
 

@@ -56,8 +56,8 @@ def split(listing: ImageSet, config: SplitConfig) -> Split:
 
 def _check(result: Split, config: SplitConfig) -> None:
     listing = result.listing
-    for name, share in (("train", 1.0), ("val", config.val), ("test", config.test)):
-        if not share:
+    for name, fraction in (("train", 1.0), ("val", config.val), ("test", config.test)):
+        if not fraction:
             continue
         held = set(listing.labels[getattr(result, name)].tolist())
         missing = [label for i, label in enumerate(listing.classes) if i not in held]

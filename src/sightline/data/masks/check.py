@@ -20,7 +20,7 @@ LEAKING = (("test", "train"), ("test", "val"), ("val", "train"))  # a tile of th
 
 @dataclass(frozen=True)
 class MaskCheck:
-    """What was found.
+    """Result of `check_masks`: pixels of each class, and leaks between parts.
 
     Attributes:
         images: the data set, without what cannot be used.
@@ -58,8 +58,8 @@ class MaskCheck:
         held = self.counts[part].sum(axis=0)
         rows = [{"what": f"{name}: tiles", "value": len(part), "share": len(part) / len(self.images.ids)}]
         for index, label in enumerate((*self.images.palette.classes, "ignored")):
-            share = float(held[index] / max(1, held.sum()))
-            rows.append({"what": f"{name}: pixels of {label}", "value": int(held[index]), "share": share})
+            fraction = float(held[index] / max(1, held.sum()))
+            rows.append({"what": f"{name}: pixels of {label}", "value": int(held[index]), "share": fraction})
         return rows
 
     def _off_palette(self) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What one part of a split knows of another: copies of a picture, and tiles cut side by side from one scene.
+"""Leaks between parts of a split: copies of a picture, and tiles cut side by side from one scene.
 
 A test tile whose copy or whose neighbour is trained on says less than it seems to. Everything here is found from the
 pixels alone, without file names or georeference. NumPy only, by blocks of a matrix product: 2,000 tiles take seconds.
@@ -124,9 +124,9 @@ def find_copies(thumbs: np.ndarray) -> np.ndarray:
     flat = detail < FLAT
     colors = thumbs.mean(axis=(1, 2))
     pairs: list[tuple[int, int]] = []
-    for turns in range(4):
+    for quarter_turns in range(4):
         for flipped in (False, True):
-            turned = np.rot90(thumbs, turns, axes=(1, 2))
+            turned = np.rot90(thumbs, quarter_turns, axes=(1, 2))
             other, _ = _detail(turned[:, :, ::-1] if flipped else turned)
             for begin in range(0, count, BLOCK):
                 alike = descriptors[begin : begin + BLOCK] @ other.T > COPY
@@ -151,7 +151,7 @@ def _at(chosen: np.ndarray, begin: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def find_continued(before: _Side, after: _Side) -> list[tuple[int, int]]:
-    """Return (i, j) where tile j goes on where tile i ends.
+    """Return pairs (i, j) of tiles where the picture of tile j continues that of tile i.
 
     Each is the other's nearest by the difference of their edge pixels, clearly nearer than the second nearest of both,
     with detail in common, and no farther than the picture changes from one row to the next by itself.

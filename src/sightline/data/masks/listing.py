@@ -106,10 +106,10 @@ def holds_masks(config: SegmentDataConfig) -> bool:
     return root.is_dir() and all(_listed(root, config))
 
 
-Found = dict[tuple[Path, str], Path]
+PathsByKey = dict[tuple[Path, str], Path]
 
 
-def _listed(root: Path, config: SegmentDataConfig) -> tuple[Found, Found]:
+def _listed(root: Path, config: SegmentDataConfig) -> tuple[PathsByKey, PathsByKey]:
     """Return images and masks of the first layout that has both; two empty dictionaries where none has."""
     files = images_below(root)
     layouts = {"pairs": _pairs, "folders": _folders}
@@ -120,15 +120,15 @@ def _listed(root: Path, config: SegmentDataConfig) -> tuple[Found, Found]:
     return {}, {}
 
 
-def _pairs(files: list[Path]) -> tuple[Found, Found]:
+def _pairs(files: list[Path]) -> tuple[PathsByKey, PathsByKey]:
     images = {(p.parent, p.stem.removesuffix(IMAGE_END)): p for p in files if p.stem.endswith(IMAGE_END)}
     masks = {(p.parent, p.stem.removesuffix(MASK_END)): p for p in files if p.stem.endswith(MASK_END)}
     return images, masks
 
 
-def _folders(files: list[Path]) -> tuple[Found, Found]:
-    def below(name: str) -> Found:
-        paths: Found = {}
+def _folders(files: list[Path]) -> tuple[PathsByKey, PathsByKey]:
+    def below(name: str) -> PathsByKey:
+        paths: PathsByKey = {}
         for path in files:
             parts = path.parts[:-1]
             if name in parts:
@@ -139,7 +139,7 @@ def _folders(files: list[Path]) -> tuple[Found, Found]:
     return below("images"), below("masks")
 
 
-def _matched(source: str, root: Path, images: Found, masks: Found) -> Iterator[Pair]:
+def _matched(source: str, root: Path, images: PathsByKey, masks: PathsByKey) -> Iterator[Pair]:
     for present, missing, what in ((images, masks, "mask"), (masks, images, "image")):
         alone = [path.relative_to(root).as_posix() for key, path in present.items() if key not in missing]
         if alone:

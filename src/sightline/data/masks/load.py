@@ -99,7 +99,7 @@ def load_parts(config: SegmentDataConfig, cache_dir: Path | None = None, progres
 
 
 def load_masks(config: SegmentDataConfig, cache_dir: Path | None = None, progress: Say | None = None) -> SegmentImages:
-    """Do the same without a split: there is one part, "all".
+    """Decode images and masks, or take them from the cache, without a split: the only part is "all".
 
     Raises:
         DataError: as of `load_parts`, but for parts.

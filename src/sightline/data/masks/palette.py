@@ -72,7 +72,7 @@ class Palette:
         return table[indices]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON."""
+        """Return the palette as JSON."""
         return {
             "classes": list(self.classes),
             "rgb": [list(color) for color in self.rgb],
@@ -82,7 +82,7 @@ class Palette:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Palette:
-        """Return what `to_dict` was made from."""
+        """Return the palette that `to_dict` wrote."""
         rgb, ignored = (tuple((int(r), int(g), int(b)) for r, g, b in values[key]) for key in ("rgb", "ignored"))
         return cls(tuple(values["classes"]), rgb, ignored, bool(values["indexed"]))
 

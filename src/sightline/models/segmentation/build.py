@@ -92,7 +92,7 @@ def segmenter_names() -> tuple[str, ...]:
 
 
 def _start_like_a_backbone(segmenter: Segmenter, seed: int) -> None:
-    """Give a ResNet encoder the weights that the U-Net's has with that seed."""
+    """Give a ResNet encoder the random weights that the U-Net's encoder has with the same seed."""
     if "layer4.0.conv1.weight" not in segmenter.encoder_tensors():
         return
     backbone = build_backbone(segmenter.encoder_name, segmenter.stem, seed)

@@ -230,7 +230,7 @@ def export_library(segmenter: Segmenter, folder: Path) -> LibraryReport:
 
 
 def _renamed(segmenter: Segmenter, theirs: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return our tensors under their names, each there and of their shape."""
+    """Return our tensors under the library's names; each must exist there with the same shape."""
     tensors = {_plain(name): value for name, value in _folded(segmenter).items()}
     wrong = [name for name, value in theirs.items() if tensors.get(_plain(name), torch.empty(0)).shape != value.shape]
     if wrong:

@@ -47,7 +47,7 @@ class LibrarySegmenter(Segmenter):
         self.segmentation_head: nn.Module = network.segmentation_head
 
     def encoder_tensors(self) -> dict[str, Tensor]:
-        """Return the encoder's own tensors by that library's names: torchvision's, for a ResNet."""
+        """Return the encoder's own tensors by the library's names: torchvision's, for a ResNet."""
         return self.encoder.state_dict(keep_vars=True)
 
     def parts(self) -> Mapping[str, nn.Module]:
@@ -92,7 +92,7 @@ def _deeplab_stages(decoder: DeepLabV3PlusDecoder, features: list[Tensor]) -> di
 
 
 def build_library_segmenter(name: str, encoder_name: str, classes: int, stem: Stem) -> LibrarySegmenter:
-    """Build one with random weights from torch's generator as it stands.
+    """Build a network of segmentation-models-pytorch, with random weights from torch's generator as it stands.
 
     Args:
         name: a key of `ARCHITECTURES`.
@@ -121,7 +121,7 @@ def build_library_segmenter(name: str, encoder_name: str, classes: int, stem: St
 
 
 def encoder_key(encoder_name: str) -> str:
-    """Return that library's name of an encoder; torchvision's families that it lacks are added to its table.
+    """Return the library's name of an encoder; torchvision's families that the library lacks are added to its table.
 
     Raises:
         ConfigError: no library of backbones has it.

@@ -71,8 +71,8 @@ class Inputs:
 
 
 @dataclass
-class Found:
-    """What was counted, tile by tile.
+class Tally:
+    """Counts of an evaluation, one entry a tile.
 
     Attributes:
         oracle: int64 (K, K + 1) of each tile.
@@ -99,7 +99,7 @@ def _evaluate(context: Context[PromptConfig, Inputs]) -> None:
     chosen = sorted(images.parts["test"].tolist(), key=lambda i: images.ids[i])[: config.tiles or None]
     masks = _masks_of(config.snap, [images.ids[i] for i in chosen]) if config.snap else None
     settings, classes = EverythingSettings(points_per_side=config.points_per_side), len(images.palette.classes)
-    tally, begin = Found(), time.perf_counter()
+    tally, begin = Tally(), time.perf_counter()
     report.start(f"prompt, {engine.name}", len(chosen), 0, str(run.path))
     for number, i in enumerate(chosen):
         truth, state = images.mask(i), engine.set_image(images.image(i))
@@ -139,7 +139,7 @@ def _evaluate(context: Context[PromptConfig, Inputs]) -> None:
         settings=asdict(settings) | {"min_share": config.min_share},
         oracle=_oracle(tally),
         clicks=_clicks(tally.clicked),
-        snap=_snap(tally) if masks is not None else None,
+        snap=_superpixel_vote(tally) if masks is not None else None,
         images_seen=len(chosen),
         pictures={f"{PICTURES}/{number}.png": images.ids[i] for number, i in enumerate(chosen[:SHOWN])},
         bad_images=len(images.bad),
@@ -159,7 +159,7 @@ def _masks_of(run: str, ids: list[str]) -> dict[str, np.ndarray]:
     return {name: np.asarray(Image.open(io.BytesIO(drawn[name]))) for name in ids}
 
 
-def _oracle(tally: Found) -> Oracle:
+def _oracle(tally: Tally) -> Oracle:
     inside, labelled = np.array(tally.covered).sum(axis=0)
     return Oracle(covered=float(inside / labelled) if labelled else None, masks_per_image=float(np.mean(tally.regions)))
 
@@ -184,7 +184,7 @@ def _clicks(clicked: list[Clicked]) -> Clicks:
     )
 
 
-def _snap(tally: Found) -> Snap:
+def _superpixel_vote(tally: Tally) -> Snap:
     before, after = np.stack(tally.before), np.stack(tally.after)
     difference, low, high, p = segmentation.paired_difference(after, before, seed=0)
     return Snap(

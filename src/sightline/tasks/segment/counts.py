@@ -1,4 +1,4 @@
-"""What a network is worth on some tiles: mean IoU with its interval, per class, and at the boundaries."""
+"""Scores of a network on some tiles: mean IoU with its interval, IoU by class, and at the boundaries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sightline.tasks.segment.predictor import Predictor, batches_of_one_size
 
 @dataclass(frozen=True)
 class Counts:
-    """What was counted, tile by tile.
+    """Counts of an evaluation, tile by tile.
 
     Attributes:
         confusion: int64 (N, K, K): rows truth, columns prediction.

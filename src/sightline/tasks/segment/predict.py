@@ -32,7 +32,7 @@ BATCH = 4  # tiles at a time: 4 × 512 × 512 × classes × 4 bytes stay under 5
 
 @dataclass(frozen=True)
 class Options:
-    """How masks are made.
+    """Options of mask prediction.
 
     Attributes:
         tile: side in pixels; images no larger are seen whole.

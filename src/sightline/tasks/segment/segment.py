@@ -172,8 +172,8 @@ def _class_weights(context: Run) -> list[float] | None:
         return None
     classes = len(images.palette.classes)
     counts = sum(np.bincount(images.mask(i).ravel(), minlength=256)[:classes] for i in images.parts["train"])
-    shares = np.maximum(np.asarray(counts) / max(1, np.sum(counts)), 1e-6)
-    weights = shares**-0.5
+    fractions = np.maximum(np.asarray(counts) / max(1, np.sum(counts)), 1e-6)
+    weights = fractions**-0.5
     return (weights / weights.mean()).tolist()
 
 
@@ -240,7 +240,7 @@ def _finish(context: Run, task: SegmentTask, seconds: float) -> None:
     if scenes is not None:
         arrays["scenes"] = np.array(scenes)
     context.run.write_arrays(artifacts.COUNTS, **arrays)
-    watched = draw_progress(context.run.path / artifacts.PROGRESS)
+    pictures = draw_progress(context.run.path / artifacts.PROGRESS)
     result = SegmentResult(
         **vars(describe_counts(counts, images.palette.classes, scenes)),
         classes=tuple(images.palette.classes),
@@ -253,7 +253,7 @@ def _finish(context: Run, task: SegmentTask, seconds: float) -> None:
         bad_images=len(images.bad),
         interventions=_intervene(context, network),
         split={name: len(part) for name, part in images.parts.items()},
-        progress=tuple(str(path.relative_to(context.run.path)) for path in watched),
+        progress=tuple(str(path.relative_to(context.run.path)) for path in pictures),
     )
     context.run.finish(result.to_dict(), {"fit_seconds": seconds})
 
