@@ -97,3 +97,11 @@ def test_biases_and_norms_do_not_decay():
     assert {p.ndim for p in groups[0]["params"]} == {2, 4}
     assert {p.ndim for p in groups[1]["params"]} == {1}
     assert (groups[0]["weight_decay"], groups[1]["weight_decay"]) == (0.1, 0.0)
+
+
+def test_a_state_that_is_no_tensor_is_refused():
+    net = nn.Linear(2, 1)
+    optimizer = make_optimizer(net, OptimConfig(name="sgd"))
+    optimizer.state[net.weight]["count"] = 3
+    with pytest.raises(TypeError, match="SGD holds count = 3 of parameter 0: expected a tensor"):
+        checkpoint.optimizer_tensors(optimizer)

@@ -1,5 +1,6 @@
 """Typed, frozen configurations and how they are read. Imports no torch."""
 
+from sightline.config.backbone import BackboneConfig
 from sightline.config.base import Frozen, from_assignments, from_keywords, merge, read_yaml
 from sightline.config.classify import ClassifyConfig
 from sightline.config.data import DataConfig, SplitConfig
@@ -30,6 +31,7 @@ __all__ = [
     "IGNORE_INDEX",
     "METHODS",
     "SETTINGS",
+    "BackboneConfig",
     "ClassifyConfig",
     "ClassifyOptim",
     "DataConfig",

@@ -6,40 +6,19 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
+from sightline.config.backbone import BackboneConfig
 from sightline.config.base import Effects
 from sightline.config.data import DataConfig
 from sightline.config.optim import ClassifyOptim
-from sightline.config.run import RunConfig
-from sightline.config.types import Init, Network, NonNegative, Positive, Range, Stem, Train
+from sightline.config.types import NonNegative, Positive, Range, Train
 
 
-class ClassifyConfig(RunConfig):
+class ClassifyConfig(BackboneConfig):
     """One of the five settings, or any other mix of where weights come from and what is trained."""
 
     effective: ClassVar[Effects] = {"crop_scale": ("augment", ("crop",))}
-    paths: ClassVar[tuple[str, ...]] = ("init",)
-
     kind: Literal["classify"] = "classify"
     data: DataConfig = Field(description="Labelled images.")
-    backbone: str = Field(
-        default="resnet50",
-        description="Backbone, by any timm or torchvision name; a run given as init brings its own.",
-    )
-    stem: Stem = Field(
-        default="published", description="First layers of the backbone; 3x3 of stride 2 suits inputs of 64 px and less."
-    )
-    init: Init = Field(
-        default="none",
-        description="Weights to begin with: none, reference, a run's folder, a checkpoint file, or a timm or hub id.",
-    )
-    network: Network = Field(
-        default="teacher",
-        description="Network to take from a checkpoint file that holds both; the teacher is the better one.",
-    )
-    reference: str = Field(
-        default="dino-resnet50",
-        description="Weights that init reference means: a known name, a timm tag, a hub id, a file or a run.",
-    )
     train: Train = Field(
         default="all",
         description="What is trained: head, last-stage (the backbone's, with the head), or all; the rest stands still, "

@@ -6,12 +6,12 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from sightline.config.backbone import BackboneConfig
 from sightline.config.base import Frozen
 from sightline.config.data import DataConfig
 from sightline.config.methods import METHODS, AnyMethod, DinoConfig, method_class
 from sightline.config.optim import OptimConfig
-from sightline.config.run import RunConfig
-from sightline.config.types import Init, Network, Positive, Stem
+from sightline.config.types import Positive
 from sightline.config.views import ViewsConfig
 
 
@@ -23,31 +23,14 @@ class MonitorConfig(Frozen):
     neighbors: Positive = Field(default=20, description="Neighbours that vote.")
 
 
-class PretrainConfig(RunConfig):
+class PretrainConfig(BackboneConfig):
     """A pretraining run: images, views, a method, a budget."""
 
-    paths: ClassVar[tuple[str, ...]] = ("init",)
     switches: ClassVar[tuple[str, ...]] = ("method",)
 
     kind: Literal["pretrain"] = "pretrain"
     recipe: str = Field(default="", description="Recipe that the values come from: a name or a YAML file.")
     data: DataConfig = Field(description="Images to learn from.")
-    backbone: str = Field(default="resnet50", description="Backbone, by any timm or torchvision name.")
-    stem: Stem = Field(
-        default="published", description="First layers of the backbone; 3x3 of stride 2 suits inputs of 64 px and less."
-    )
-    init: Init = Field(
-        default="none",
-        description="Weights to go on from: none, reference, a run's folder, a checkpoint file, or a timm or hub id.",
-    )
-    network: Network = Field(
-        default="teacher",
-        description="Network to take from a checkpoint file that holds both; the teacher is the better one.",
-    )
-    reference: str = Field(
-        default="dino-resnet50",
-        description="Weights that init reference means: a known name, a timm tag, a hub id, a file or a run.",
-    )
     head_warmup_epochs: float = Field(
         default=0, description="Epochs in which the backbone stands still while the head learns, with init."
     )

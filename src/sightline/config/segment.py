@@ -7,12 +7,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from sightline.config.backbone import BackboneConfig
 from sightline.config.base import Frozen
 from sightline.config.losses import loss_words
 from sightline.config.masks import SegmentDataConfig
 from sightline.config.optim import SegmentOptim
-from sightline.config.run import RunConfig
-from sightline.config.types import DropMode, Hue, Init, Network, NonNegative, Positive, Range, Share, Stem
+from sightline.config.types import DropMode, Hue, NonNegative, Positive, Range, Share
 
 
 class SegmentAugment(Frozen):
@@ -62,7 +62,7 @@ class SkipsConfig(Frozen):
         return self
 
 
-class SegmentConfig(RunConfig):
+class SegmentConfig(BackboneConfig):
     """A segmentation network, its skip connections, its loss and its budget."""
 
     keywords: ClassVar[Mapping[str, str]] = {
@@ -70,34 +70,12 @@ class SegmentConfig(RunConfig):
         "drop_mode": "skips.mode",
         "eval_skips": "skips.at_evaluation",
     }
-    paths: ClassVar[tuple[str, ...]] = ("init",)
-
     kind: Literal["segment"] = "segment"
     data: SegmentDataConfig = Field(description="Images with masks.")
     model: str = Field(
         default="unet",
         description="Network: unet, which is Sightline's own, deeplabv3plus, or another architecture of "
         "segmentation-models-pytorch.",
-    )
-    backbone: str = Field(
-        default="resnet50",
-        description="Backbone of the encoder: a timm or torchvision network with features of several strides, for "
-        "example a ResNet, ConvNeXt, EfficientNet, RegNet or MobileNet; a run given as init brings its own.",
-    )
-    stem: Stem = Field(
-        default="published", description="First layers of the encoder; 3x3 of stride 2 suits inputs of 64 px and less."
-    )
-    init: Init = Field(
-        default="none",
-        description="Weights of the encoder: none, reference, a run's folder, a checkpoint file, or a timm or hub id.",
-    )
-    network: Network = Field(
-        default="teacher",
-        description="Network to take from a checkpoint file that holds both; the teacher is the better one.",
-    )
-    reference: str = Field(
-        default="dino-resnet50",
-        description="Weights that init reference means: a known name, a timm tag, a hub id, a file or a run.",
     )
     skips: SkipsConfig = Field(default=SkipsConfig(), description="Skip connections to go without.")
     interventions: bool = Field(

@@ -9,6 +9,7 @@ from typing import Literal
 
 from torch import nn
 
+from sightline.config import BackboneConfig
 from sightline.models.backbones import Backbone, Stem, build_backbone
 from sightline.models.reference import is_published, load_published
 from sightline.models.weights import Loaded, load_backbone
@@ -32,6 +33,13 @@ class InitialBackbone:
     source: str
     matched: str
     checksum: str
+
+    @classmethod
+    def of(cls, config: BackboneConfig) -> InitialBackbone:
+        """Build the backbone that a run of `config` begins with; errors as of `initial_backbone`."""
+        return initial_backbone(
+            config.init, config.backbone, config.stem, config.seed, reference=config.reference, network=config.network
+        )
 
 
 def initial_backbone(

@@ -8,7 +8,7 @@ import sightline as sl
 from sightline.models import Backbone
 from sightline.models.cpu.enlarging import EnlargingBlock
 from sightline.models.cpu.small_maps import fits
-from sightline.models.segmentation import Segmenter
+from sightline.models.segmentation.skipping import SkippingSegmenter
 from sightline.models.segmentation.unet import DecoderBlock
 from sightline.tasks.classify import predict
 from sightline.tasks.segment import predict_masks
@@ -34,7 +34,7 @@ def runs(monkeypatch):
         monkeypatch.setattr(cls, name, noting)
 
     watched(Backbone, "forward")
-    watched(Segmenter, "outputs")
+    watched(SkippingSegmenter, "outputs")
     return plain
 
 

@@ -18,7 +18,7 @@ from sightline.errors import DataError
 from sightline.files import text_digest
 from sightline.files.atomic import write_json
 from sightline.metrics import statistics
-from sightline.models import Backbone, Classifier, InitialBackbone, LinearHead, initial_backbone, save_model
+from sightline.models import Backbone, Classifier, InitialBackbone, LinearHead, save_model
 from sightline.models.cpu import place
 from sightline.models.features import extract_features
 from sightline.models.freezing import freeze, is_frozen
@@ -97,14 +97,7 @@ def _open_inputs(config: ClassifyConfig, say: Callable[[str], object]) -> Inputs
         )
     parts = split(listing, config.data.split)
     train = labelled_part(parts.train, listing.labels, config.labels, config.data.split.seed)
-    start = initial_backbone(
-        config.init,
-        config.backbone,
-        config.stem,
-        config.seed,
-        reference=config.reference,
-        network=config.network,
-    )
+    start = InitialBackbone.of(config)
     return Inputs(images, parts, train, start)
 
 

@@ -12,7 +12,7 @@ from sightline.config import PretrainConfig
 from sightline.data import Images, load_images
 from sightline.engine import Context, Progress, train
 from sightline.errors import ConfigError, DataError
-from sightline.models import Backbone, initial_backbone, save_model
+from sightline.models import InitialBackbone, save_model
 from sightline.runs import RunFolder
 from sightline.runs.results import PretrainResult
 from sightline.tasks.pretrain.crops import crop_loader
@@ -79,7 +79,9 @@ def build_task(context: Context[PretrainConfig, Inputs]) -> PretrainTask:
 
 def make_task(config: PretrainConfig, images: Images, fabric: Fabric, evaluation: Evaluation) -> PretrainTask:
     """Return the task of `config` on `images`, with another evaluation than the monitor's."""
-    return PretrainTask(_initial_backbone(config), config, crop_loader(config, images, fabric), fabric, evaluation)
+    return PretrainTask(
+        InitialBackbone.of(config).backbone, config, crop_loader(config, images, fabric), fabric, evaluation
+    )
 
 
 def _check_size(config: PretrainConfig, count: int) -> None:
@@ -91,18 +93,6 @@ def _check_size(config: PretrainConfig, count: int) -> None:
             f"{config.data.source}: {count} readable images do not fill one step of {per_step}; "
             f"use more images or --set batch_size={max(2, count // 2)} --set accumulate=1"
         )
-
-
-def _initial_backbone(config: PretrainConfig) -> Backbone:
-    start = initial_backbone(
-        config.init,
-        config.backbone,
-        config.stem,
-        config.seed,
-        reference=config.reference,
-        network=config.network,
-    )
-    return start.backbone
 
 
 def _finish(context: Context[PretrainConfig, Inputs], task: PretrainTask, seconds: float) -> None:

@@ -20,7 +20,7 @@ from sightline.files import text_digest
 from sightline.files.atomic import write_json
 from sightline.metrics import segmentation
 from sightline.models.cpu import place
-from sightline.models.initial import InitialBackbone, initial_backbone
+from sightline.models.initial import InitialBackbone
 from sightline.models.segmentation import (
     Segmenter,
     SkipPolicy,
@@ -96,14 +96,7 @@ Run = Context[SegmentConfig, Inputs]
 def open_inputs(config: SegmentConfig, say: Callable[[str], object]) -> Inputs:
     """Load images, masks and initial weights."""
     images = load_parts(config.data, progress=say)
-    start = initial_backbone(
-        config.init,
-        config.backbone,
-        config.stem,
-        config.seed,
-        reference=config.reference,
-        network=config.network,
-    )
+    start = InitialBackbone.of(config)
     return Inputs(images, start)
 
 

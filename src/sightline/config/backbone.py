@@ -1,0 +1,37 @@
+"""Which backbone a run trains, and which weights it begins with."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from sightline.config.run import RunConfig
+from sightline.config.types import Init, Network, Stem
+
+
+class BackboneConfig(RunConfig):
+    """What every kind of run that trains a backbone has."""
+
+    paths: ClassVar[tuple[str, ...]] = ("init",)
+
+    backbone: str = Field(
+        default="resnet50",
+        description="Backbone, by any timm or torchvision name; a run given as init brings its own. An encoder of a "
+        "segmenter needs one with features of several strides, for example a ResNet, ConvNeXt or EfficientNet.",
+    )
+    stem: Stem = Field(
+        default="published", description="First layers of the backbone; 3x3 of stride 2 suits inputs of 64 px and less."
+    )
+    init: Init = Field(
+        default="none",
+        description="Weights to begin with: none, reference, a run's folder, a checkpoint file, or a timm or hub id.",
+    )
+    network: Network = Field(
+        default="teacher",
+        description="Network to take from a checkpoint file that holds both; the teacher is the better one.",
+    )
+    reference: str = Field(
+        default="dino-resnet50",
+        description="Weights that init reference means: a known name, a timm tag, a hub id, a file or a run.",
+    )
