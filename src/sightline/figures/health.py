@@ -1,4 +1,4 @@
-"""Health of a self-supervised run, measured without labels: one small panel a quantity, with a reference value.
+"""Health of a self-supervised run, measured without labels: one small panel a quantity, with a reference value."""
 
 from __future__ import annotations
 
