@@ -1,4 +1,4 @@
-"""Which devices there are, and which one is meant."""
+"""The devices of this machine, and the choice of one."""
 
 from __future__ import annotations
 

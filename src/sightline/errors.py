@@ -1,4 +1,4 @@
-"""What can go wrong, and whose move it is.
+"""The errors that Sightline raises on purpose, and the exit code of each group.
 
 SightlineError
 ├── UserError            wrong use or wrong input: exit code 2, no traceback

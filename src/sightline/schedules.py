@@ -7,8 +7,8 @@ import math
 
 def cosine(step: int, total: int, start: float, end: float) -> float:
     """Go from `start` at step 0 towards `end` at step `total` along half a cosine."""
-    share = min(1.0, step / max(1, total))
-    return end + 0.5 * (start - end) * (1 + math.cos(math.pi * share))
+    fraction = min(1.0, step / max(1, total))
+    return end + 0.5 * (start - end) * (1 + math.cos(math.pi * fraction))
 
 
 def cosine_with_warmup(step: int, total: int, peak: float, end: float, warmup: int) -> float:
@@ -34,7 +34,7 @@ def momentum_of_half_life(steps: float) -> float:
 
 
 def poly_with_warmup(step: int, total: int, power: float, warmup: int) -> float:
-    """Rise linearly from 0 to 1 over `warmup` steps, then fall as (1 − share)^power (Chen et al. 2018, section 4.1)."""
+    """Rise linearly from 0 to 1 over `warmup` steps, then fall polynomially to 0 (Chen et al. 2018, section 4.1)."""
     if step < warmup:
         return (step + 1) / warmup
     return (1 - min(1.0, (step - warmup) / max(1, total - warmup))) ** power

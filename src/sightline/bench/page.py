@@ -48,15 +48,15 @@ class Page:
 
     def to_markdown(self) -> str:
         """Return the page."""
-        found = self.to_dict()
-        machine = found["hardware"]
+        fields = self.to_dict()
+        machine = fields["hardware"]
         facts = {
-            "date": found["date"],
-            "command": f"`{found['command']}`",
+            "date": fields["date"],
+            "command": f"`{fields['command']}`",
             "machine": f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
             f"{machine['platform']}",
-            "versions": found["versions"],
-            **found["facts"],
+            "versions": fields["versions"],
+            **fields["facts"],
         }
         parts = [
             f"# {self.title}",

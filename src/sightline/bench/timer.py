@@ -31,7 +31,7 @@ EPOCHS = 1000  # never reached: the timer ends the run
 
 
 class _Enough(Exception):
-    """Ends a timed run."""
+    """Raised once all steps are timed, to end the training loop."""
 
 
 class _Timer:
@@ -81,9 +81,9 @@ def time_steps(
 def part_rows(counted: list[list[float]], batch: int) -> list[dict[str, Any]]:
     """Return a table: the whole step and each part, medians over steps, with images a second."""
     seconds = statistics.median(sum(parts) for parts in counted)
-    shares = [statistics.median(step[i] for step in counted) for i in range(len(PARTS))]
+    seconds_by_part = [statistics.median(step[i] for step in counted) for i in range(len(PARTS))]
     rows = [{"part": "whole step", "ms": 1e3 * seconds, "share": 1.0, "images/s": batch / seconds}]
     return rows + [
-        {"part": part, "ms": 1e3 * spent, "share": spent / sum(shares), "images/s": ""}
-        for part, spent in zip(PARTS, shares, strict=True)
+        {"part": part, "ms": 1e3 * spent, "share": spent / sum(seconds_by_part), "images/s": ""}
+        for part, spent in zip(PARTS, seconds_by_part, strict=True)
     ]

@@ -100,10 +100,10 @@ def run(
 
 def page(seconds: float = 1.0, repeats: int = 3) -> Page:
     """Return what `run` finds as a page."""
-    found = run(seconds=seconds, repeats=repeats)
-    unit = found["unit"]
-    settings = [{"setting": name, unit: value} for name, value in found["settings"].items()]
-    growth = [{"vary": row["vary"], "value": row["value"], unit: row["rate"]} for row in found["growth"]]
+    results = run(seconds=seconds, repeats=repeats)
+    unit = results["unit"]
+    settings = [{"setting": name, unit: value} for name, value in results["settings"].items()]
+    growth = [{"vary": row["vary"], "value": row["value"], unit: row["rate"]} for row in results["growth"]]
     about = (
         "Multi-crop views of generated pictures on uint8 arrays, batches of 64 on one thread but where said. Growth "
         "varies one thing at a time from 84-px sources, 2×224 + 6×96 px."

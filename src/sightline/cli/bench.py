@@ -41,7 +41,7 @@ def views(*, seconds: float = 1.0, repeats: int = 3, write: Write = None, as_jso
     """
     from sightline.bench.views import page
 
-    _tell(page(seconds=seconds, repeats=repeats), write, as_json=as_json)
+    _output(page(seconds=seconds, repeats=repeats), write, as_json=as_json)
 
 
 @app.command
@@ -70,7 +70,7 @@ def step(
     """
     from sightline.bench.step import run
 
-    _tell(run(steps, batch, precision, device, workers), write, as_json=as_json)
+    _output(run(steps, batch, precision, device, workers), write, as_json=as_json)
 
 
 @app.command
@@ -92,7 +92,7 @@ def transfer(
     """
     from sightline.bench.transfer import run
 
-    _tell(run(seeds, epochs, data), write, as_json=as_json)
+    _output(run(seeds, epochs, data), write, as_json=as_json)
 
 
 @app.command
@@ -119,10 +119,10 @@ def segment(
     """
     from sightline.bench.segment import run
 
-    _tell(run(steps, batch, model, precision, device), write, as_json=as_json)
+    _output(run(steps, batch, model, precision, device), write, as_json=as_json)
 
 
-def _tell(page: Page, write: Path | None, *, as_json: bool) -> None:
+def _output(page: Page, write: Path | None, *, as_json: bool) -> None:
     """Print a page's tables and facts, or its JSON, and write it where asked to."""
     from sightline.bench.page import write as write_page
 

@@ -52,9 +52,9 @@ def classify(
     """
     layer = run_layer(data, flags) | ({"tune": list(LR_GRID)} if tune else {})
     config = resolve(ClassifyConfig, environment=from_environment(), assignments=set, flags=layer)
-    from sightline.tasks.classify import classify as work
+    from sightline.tasks.classify import classify as run_classify
 
-    run = work(config, out, resume=resume)
+    run = run_classify(config, out, resume=resume)
     result = run.result()
     accuracy = result["accuracy"]
     row = {"run": str(run.path), "test accuracy": accuracy["value"], "low": accuracy["low"], "high": accuracy["high"]}

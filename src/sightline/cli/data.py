@@ -95,22 +95,22 @@ def check(
         Folder, list file, CSV, or known name.
     """
     from sightline.config import DataConfig
-    from sightline.data import check as work
+    from sightline.data import check as check_images
     from sightline.data import check_masks, holds_masks, write_leak_free_split
     from sightline.errors import ConfigError
 
     masks = SegmentDataConfig.build({"source": source}, given(split_file=str(split_file) if split_file else None))
     if layout in (None, "pairs", "folders") and style is None and holds_masks(masks):
-        found = check_masks(
+        result = check_masks(
             masks.model_copy(update=given(layout=layout)), progress=lambda line: print(line, file=sys.stderr)
         )
-        rows = found.rows()
+        rows = result.rows()
         if write_split is not None:
-            rows += write_leak_free_split(found, write_split, val, test, seed)
+            rows += write_leak_free_split(result, write_split, val, test, seed)
         show(rows, as_json=as_json, title=source)
         return
     if split_file is not None or write_split is not None:
         raise ConfigError(
             f"{source}: holds no images with masks, and splits by scenes are of these; leave the flag out"
         )
-    show(work(DataConfig.build(data_layer(source, layout, style)["data"])), as_json=as_json, title=source)
+    show(check_images(DataConfig.build(data_layer(source, layout, style)["data"])), as_json=as_json, title=source)

@@ -33,7 +33,7 @@ def embed(
     """
     layer = run_layer(data, flags) | {"run": str(run)}
     config = resolve(EmbedConfig, environment=from_environment(), flags=layer)
-    from sightline.tasks.embed import embed as work
+    from sightline.tasks.embed import embed as run_embed
 
-    quality = work(config, out)
+    quality = run_embed(config, out)
     show([{"out": str(out), **quality.to_dict()}], as_json=as_json, title="embedding")

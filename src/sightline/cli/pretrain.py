@@ -58,9 +58,9 @@ def pretrain(
         flags=run_layer(data, flags),
         where=f"pretrain ({recipe})",
     )
-    from sightline.tasks.pretrain import pretrain as work
+    from sightline.tasks.pretrain import pretrain as run_pretrain
 
-    run = work(config, out, resume=resume)
+    run = run_pretrain(config, out, resume=resume)
     result = run.result()
     rows = {"run": str(run.path), "images": result["images"], "epochs": result["epochs"], **result["health"]}
     show([rows], as_json=as_json, title="pretraining")

@@ -47,9 +47,9 @@ def segment(
     """
     layer = run_layer(data, flags)
     config = resolve(SegmentConfig, environment=from_environment(), assignments=set, flags=layer)
-    from sightline.tasks.segment import segment as work
+    from sightline.tasks.segment import segment as run_segment
 
-    run = work(config, out, resume=resume)
+    run = run_segment(config, out, resume=resume)
     result = run.result()
     score = result["mean_iou"]
     row = {"run": str(run.path), "test mean IoU": score["value"], "low": score["low"], "high": score["high"]}

@@ -17,7 +17,7 @@ def serve(
     /,
     *,
     host: Annotated[str, Parameter(help="Address to listen on; this machine alone by default.")] = "127.0.0.1",
-    port: Annotated[int, Parameter(help="0 takes a free one.")] = 0,
+    port: Annotated[int, Parameter(help="Port to listen on; 0 takes a free one.")] = 0,
     allow_host: Annotated[
         tuple[str, ...], Parameter(negative="", help="A further host name to answer to; may be repeated.")
     ] = (),

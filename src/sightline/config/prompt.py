@@ -12,7 +12,7 @@ from sightline.config.types import NonNegative, Positive, Share
 
 
 class PromptConfig(RunConfig):
-    """An engine that was never trained on these masks, against the test part of them."""
+    """Evaluation of a promptable engine on the test part of labelled masks that it was not trained on."""
 
     kind: Literal["prompt"] = "prompt"
     data: SegmentDataConfig = Field(description="Images with masks.")

@@ -65,8 +65,8 @@ def resolve(
 
 def _with_absolute_paths(config: Config) -> Config:
     values = {key: getattr(config, key) for key in config.paths}
-    there = {key: path for key, path in values.items() if path not in ("none", "reference") and os.path.exists(path)}
-    return config.model_copy(update={key: os.path.abspath(path) for key, path in there.items()})
+    existing = {key: path for key, path in values.items() if path not in ("none", "reference") and os.path.exists(path)}
+    return config.model_copy(update={key: os.path.abspath(path) for key, path in existing.items()})
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, Any]
 
 
 def laid(cls: type[Frozen], layers: Mapping[str, Layer], where: str = "the configuration") -> dict[str, Any]:
-    """Lay `layers` (name → values, weakest first) on each other, by the rules that `cls` and its blocks declare.
+    """Merge `layers` (name → values, weakest first) by the rules that `cls` and its blocks declare.
 
     Raises:
         ConfigError: a layer holds two keys of which one takes the other's place.
@@ -138,10 +138,10 @@ def _refuse_void(config: Frozen, layer: Layer, where: str, prefix: str = "") -> 
         governor, values = type(config).effective.get(key, (key, ()))
         setting = getattr(config, governor, None)
         if values and setting not in values:
-            wanted = " or ".join(str(entry) for entry in values)
+            allowed = " or ".join(str(entry) for entry in values)
             raise ConfigError(
                 f"{where}: {prefix}{key} = {value!r} has no effect with {prefix}{governor} = {setting}; leave it out, "
-                f"or set {prefix}{governor} to {wanted}"
+                f"or set {prefix}{governor} to {allowed}"
             )
 
 
@@ -163,7 +163,7 @@ def _changed_by(environment: Layer, config: Frozen, without: Layer) -> list[str]
 
 
 def _differs(assignment: Layer, values: Layer, others: Layer) -> bool:
-    """Return whether the key of `assignment` stands otherwise in `others` than in `values`."""
+    """Return whether the key of `assignment` has another value in `others` than in `values`."""
     ((key, value),) = assignment.items()
     mine, theirs = values.get(key), others.get(key)
     if isinstance(value, Mapping) and isinstance(mine, Mapping):

@@ -102,7 +102,9 @@ class SegmentConfig(BackboneConfig):
     )
     epochs: Positive = Field(default=50, description="Passes over the training part.")
     batch_size: Positive = Field(default=8, description="Crops a step.")
-    watch: tuple[str, ...] = Field(default=(), description="Ids of images whose masks are kept as training goes on.")
+    watch: tuple[str, ...] = Field(
+        default=(), description="Ids of images whose predicted masks are written during training."
+    )
     watch_every: NonNegative = Field(
         default=0, description="Epochs between kept masks; 0 keeps the first, the middle and the last."
     )

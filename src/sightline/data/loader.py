@@ -63,14 +63,14 @@ class Loader(Generic[T]):
     def batches(self, epoch: int, start: int = 0) -> Generator[T]:
         """Yield the batches of `epoch` from number `start` on; closing the generator ends its threads."""
         if not self._workers:
-            for share in self._shares(epoch, start):
-                yield self._make(share, epoch)
+            for samples in self._shares(epoch, start):
+                yield self._make(samples, epoch)
             return
         ahead: deque[Future[T]] = deque()
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="batches")
         try:
-            for share in self._shares(epoch, start):
-                ahead.append(pool.submit(self._make, share, epoch))
+            for samples in self._shares(epoch, start):
+                ahead.append(pool.submit(self._make, samples, epoch))
                 if len(ahead) > self._workers * PREFETCH:
                     yield ahead.popleft().result()
             while ahead:

@@ -1,4 +1,4 @@
-"""A step like a run's own, on random numbers: by its time precision is settled and the length of a study estimated."""
+"""An example of a run's step on random numbers: its time settles the precision, and estimates the length of a study."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def fit(
 
 
 def _mark_nothing(part: str) -> None:
-    """Let a part of the loop pass unmarked."""
+    """Do nothing: the marks of a loop that is not timed."""
 
 
 def _optimize(task: Task, batches: Iterator[Any], step: int, fabric: Fabric, mark: Mark) -> dict[str, Tensor]:
@@ -193,7 +193,7 @@ def _clip(task: Task) -> dict[str, Tensor]:
 
 
 class _NonFiniteWatch:
-    """Remembers, on the device, the first step whose loss was not finite; asking costs a sync, seeing does not."""
+    """Keeps, on the device, the first step whose loss was not finite; reading it costs a sync, updating it does not."""
 
     def __init__(self, device: torch.device) -> None:
         self._first = torch.full((), -1, dtype=torch.int64, device=device)
@@ -249,13 +249,13 @@ class _Checkpoints:
 
 
 def _resume(task: Task, run: RunFolder, fabric: Fabric) -> Position:
-    found = checkpoint.load(run.checkpoint)
-    if found is None:
+    saved = checkpoint.load(run.checkpoint)
+    if saved is None:
         if fabric.is_global_zero:
             run.truncate_metrics(0)
         return Position()
     parts: dict[str, dict[str, Tensor]] = {"task": {}, "modules": {}, "optimizer": {}, "sums": {}}
-    for key, value in found.tensors.items():
+    for key, value in saved.tensors.items():
         part, name = key.split("/", 1)
         parts[part][name] = value.to(fabric.device)
     for name, module in task.modules().items():
@@ -265,14 +265,14 @@ def _resume(task: Task, run: RunFolder, fabric: Fabric) -> Position:
     for name, tensor in task.tensors().items():
         tensor.copy_(parts["task"][name])
     checkpoint.load_optimizer(task.optimizer, parts["optimizer"])
-    task.load_state(found.state["task"])
+    task.load_state(saved.state["task"])
     if fabric.is_global_zero:
-        run.truncate_metrics(found.state["step"])
-    return Position(found.state["step"], found.state["count"], parts["sums"])
+        run.truncate_metrics(saved.state["step"])
+    return Position(saved.state["step"], saved.state["count"], parts["sums"])
 
 
 def _any(fabric: Fabric, flag: bool) -> bool:
-    """Return whether any process says so: all must take the same way round the loop."""
+    """Return whether `flag` is set in any process: all must take the same branch."""
     if fabric.world_size == 1:
         return flag
     flags = fabric.all_reduce(torch.tensor(float(flag), device=fabric.device), reduce_op="sum")

@@ -60,7 +60,7 @@ class LineProgress:
         self._write(text + "\n")
 
     def stop(self) -> None:
-        """Nothing to take down."""
+        """Do nothing: lines leave nothing to close."""
 
 
 class BarProgress:

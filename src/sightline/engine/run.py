@@ -24,7 +24,7 @@ class Inputs(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """A digest that changes with any of it: a run goes on only where it is the same."""
+        """A digest of all inputs: a run is resumed only if it is unchanged."""
         ...
 
 
@@ -113,7 +113,7 @@ def record(
     resume: bool = False,
     progress: Progress | None = None,
 ) -> RunFolder:
-    """Do `work` in a run folder whose status always says what became of it; what is done is not done again.
+    """Do `work` in a run folder and record how it ended; a finished run is not repeated.
 
     On an error the status becomes failed, with the reason; on an interruption it stays running. `train` is this around
     a training loop; a run that trains nothing comes here by itself.

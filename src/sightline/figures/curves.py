@@ -40,13 +40,13 @@ LABEL_GAP = 0.07  # of the axes' height, between labels at the ends of lines
 
 def by_epoch(lines: Lines, key: str) -> Series:
     """Return (epochs counted from 1, means of `key` over each epoch's lines); empty when no line has it."""
-    found: dict[int, list[float]] = defaultdict(list)
+    scores: dict[int, list[float]] = defaultdict(list)
     for line in lines:
         value = line.get(key, line.get(ALIASES.get(key, key)))
         if value is not None:
-            found[int(line["epoch"]) + 1].append(float(value))
-    epochs = sorted(found)
-    return np.array(epochs), np.array([np.mean(found[epoch]) for epoch in epochs])
+            scores[int(line["epoch"]) + 1].append(float(value))
+    epochs = sorted(scores)
+    return np.array(epochs), np.array([np.mean(scores[epoch]) for epoch in epochs])
 
 
 def learning_panels(arms: Mapping[str, Sequence[Lines]], prefix: str = "curves") -> list[Panel]:

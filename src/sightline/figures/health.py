@@ -1,4 +1,4 @@
-"""How a self-supervised run went, told without labels: one small panel a quantity, each with what to compare it to."""
+"""Health of a self-supervised run, measured without labels: one small panel a quantity, with a reference value."""
 
 from __future__ import annotations
 

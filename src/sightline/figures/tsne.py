@@ -43,9 +43,9 @@ def _drawer(points: np.ndarray, names: np.ndarray, keys: Sequence[Key]):
 
     def draw(axes: Axes) -> None:
         for key in keys:
-            own = points[names == key.label]
+            cluster = points[names == key.label]
             # As pixels inside the SVG: thousands of elements would make the page slow.
-            axes.scatter(own[:, 0], own[:, 1], s=side, c=key.color, marker=key.marker, alpha=0.75, linewidths=0,
+            axes.scatter(cluster[:, 0], cluster[:, 1], s=side, c=key.color, marker=key.marker, alpha=0.75, linewidths=0,
                          rasterized=True)  # fmt: skip
         axes.set(xticks=[], yticks=[])
         axes.set_aspect("equal", adjustable="datalim")

@@ -1,4 +1,4 @@
-"""What features are worth: k-NN, linear probe, effective rank, spread, and how far a map may be trusted."""
+"""Quality of features: k-NN, linear probe, effective rank, spread, and how far a map may be trusted."""
 
 from __future__ import annotations
 

@@ -71,21 +71,21 @@ def mean_iou(counts: np.ndarray) -> MeanIou:
 
 def describe(counts: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
     """Return IoU, Dice and share of pixels a class, pixel accuracy, absent classes and confusion matrix, as JSON."""
-    found = mean_iou(counts)
+    scores = mean_iou(counts)
     truth, predicted = counts.sum(axis=1), counts.sum(axis=0)
     per_class = {
         name: {
-            "iou": float(found.per_class[i]),
+            "iou": float(scores.per_class[i]),
             "dice": float(2 * counts[i, i] / (truth[i] + predicted[i])),
             "share": float(truth[i] / max(1, counts.sum())),
         }
         for i, name in enumerate(classes)
-        if not np.isnan(found.per_class[i])
+        if not np.isnan(scores.per_class[i])
     }
     return {
         "per_class": per_class,
-        "absent": [name for i, name in enumerate(classes) if np.isnan(found.per_class[i])],
-        "pixel_accuracy": found.pixel_accuracy,
+        "absent": [name for i, name in enumerate(classes) if np.isnan(scores.per_class[i])],
+        "pixel_accuracy": scores.pixel_accuracy,
         "confusion": counts.tolist(),
     }
 
@@ -111,8 +111,8 @@ def resampled(counts: np.ndarray, seed: int = 0, groups: Sequence[str] | None = 
     drawn = rng.multinomial(tiles, np.full(tiles, 1 / tiles), size=RESAMPLES).astype(np.float64)
     of_seeds = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=RESAMPLES) / seeds
     means = np.empty((RESAMPLES, seeds))
-    for number, one in enumerate(stacked):
-        summed = (drawn @ one.reshape(tiles, -1).astype(np.float64)).reshape(RESAMPLES, *one.shape[1:])
+    for number, seed_counts in enumerate(stacked):
+        summed = (drawn @ seed_counts.reshape(tiles, -1).astype(np.float64)).reshape(RESAMPLES, *seed_counts.shape[1:])
         each = iou(summed)
         present = ~np.isnan(each)
         means[:, number] = np.nansum(each, axis=1) / np.maximum(present.sum(axis=1), 1)
@@ -150,7 +150,7 @@ def paired_difference(
 
 def _over_seeds(counts: np.ndarray) -> float:
     stacked = counts[None] if counts.ndim == 3 else counts
-    return float(np.mean([mean_iou(one.sum(axis=0)).mean for one in stacked]))
+    return float(np.mean([mean_iou(seed_counts.sum(axis=0)).mean for seed_counts in stacked]))
 
 
 def boundary_confusion(predicted: np.ndarray, truth: np.ndarray, classes: int) -> np.ndarray:
@@ -165,11 +165,11 @@ def boundary_confusion(predicted: np.ndarray, truth: np.ndarray, classes: int) -
     """
     radius = max(1, round(BOUNDARY * float(np.hypot(*truth.shape))))
     counted = truth != IGNORE_INDEX
-    found = np.zeros((classes, 2), np.int64)
+    counts = np.zeros((classes, 2), np.int64)
     for index in range(classes):
-        own, other = (_boundary((mask == index).astype(np.uint8), radius) & counted for mask in (predicted, truth))
-        found[index] = (own & other).sum(), (own | other).sum()
-    return found
+        edge, other = (_boundary((mask == index).astype(np.uint8), radius) & counted for mask in (predicted, truth))
+        counts[index] = (edge & other).sum(), (edge | other).sum()
+    return counts
 
 
 @dataclass(frozen=True)

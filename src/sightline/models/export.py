@@ -171,9 +171,9 @@ def export_transformers(network: Network, folder: Path) -> Exported:
     return _written(network, folder, load, "transformers", f'transformers.{name}.from_pretrained("{folder}")')
 
 
-def _output(found: Any) -> Tensor:
-    logits = getattr(found, "logits", None)
-    return found.pooler_output if logits is None else logits
+def _output(outputs: Any) -> Tensor:
+    logits = getattr(outputs, "logits", None)
+    return outputs.pooler_output if logits is None else logits
 
 
 def _written(

@@ -40,7 +40,7 @@ OTHER_COPY = {"k", "momentum"}  # encoder_k, momentum_encoder: MoCo's authors ev
 
 @dataclass(frozen=True)
 class MatchReport:
-    """What of a checkpoint went where, by the backbone's names.
+    """Which tensors of a checkpoint were loaded and which were not, by the backbone's names.
 
     Attributes:
         matched: loaded.
@@ -122,18 +122,20 @@ def load_matching(
     Raises:
         WeightsError: less than half of the backbone's tensors matched.
     """
-    own = backbone.inner.state_dict()
-    prefix = _best_prefix(tensors, own, network)
-    there = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-    matched = {name: there[name] for name in own if name in there and there[name].shape == own[name].shape}
+    state = backbone.inner.state_dict()
+    prefix = _best_prefix(tensors, state, network)
+    candidates = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    matched = {
+        name: candidates[name] for name in state if name in candidates and candidates[name].shape == state[name].shape
+    }
     report = MatchReport(
         matched=tuple(matched),
-        missing=tuple(name for name in own if name not in there),
-        unexpected=tuple(sorted(there.keys() - own.keys())),
-        mismatched=tuple(name for name in own if name in there and name not in matched),
+        missing=tuple(name for name in state if name not in candidates),
+        unexpected=tuple(sorted(candidates.keys() - state.keys())),
+        mismatched=tuple(name for name in state if name in candidates and name not in matched),
         prefix=prefix,
     )
-    if len(matched) < ENOUGH * len(own):
+    if len(matched) < ENOUGH * len(state):
         raise WeightsError(
             f"{where}: does not fit {backbone.name} with stem {backbone.stem}: {report}. Its first names are "
             f"{', '.join(sorted(tensors)[:3])}; give the --backbone that it was trained with"
@@ -142,14 +144,14 @@ def load_matching(
     return report
 
 
-def _best_prefix(tensors: Mapping[str, Tensor], own: Mapping[str, Tensor], network: str) -> str:
-    """Return what stands before most names of `own` that come with their shapes; "" when none does."""
+def _best_prefix(tensors: Mapping[str, Tensor], state: Mapping[str, Tensor], network: str) -> str:
+    """Return what stands before most names of `state` that come with their shapes; "" when none does."""
     fitting: Counter[str] = Counter()
     for name, value in tensors.items():
         starts = [0, *(dot.end() for dot in re.finditer(r"\.", name))]
         for start in starts:
             rest = name[start:]
-            if rest in own and own[rest].shape == value.shape:
+            if rest in state and state[rest].shape == value.shape:
                 fitting[name[:start]] += 1
 
     def preference(prefix: str) -> tuple[int, bool, bool, int]:

@@ -1,4 +1,4 @@
-"""What of a backbone is trained: nothing of it, its last stage, or all."""
+"""Freezing of a backbone: nothing of it is trained, its last stage, or all."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Prompts:
-    """What to look for.
+    """Prompts for one image: points, a box, words, or an earlier mask.
 
     Attributes:
         points: (x, y, label), label 1 for inside, 0 for outside.
@@ -41,7 +41,7 @@ class Prompts:
             "text": bool(self.text.strip()),
             "mask_input": self.mask_input is not None,
         }
-        return {name for name, there in given.items() if there}
+        return {name for name, value in given.items() if value}
 
     def checked(self, height: int, width: int) -> Prompts:
         """Return the prompts with their box cut to an image; the only check of points and boxes.

@@ -27,7 +27,7 @@ class EngineInfo(NamedTuple):
 
     @property
     def needs(self) -> str:
-        """What must be there first, in words."""
+        """What must be downloaded before the first answer, in words."""
         return f"weights {self.weights}" if self.weights else "nothing to download"
 
 

@@ -36,8 +36,8 @@ def _by_verdict(result: StudyResult, question: Question) -> Answer:
         short = question.words["mixed"]
     else:
         # One pair decided and the other not: say which holds, never that both do.
-        one = made[decided[0]]
-        short = f"{one.a} against {one.b}: {question.words[judged[decided[0]]]} The other pair is undecided."
+        pair = made[decided[0]]
+        short = f"{pair.a} against {pair.b}: {question.words[judged[decided[0]]]} The other pair is undecided."
     return Answer(question.heading, short, _sentences(result, question))
 
 

@@ -29,7 +29,7 @@ def learning_curves(
     runs: Mapping[str, Sequence[RunFolder]], caption: str, name: str = "learning-curves"
 ) -> Picture | None:
     """Return the learning curves of runs by arm."""
-    panels = learning_panels({arm: [run.metrics() for run in own] for arm, own in runs.items()}, name)
+    panels = learning_panels({arm: [run.metrics() for run in arm_runs] for arm, arm_runs in runs.items()}, name)
     return Picture(name, caption, panels) if panels else None
 
 

@@ -18,20 +18,20 @@ SHOWN = 4  # strips a network: enough to see, not a wall
 
 def diagrams(runs: Mapping[str, RunFolder]) -> list[Block]:
     """Return the architecture diagram of each network, drawn from what its run described; one a network."""
-    found: list[Block] = []
+    blocks: list[Block] = []
     for arm, run in runs.items():
         if not (run.path / ARCHITECTURE).is_file():
             continue
         description = read_json(run.path / ARCHITECTURE)
         size = f"{count(description['parameters'])} parameters"
         caption = f"{arm}: drawn from the network itself, with the sizes it has on {description['height']} px; {size}."
-        found.append(Picture(f"architecture-{arm}", caption, [architecture_panel(description)], 1, wide=True))
-    return found
+        blocks.append(Picture(f"architecture-{arm}", caption, [architecture_panel(description)], 1, wide=True))
+    return blocks
 
 
 def strips(runs: Mapping[str, RunFolder]) -> list[Block]:
     """Return what each network draws of the watched images, from the first to the last epoch kept."""
-    found: list[Block] = []
+    blocks: list[Block] = []
     for arm, run in runs.items():
         index = run.path / PROGRESS / PROGRESS_INDEX
         if not index.is_file():
@@ -42,13 +42,13 @@ def strips(runs: Mapping[str, RunFolder]) -> list[Block]:
                 epochs = ", ".join(str(stage["epoch"]) for stage in entry["stages"])
                 alt = f"{arm}, {entry['name']}: image, truth, and the mask at epochs {epochs}"
                 caption = f"{arm}: {entry['name']} after epochs {epochs}."
-                found.append(Sheet(f"progress-{arm}-{entry['id']}", alt, caption, strip.read_bytes()))
-    return found
+                blocks.append(Sheet(f"progress-{arm}-{entry['id']}", alt, caption, strip.read_bytes()))
+    return blocks
 
 
 def interventions(runs: Mapping[str, RunFolder]) -> list[Block]:
     """Return what happens to a trained network when a skip is taken away at test time, without retraining."""
-    found: list[Block] = []
+    blocks: list[Block] = []
     for arm, run in runs.items():
         if not (run.path / INTERVENTIONS).is_file():
             continue
@@ -67,13 +67,13 @@ def interventions(runs: Mapping[str, RunFolder]) -> list[Block]:
             f"{measured['mean_iou']:.3f}."
         )
         caption = f"{arm}: mean IoU under each replacement of a skip, its change, and the change of IoU by class"
-        found += [
+        blocks += [
             Text([text]),
             Picture(f"interventions-{arm}", caption, [intervention_panel(measured, arm)], columns=1),
             Table(caption, ("Replaced", "Mean IoU", "Change", *classes), rows,
                   (False, *[True] * (2 + len(classes))), folded=True),
         ]  # fmt: skip
-    return found
+    return blocks
 
 
 def class_table(per_class: Mapping[str, ClassIou]) -> Table:

@@ -56,12 +56,12 @@ def _place(section: Section) -> int:
 
 def _by_heading(result: StudyResult) -> dict[str, tuple[Heading, list[ArmResult]]]:
     """Return the arms under each heading of the page, by its anchor."""
-    found: dict[str, tuple[Heading, list[ArmResult]]] = {}
+    groups: dict[str, tuple[Heading, list[ArmResult]]] = {}
     for arm in result.arms:
         heading = face_of(arm.task).heading
         if heading is not None:
-            found.setdefault(heading.anchor, (heading, []))[1].append(arm)
-    return found
+            groups.setdefault(heading.anchor, (heading, []))[1].append(arm)
+    return groups
 
 
 def _results(result: StudyResult) -> list[Section]:
@@ -98,13 +98,13 @@ def _implementation(view: StudyView) -> list[Block]:
 
 def _shared(view: StudyView) -> dict[str, RunFolder]:
     """Return a run of each kind whose arms share their settings, by the caption of these."""
-    found: dict[str, RunFolder] = {}
+    shared: dict[str, RunFolder] = {}
     for kind in KINDS:
         heading = face_of(kind).heading
         runs = [run for arm in view.arms(kind) for run in view.runs_of(arm)]
         if heading is not None and heading.settings and runs:
-            found[heading.settings] = min(runs, key=lambda run: run.path.name)
-    return found
+            shared[heading.settings] = min(runs, key=lambda run: run.path.name)
+    return shared
 
 
 def _data_rows(result: StudyResult) -> Rows:

@@ -55,9 +55,9 @@ class RunFolder:
             RunError: `path` holds something else, another run, or the same one without `resume`.
         """
         run = cls(path)
-        wanted = config.to_dict()
+        values = config.to_dict()
         if run.exists:
-            run._check_same(wanted, kind, fingerprint, resume)
+            run._check_same(values, kind, fingerprint, resume)
             sweep(run.path)
             if not run.is_done:
                 run._update(status="running", reason="")
@@ -65,13 +65,13 @@ class RunFolder:
         if run.path.is_dir() and any(run.path.iterdir()):
             raise RunError(f"{path}: is not empty and holds no run; give a new or empty folder")
         run.path.mkdir(parents=True, exist_ok=True)
-        write_text(run.path / CONFIG, yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True))
+        write_text(run.path / CONFIG, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
         info = {
             "kind": kind,
             "status": "running",
             "reason": "",
             "fingerprint": fingerprint,
-            "seed": wanted.get("seed", 0),
+            "seed": values.get("seed", 0),
         }
         info |= {"versions": versions(), "hardware": hardware(), "timings": {}, "started": _now(), "finished": ""}
         info |= notes or {}
@@ -89,14 +89,14 @@ class RunFolder:
             raise RunError(f"{path}: holds no run (no {INFO}); give the folder that a run was written to with --out")
         return cls(path)
 
-    def _check_same(self, wanted: dict[str, Any], kind: str, fingerprint: str, resume: bool) -> None:
+    def _check_same(self, values: dict[str, Any], kind: str, fingerprint: str, resume: bool) -> None:
         info = self.info()
         if not resume:
             raise RunError(
                 f"{self.path}: holds a {info.kind} run ({info.status}); "
                 "add --resume (in Python resume=True) to go on with it, or give another --out"
             )
-        differences = _differences(self.config(), wanted)
+        differences = _differences(self.config(), values)
         if info.kind != kind:
             differences.insert(0, f"kind: {info.kind} there, {kind} now")
         if info.fingerprint != fingerprint:
@@ -180,9 +180,9 @@ class RunFolder:
 
     def truncate_metrics(self, step: int) -> None:
         """Drop lines of steps after `step`: a resumed run writes them again."""
-        kept = [line for line in self.metrics() if line["step"] <= step]
+        lines = [line for line in self.metrics() if line["step"] <= step]
         if (self.path / artifacts.LOG).is_file():
-            write_text(self.path / artifacts.LOG, "".join(json.dumps(line) + "\n" for line in kept))
+            write_text(self.path / artifacts.LOG, "".join(json.dumps(line) + "\n" for line in lines))
 
     def write_predictions(self, columns: Mapping[str, list[Any] | np.ndarray]) -> None:
         """Write predictions.parquet, one row a sample."""
@@ -250,17 +250,17 @@ def read_json(path: Path) -> Any:
         raise RunError(f"{path}: damaged, not JSON ({error}); run it again into another folder") from None
 
 
-def _differences(there: Any, now: Any, key: str = "") -> list[str]:
+def _differences(before: Any, now: Any, key: str = "") -> list[str]:
     """Name the keys in which two configurations differ, with both values."""
-    if isinstance(there, dict) and isinstance(now, dict):
-        keys = dict.fromkeys([*there, *now])
-        return [d for k in keys for d in _differences(there.get(k), now.get(k), f"{key}.{k}" if key else k)]
-    return [] if there == now or _same_place(there, now) else [f"{key}: {there!r} there, {now!r} now"]
+    if isinstance(before, dict) and isinstance(now, dict):
+        keys = dict.fromkeys([*before, *now])
+        return [d for k in keys for d in _differences(before.get(k), now.get(k), f"{key}.{k}" if key else k)]
+    return [] if before == now or _same_place(before, now) else [f"{key}: {before!r} there, {now!r} now"]
 
 
-def _same_place(there: Any, now: Any) -> bool:
+def _same_place(before: Any, now: Any) -> bool:
     """Whether two values are paths of one file or folder, however each is written."""
-    paths = [value for value in (there, now) if isinstance(value, str) and value and os.path.exists(value)]
+    paths = [value for value in (before, now) if isinstance(value, str) and value and os.path.exists(value)]
     return len(paths) == 2 and os.path.samefile(*paths)
 
 

@@ -129,6 +129,6 @@ def metric_named(name: str, kind: str = "") -> Metric:
     """
     known = [other.name for other in METRICS.values() if not kind or kind in other.kinds]
     if name not in known:
-        wanted = f" of {kind} runs" if kind else ""
-        raise ConfigError(f"metric {name!r}: no such metric{wanted}.{nearest(name, known)} Known: {', '.join(known)}")
+        scope = f" of {kind} runs" if kind else ""
+        raise ConfigError(f"metric {name!r}: no such metric{scope}.{nearest(name, known)} Known: {', '.join(known)}")
     return METRICS[name]

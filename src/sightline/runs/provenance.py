@@ -1,4 +1,4 @@
-"""What a result was made with: versions and hardware, without importing what is asked about."""
+"""Provenance of a result: versions and hardware, read without importing the packages."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ PACKAGES = ("sightline", "torch", "torchvision", "timm", "numpy", "opencv-python
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that make the numbers."""
-    found = {"python": platform.python_version()}
+    versions_by_package = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            versions_by_package[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            versions_by_package[package] = "not installed"
+    return versions_by_package
 
 
 def hardware() -> dict[str, str | int]:

@@ -1,4 +1,4 @@
-"""What stands in a JSON file, as a frozen dataclass: written from it and read into it, each key checked on the way."""
+"""The content of a JSON file as a frozen dataclass: written from it and read into it, each key checked on the way."""
 
 from __future__ import annotations
 

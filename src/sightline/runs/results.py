@@ -398,7 +398,7 @@ class Clicks(Record):
     median_seconds: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the numbers; of no region only that."""
+        """Return the numbers as JSON; where there was no region, only their count."""
         return super().to_dict() if self.regions else {"regions": 0}
 
 

@@ -72,8 +72,8 @@ class StudyFolder:
 
     def runs(self) -> dict[str, RunFolder]:
         """Return the runs that have begun, by name."""
-        found = sorted((self.path / artifacts.RUNS).glob(f"*/{artifacts.INFO}"))
-        return {path.parent.name: RunFolder(path.parent) for path in found}
+        paths = sorted((self.path / artifacts.RUNS).glob(f"*/{artifacts.INFO}"))
+        return {path.parent.name: RunFolder(path.parent) for path in paths}
 
     # -- files
     @property

@@ -110,7 +110,7 @@ class ArmResult:
 
     @property
     def done(self) -> ArmScore:
-        """Its score.
+        """The score of a finished arm.
 
         Raises:
             RunError: it is not done.

@@ -123,8 +123,8 @@ def _between_networks(arms: Sequence[Arm]) -> list[Pair]:
 
 
 def _own_encoders(arms: Sequence[Arm]) -> list[Pair]:
-    own = [arm for arm in arms if arm.task == "segment" and arm.weights == "own" and not arm.drop]
-    return [(arm.name, arm.base) for arm in own]
+    pretrained = [arm for arm in arms if arm.task == "segment" and arm.weights == "own" and not arm.drop]
+    return [(arm.name, arm.base) for arm in pretrained]
 
 
 def _ablations(arms: Sequence[Arm]) -> list[Pair]:
@@ -344,5 +344,5 @@ def pairs_of(arms: Sequence[Arm]) -> list[Pair]:
 
 
 def _plain(arm: Arm) -> str:
-    """Return the same network from random weights, where the arm differs from it in its weights."""
+    """Return the arm of the same network with random weights, if this arm has others."""
     return arm.base if arm.weights != "random" and not arm.drop else ""

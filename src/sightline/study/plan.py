@@ -98,11 +98,11 @@ def expand(study: StudyConfig, out: Path, only: tuple[str, ...] = ()) -> list[No
 
 def _needed(nodes: list[Node], only: tuple[str, ...]) -> list[Node]:
     """Keep the arms of `only` (all if empty) and what they need; order stays, needs first."""
-    kept: set[str] = set()
+    names: set[str] = set()
     for node in reversed(nodes):  # `sam` needs a network's masks, networks need weights
-        if (node.arm and (not only or node.arm in only)) or node.name in kept:
-            kept |= {node.name, *node.needs}
-    return [node for node in nodes if node.name in kept]
+        if (node.arm and (not only or node.arm in only)) or node.name in names:
+            names |= {node.name, *node.needs}
+    return [node for node in nodes if node.name in names]
 
 
 def _pretrain_node(study: StudyConfig) -> Node | None:

@@ -1,4 +1,4 @@
-"""A contact sheet of test images with what a run said of them: some right, some wrong, drawn by lot."""
+"""A contact sheet of test images with what a run said of them: some right, some wrong, drawn at random."""
 
 from __future__ import annotations
 

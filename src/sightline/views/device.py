@@ -29,7 +29,7 @@ _ROWS = 256  # views rendered at a time: 2 GB of float32 at 512-px boxes
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a network takes images.
+    """Preprocessing of the images of a network.
 
     Attributes:
         input_size: side of the images in pixels; None where it takes any.

@@ -1,4 +1,4 @@
-"""What is drawn for each view: one table of numbers that every backend renders from.
+"""The random parameters of each view: one table of numbers that every backend renders from.
 
 A table is float64 (B, V, COLUMNS): B images, V views. It is drawn for a whole batch in a few array operations, yet
 each row is a function of the image's key and size alone.
@@ -133,22 +133,22 @@ def _boxes(table: np.ndarray, numbers: np.ndarray, sizes: np.ndarray, scale: np.
     widths, heights = np.rint(np.sqrt(area * aspect)), np.rint(np.sqrt(area / aspect))
     fits = (widths > 0) & (widths <= width) & (heights > 0) & (heights <= height)
     first = fits.argmax(axis=2)[..., None]
-    found = np.take_along_axis(fits, first, 2)[..., 0]
+    fits_any = np.take_along_axis(fits, first, 2)[..., 0]
     height, width = height[..., 0], width[..., 0]
     central_height, central_width = _central(height, width, ratio)
-    box_height = np.where(found, np.take_along_axis(heights, first, 2)[..., 0], central_height)
-    box_width = np.where(found, np.take_along_axis(widths, first, 2)[..., 0], central_width)
+    box_height = np.where(fits_any, np.take_along_axis(heights, first, 2)[..., 0], central_height)
+    box_width = np.where(fits_any, np.take_along_axis(widths, first, 2)[..., 0], central_width)
     top = np.floor(numbers[..., _TOP] * (height - box_height + 1))
     left = np.floor(numbers[..., _LEFT] * (width - box_width + 1))
-    table[..., TOP] = np.where(found, top, (height - box_height) // 2)
-    table[..., LEFT] = np.where(found, left, (width - box_width) // 2)
+    table[..., TOP] = np.where(fits_any, top, (height - box_height) // 2)
+    table[..., LEFT] = np.where(fits_any, left, (width - box_width) // 2)
     table[..., HEIGHT], table[..., WIDTH] = box_height, box_width
 
 
 def _central(height: np.ndarray, width: np.ndarray, ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the largest box within the ratio's range, at least one pixel."""
     low, high = ratio[:, 0], ratio[:, 1]
-    own = width / height
-    box_width = np.where(own > high, np.rint(height * high), width)
-    box_height = np.where(own < low, np.rint(width / low), height)
+    aspect = width / height
+    box_width = np.where(aspect > high, np.rint(height * high), width)
+    box_height = np.where(aspect < low, np.rint(width / low), height)
     return np.clip(box_height, 1, height), np.clip(box_width, 1, width)

@@ -1,4 +1,4 @@
-"""The application: pages, requests, and what is wrong as JSON."""
+"""The web application: pages, requests, and errors as JSON."""
 
 from __future__ import annotations
 
@@ -109,8 +109,8 @@ async def _sweep(sessions: Sessions) -> None:
 
 # -- pages
 def _pages(site: Site) -> dict[str, str]:
-    there = {"report": site.report, "map": site.maps, "progress": site.progress, "segment": True}
-    return {name: title for name, title in PAGES.items() if there[name]}
+    available = {"report": site.report, "map": site.maps, "progress": site.progress, "segment": True}
+    return {name: title for name, title in PAGES.items() if available[name]}
 
 
 def _page(name: str, pages: dict[str, str], site: Site) -> Callable[[Request], Response]:

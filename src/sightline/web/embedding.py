@@ -104,18 +104,18 @@ class MapData:
         }
 
     def _stages(self, table: pa.Table) -> tuple[Stage, ...]:
-        found = []
+        stages = []
         for key, title in STAGES.items():
             x, y = (f"{axis}_{key}" if key else axis for axis in "xy")
             if x in table.column_names and y in table.column_names:
-                found.append(Stage(title, _column(table, x), _column(table, y)))
-        if not found and self._features is not None and min(self._features.shape) >= 2:
+                stages.append(Stage(title, _column(table, x), _column(table, y)))
+        if not stages and self._features is not None and min(self._features.shape) >= 2:
             points = _principal_axes(self._features)
             self.notes.append("No t-SNE map here (embed with --tsne writes one): these are the two principal axes.")
-            found.append(Stage("Principal axes", points[:, 0], points[:, 1]))
-        if not found:
+            stages.append(Stage("Principal axes", points[:, 0], points[:, 1]))
+        if not stages:
             raise RunError(f"{self.title}: the embedding has neither a map nor features; run embed with --tsne")
-        return tuple(found)
+        return tuple(stages)
 
     def _all_files(self) -> list[Path | None]:
         with self._lock:
@@ -132,18 +132,18 @@ class MapData:
         except SightlineError as error:
             self.notes.append(f"The pictures are not found ({error}); start with --data to see them.")
             return [None] * len(self)
-        found = [paths.get(key) for key in self.ids]
-        if absent := found.count(None):
-            self.notes.append(f"{absent} of {len(found)} pictures are not found in {self._data.source}.")
-        return found
+        files = [paths.get(key) for key in self.ids]
+        if absent := files.count(None):
+            self.notes.append(f"{absent} of {len(files)} pictures are not found in {self._data.source}.")
+        return files
 
     def _predictions(self) -> tuple[list[str], str]:
         """Return a class name for each sample, "" for none, and who said so."""
         if self._run is not None and (self._run / PREDICTIONS).is_file():
             table = RunFolder(self._run).predictions()
             if {"id", "predicted"} <= set(table.column_names):
-                said = dict(zip(table["id"].to_pylist(), table["predicted"].to_pylist(), strict=True))
-                names = [str(said.get(key, "")) for key in self.ids]
+                predictions = dict(zip(table["id"].to_pylist(), table["predicted"].to_pylist(), strict=True))
+                names = [str(predictions.get(key, "")) for key in self.ids]
                 if any(names):
                     return names, f"the classifier of {self._run.name}"
         known = all(self.labels) and len(set(self.labels)) > 1
@@ -190,8 +190,8 @@ def _of_study(folder: Path, table: pa.Table, data: DataConfig | None) -> MapData
         if (run / FEATURES["last"]).is_file():
             arrays = RunFolder(run).arrays(FEATURES["last"])
             features = (arrays["ids"].tolist(), arrays["features"].astype(np.float32))
-    own = config.classify.data if config.classify is not None else None
-    return MapData(title, table, data=data or own, run=run, features=features)
+    run_data = config.classify.data if config.classify is not None else None
+    return MapData(title, table, data=data or run_data, run=run, features=features)
 
 
 def _features(table: pa.Table, ids: list[str], given: tuple[list[str], np.ndarray] | None) -> np.ndarray | None:

@@ -1,4 +1,4 @@
-"""Who may ask: every request passes here first.
+"""Access control: every request passes here first.
 
 A page on the open web can make a browser send requests to this machine. So: the Host must be one that we serve (DNS
 rebinding), what changes something must come from our own page (Origin), and everything but the public style sheet,

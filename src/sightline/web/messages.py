@@ -1,4 +1,4 @@
-"""What a browser may say to the page, checked before anything is done."""
+"""The messages that a browser may send, checked before anything is done."""
 
 from __future__ import annotations
 

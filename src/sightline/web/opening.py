@@ -60,9 +60,9 @@ def _maps_below(path: Path) -> list[Path]:
 
 def _results(path: Path, data: DataConfig | None) -> Site:
     folders = [path, *_maps_below(path)]
-    maps: list[MapData] = [found for folder in folders if (found := read_map(folder, data)) is not None]
+    maps: list[MapData] = [page for folder in folders if (page := read_map(folder, data)) is not None]
     runs = [path, *sorted(inner.parent.parent for inner in path.glob(f"runs/*/{FOLDER}/{INDEX}"))]
-    progress: list[ProgressData] = [found for run in runs if (found := read_progress(run)) is not None]
+    progress: list[ProgressData] = [page for run in runs if (page := read_progress(run)) is not None]
     report = _report(path)
     first = "report" if report else "map" if maps else "progress" if progress else "segment"
     return Site(path.name, report=report, maps=tuple(maps), progress=tuple(progress), first=first)

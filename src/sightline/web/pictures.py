@@ -75,8 +75,8 @@ class Pictures:
 
     def shown_to(self, session: Session) -> list[Picture]:
         """Return the pictures of a session: its uploads, newest first, then those named at the start."""
-        own = [self._uploads[key] for key in reversed(session.uploads) if key in self._uploads]
-        return own + list(self._given.values())
+        uploads = [self._uploads[key] for key in reversed(session.uploads) if key in self._uploads]
+        return uploads + list(self._given.values())
 
     def find(self, key: str, session: Session) -> Picture:
         """Return a picture by its id.

@@ -1,4 +1,4 @@
-"""What the page answers when something is wrong: a status and a sentence."""
+"""Error answers of the page: a status and a sentence."""
 
 from __future__ import annotations
 

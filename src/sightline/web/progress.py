@@ -1,4 +1,4 @@
-"""How the masks of a segmentation run came about: the pictures that it wrote at its stages."""
+"""Mask progress of a segmentation run: the pictures that it wrote at its stages."""
 
 from __future__ import annotations
 

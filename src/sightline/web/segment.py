@@ -58,16 +58,16 @@ class SegmentDesk:
 
     def routes(self) -> list[Route]:
         """Return the routes."""
-        one = "/api/pictures/{id}"
+        base = "/api/pictures/{id}"
         return [
             Route("/api/engine", self.engine),
             Route("/api/pictures", self.listing),
             Route("/api/pictures", self.upload, methods=["POST"]),
-            Route(f"{one}/image", self.image),
-            Route(f"{one}/thumbnail", self.thumbnail),
-            Route(f"{one}/predict", self.predict, methods=["POST"]),
-            Route(f"{one}/everything", self.everything, methods=["POST"]),
-            Route(f"{one}/export", self.export, methods=["POST"]),
+            Route(f"{base}/image", self.image),
+            Route(f"{base}/thumbnail", self.thumbnail),
+            Route(f"{base}/predict", self.predict, methods=["POST"]),
+            Route(f"{base}/everything", self.everything, methods=["POST"]),
+            Route(f"{base}/export", self.export, methods=["POST"]),
         ]
 
     def stop(self) -> None:
@@ -139,13 +139,13 @@ class SegmentDesk:
     async def predict(self, request: Request) -> Response:
         """Answer a question about a picture with masks, best first."""
         session, picture = _session(request), self._picture(request)
-        ask = await read(request, Ask, self._settings.max_request_bytes)
+        body = await read(request, Ask, self._settings.max_request_bytes)
         ticket = _next_ticket(session)
 
         def work() -> dict[str, Any]:
             engine = self._ready()
             state, encoding = self._state(engine, picture)
-            answer = engine.predict(state, _prompts(ask, engine, picture, session), multimask=ask.multimask)
+            answer = engine.predict(state, _prompts(body, engine, picture, session), multimask=body.multimask)
             session.low_res = None if answer.low_res is None else (picture.id, answer.low_res)
             sent = [_sent(mask, score) for mask, score in zip(answer.masks, answer.scores, strict=True)]
             return _answer(sent, state, answer.seconds, encoding, engine)
@@ -178,27 +178,27 @@ class SegmentDesk:
     async def export(self, request: Request) -> Response:
         """Return kept objects as a file."""
         picture = self._picture(request)
-        wanted = await read(request, Export, self._settings.max_export_bytes)
-        content, kind, suffix = await asyncio.to_thread(self._export, picture, wanted)
+        export = await read(request, Export, self._settings.max_export_bytes)
+        content, kind, suffix = await asyncio.to_thread(self._export, picture, export)
         name = picture.name.rpartition(".")[0] or picture.name
         disposition = f"attachment; filename*=UTF-8''{quote(name + suffix, safe='')}"
         return Response(content, media_type=kind, headers={"Content-Disposition": disposition})
 
-    def _export(self, picture: Picture, wanted: Export) -> tuple[bytes, str, str]:
-        classes = [(c.name, c.color) for c in wanted.classes]
+    def _export(self, picture: Picture, export: Export) -> tuple[bytes, str, str]:
+        classes = [(c.name, c.color) for c in export.classes]
         with self._exporting:
             shape = self.pictures.pixels(picture).shape[:2]
-            kept = _kept(wanted, shape)
-            if wanted.format == "palette":
-                return masks.palette_png(shape, classes, kept), "image/png", "_mask.png"
-            if wanted.format == "coco":
-                return _json(masks.coco(picture.name, shape, classes, kept)), "application/json", "_coco.json"
-            _check_outlines(wanted)
-            if wanted.format == "polygons":
-                content = masks.polygons(picture.name, shape, classes, kept)
+            objects = _kept(export, shape)
+            if export.format == "palette":
+                return masks.palette_png(shape, classes, objects), "image/png", "_mask.png"
+            if export.format == "coco":
+                return _json(masks.coco(picture.name, shape, classes, objects)), "application/json", "_coco.json"
+            _check_outlines(export)
+            if export.format == "polygons":
+                content = masks.polygons(picture.name, shape, classes, objects)
                 return _json(content), "application/json", "_polygons.json"
             try:
-                content = masks.geojson(picture.path, classes, kept)
+                content = masks.geojson(picture.path, classes, objects)
             except DataError as error:
                 # The error names the file, which is none of a browser's business.
                 raise Problem(422, str(error).replace(str(picture.path), picture.name)) from None
@@ -240,23 +240,23 @@ def _named(picture: Picture) -> dict[str, Any]:
     return {"id": picture.id, "name": picture.name, "uploaded": bool(picture.owner)}
 
 
-def _prompts(ask: Ask, engine: PromptEngine, picture: Picture, session: Session) -> Prompts:
+def _prompts(body: Ask, engine: PromptEngine, picture: Picture, session: Session) -> Prompts:
     """Return what was asked in pixels whose centers are integers; the engine checks it against the picture."""
     refine = None
-    if ask.refine is not None and "mask_input" in engine.accepts and session.low_res:
+    if body.refine is not None and "mask_input" in engine.accepts and session.low_res:
         key, low_res = session.low_res
-        if key == picture.id and ask.refine < len(low_res):
-            refine = np.asarray(low_res[ask.refine])
-    points = tuple((x - HALF, y - HALF, inside) for x, y, inside in ask.points)
+        if key == picture.id and body.refine < len(low_res):
+            refine = np.asarray(low_res[body.refine])
+    points = tuple((x - HALF, y - HALF, inside) for x, y, inside in body.points)
     box = None
-    if ask.box:
-        x0, y0, x1, y1 = (value - HALF for value in ask.box)
+    if body.box:
+        x0, y0, x1, y1 = (value - HALF for value in body.box)
         box = (x0, y0, x1, y1)
-    return Prompts(points, box, ask.text, refine)
+    return Prompts(points, box, body.text, refine)
 
 
-def _check_outlines(wanted: Export) -> None:
-    runs = sum(len(item.counts) for item in wanted.objects)
+def _check_outlines(export: Export) -> None:
+    runs = sum(len(item.counts) for item in export.objects)
     if runs > MAX_OUTLINE_RUNS:
         raise Problem(
             413,
@@ -265,11 +265,11 @@ def _check_outlines(wanted: Export) -> None:
         )
 
 
-def _kept(wanted: Export, shape: tuple[int, int]) -> Iterator[masks.Kept]:
+def _kept(export: Export, shape: tuple[int, int]) -> Iterator[masks.Kept]:
     """Yield the objects, each decoded when its turn comes: two thousand masks of a large picture are 80 GB."""
-    for number, item in enumerate(wanted.objects, start=1):
-        if item.label >= len(wanted.classes):
-            raise Problem(400, f"Object {number} has class {item.label}, and there are {len(wanted.classes)} classes.")
+    for number, item in enumerate(export.objects, start=1):
+        if item.label >= len(export.classes):
+            raise Problem(400, f"Object {number} has class {item.label}, and there are {len(export.classes)} classes.")
         try:
             yield masks.Kept(item.label, from_run_lengths(item.counts, *shape))
         except DataError as error:

@@ -27,13 +27,13 @@ class _Server(uvicorn.Server):
         self._ready, self._stopping = ready, stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then tell."""
+        """Start the server, then call `ready`."""
         await super().startup(sockets=sockets)
         if self.started:
             self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Tell, then stop."""
+        """Call `stopping`, then stop the server."""
         self._stopping()
         await super().shutdown(sockets=sockets)
 
@@ -54,7 +54,7 @@ def serve(
         site: what is shown.
         make_engine: builds the engine of the segment page, when that is first needed.
         host: address to listen on; this machine alone by default.
-        port: 0 takes a free one.
+        port: TCP port; 0 takes a free one.
         open_browser: open the address in the person's browser.
         allow_hosts: further host names to answer to, for a machine behind a name.
         settings: limits.

@@ -1,4 +1,4 @@
-"""Who is there: sessions that expire, and a memory of bounded size."""
+"""Sessions of browsers, which expire, and a cache of bounded size."""
 
 from __future__ import annotations
 

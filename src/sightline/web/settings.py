@@ -1,4 +1,4 @@
-"""What bounds the page: sizes, times, memory. Every default has its reason here."""
+"""Limits of the page: sizes, times, memory. Every default has its reason here."""
 
 from __future__ import annotations
 

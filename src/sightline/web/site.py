@@ -1,4 +1,4 @@
-"""What a server shows, as it was named on the command line."""
+"""The pages of a server, as they were named on the command line."""
 
 from __future__ import annotations
 

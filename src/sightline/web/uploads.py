@@ -1,4 +1,4 @@
-"""The folder of uploads: made when the first one comes, gone with whoever made it."""
+"""The folder of uploads: made when the first one comes, removed with the process that made it."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ def sweep() -> list[Path]:
 def _is_own_folder(path: Path) -> bool:
     """Whether it is a folder, no link to one, of the user who runs this: anybody may put names into /tmp."""
     try:
-        found = path.lstat()
+        status = path.lstat()
     except OSError:  # another process was faster
         return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
 
 
 def _remove(path: Path, maker: int) -> None:

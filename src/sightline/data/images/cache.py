@@ -30,7 +30,7 @@ Say = Callable[[str], object]
 
 
 class HasId(Protocol):
-    """What a store keeps something of."""
+    """A sample whose array a store keeps."""
 
     @property
     def id(self) -> str:
@@ -166,7 +166,7 @@ def build_store(
     total = len(samples)
     shapes: list[tuple[int, int]] = []
     bad: list[dict[str, str]] = []
-    told = time.monotonic()
+    last_report = time.monotonic()
     with (folder / "pixels.npy").open("wb") as file:
         begin = _write_header(file, 0)
         for done, (sample, pixels) in enumerate(_in_order(samples, decode_one)):
@@ -175,8 +175,8 @@ def build_store(
             else:
                 file.write(pixels.tobytes())
                 shapes.append((pixels.shape[0], pixels.shape[1]))
-            if time.monotonic() - told > TELL_EVERY:
-                told = time.monotonic()
+            if time.monotonic() - last_report > TELL_EVERY:
+                last_report = time.monotonic()
                 progress(f"{name}: {done + 1} of {total} images decoded, {len(bad)} unreadable")
         count = file.tell() - begin
         file.seek(0)
@@ -199,7 +199,7 @@ def _write_header(file: BinaryIO, count: int) -> int:
 
 
 def _sync(file: BinaryIO) -> None:
-    """Put a file on the disk before its folder gets the name that says it is whole."""
+    """Flush a file to the disk, before its folder gets its final name."""
     file.flush()
     os.fsync(file.fileno())
 

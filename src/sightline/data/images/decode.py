@@ -22,7 +22,7 @@ MAX_PIXELS = 178_956_970
 
 
 class UnreadableImage(DataError):
-    """A file that is no whole image.
+    """A file that cannot be decoded to a complete image.
 
     Attributes:
         path: of the file.

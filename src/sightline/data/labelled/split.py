@@ -49,17 +49,17 @@ def split(listing: ImageSet, config: SplitConfig) -> Split:
         parts["test"] += members[:test]
         parts["val"] += members[test : test + val]
         parts["train"] += members[test + val :]
-    found = Split(listing, **{name: np.sort(np.array(ids, np.int64)) for name, ids in parts.items()})
-    _check(found, config)
-    return found
+    result = Split(listing, **{name: np.sort(np.array(ids, np.int64)) for name, ids in parts.items()})
+    _check(result, config)
+    return result
 
 
-def _check(found: Split, config: SplitConfig) -> None:
-    listing = found.listing
-    for name, share in (("train", 1.0), ("val", config.val), ("test", config.test)):
-        if not share:
+def _check(result: Split, config: SplitConfig) -> None:
+    listing = result.listing
+    for name, fraction in (("train", 1.0), ("val", config.val), ("test", config.test)):
+        if not fraction:
             continue
-        held = set(listing.labels[getattr(found, name)].tolist())
+        held = set(listing.labels[getattr(result, name)].tolist())
         missing = [label for i, label in enumerate(listing.classes) if i not in held]
         if missing:
             way_out = "lower data.split.val or data.split.test" if name == "train" else f"raise data.split.{name}"

@@ -20,7 +20,7 @@ LEAKING = (("test", "train"), ("test", "val"), ("val", "train"))  # a tile of th
 
 @dataclass(frozen=True)
 class MaskCheck:
-    """What was found.
+    """Result of `check_masks`: pixels of each class, and leaks between parts.
 
     Attributes:
         images: the data set, without what cannot be used.
@@ -58,8 +58,8 @@ class MaskCheck:
         held = self.counts[part].sum(axis=0)
         rows = [{"what": f"{name}: tiles", "value": len(part), "share": len(part) / len(self.images.ids)}]
         for index, label in enumerate((*self.images.palette.classes, "ignored")):
-            share = float(held[index] / max(1, held.sum()))
-            rows.append({"what": f"{name}: pixels of {label}", "value": int(held[index]), "share": share})
+            fraction = float(held[index] / max(1, held.sum()))
+            rows.append({"what": f"{name}: pixels of {label}", "value": int(held[index]), "share": fraction})
         return rows
 
     def _off_palette(self) -> list[dict[str, Any]]:
@@ -77,11 +77,11 @@ class MaskCheck:
         kinds = {"a copy": np.concatenate([leaks.exact, leaks.near]), "a neighbour": leaks.neighbors}
         rows = []
         for first, second in LEAKING:
-            found = {f"with {kind}": _linked(pairs, parts[first], parts[second]) for kind, pairs in kinds.items()}
-            found["of a scene that is also"] = int(
+            counts = {f"with {kind}": _linked(pairs, parts[first], parts[second]) for kind, pairs in kinds.items()}
+            counts["of a scene that is also"] = int(
                 np.isin(leaks.scenes[parts[first]], leaks.scenes[parts[second]]).sum()
             )
-            for kind, count in found.items():
+            for kind, count in counts.items():
                 what = f"{first} tiles {kind} in {second}"
                 rows.append({"what": what, "value": count, "share": count / max(1, len(parts[first]))})
         return rows
@@ -111,17 +111,17 @@ def count_pixels(images: SegmentImages) -> np.ndarray:
 
 
 def write_leak_free_split(
-    found: MaskCheck, path: Path, val: float = 0.15, test: float = 0.15, seed: int = 0
+    check: MaskCheck, path: Path, val: float = 0.15, test: float = 0.15, seed: int = 0
 ) -> list[dict[str, Any]]:
     """Write a split by whole scenes, as `data.split_file` reads it, and return rows of its tiles and scenes by part.
 
     Raises:
         DataError: as of `split_by_scenes`.
     """
-    parts = split_by_scenes(found.leaks.scenes, found.counts[:, :-1], val, test, seed)
-    write_split(path, found.images.ids, found.leaks.scenes, parts)
+    parts = split_by_scenes(check.leaks.scenes, check.counts[:, :-1], val, test, seed)
+    write_split(path, check.images.ids, check.leaks.scenes, parts)
     rows: list[dict[str, Any]] = []
     for name, part in parts.items():
-        rows.append({"what": f"{path.name}: {name} tiles", "value": len(part), "share": len(part) / len(found.counts)})
-        rows.append({"what": f"{path.name}: {name} scenes", "value": len(np.unique(found.leaks.scenes[part]))})
+        rows.append({"what": f"{path.name}: {name} tiles", "value": len(part), "share": len(part) / len(check.counts)})
+        rows.append({"what": f"{path.name}: {name} scenes", "value": len(np.unique(check.leaks.scenes[part]))})
     return rows

@@ -1,4 +1,4 @@
-"""What one part of a split knows of another: copies of a picture, and tiles cut side by side from one scene.
+"""Leaks between parts of a split: copies of a picture, and tiles cut side by side from one scene.
 
 A test tile whose copy or whose neighbour is trained on says less than it seems to. Everything here is found from the
 pixels alone, without file names or georeference. NumPy only, by blocks of a matrix product: 2,000 tiles take seconds.
@@ -94,12 +94,12 @@ def find_leaks(image: Callable[[int], np.ndarray], count: int) -> Leaks:
     sides = {
         name: _Side([outers[name][i] for i in firsts], np.array(steps[name], np.float32)[firsts]) for name in outers
     }
-    found, by_chance = [], 0
+    joints, by_chance = [], 0
     for before, after in (("right", "left"), ("bottom", "top")):
-        found += find_continued(sides[before], sides[after])
+        joints += find_continued(sides[before], sides[after])
         mirrored = _Side([outer[::-1] for outer in sides[after].outer], sides[after].step)
         by_chance += len(find_continued(sides[before], mirrored))
-    neighbors = _pairs([(int(firsts[a]), int(firsts[b])) for a, b in found])
+    neighbors = _pairs([(int(firsts[a]), int(firsts[b])) for a, b in joints])
     scenes = _connected(count, np.concatenate([exact, near, neighbors]))
     return Leaks(exact, near, neighbors, by_chance, scenes)
 
@@ -120,22 +120,22 @@ def find_copies(thumbs: np.ndarray) -> np.ndarray:
         thumbs: float32 (N, S, S, 3), 0–255.
     """
     count = len(thumbs)
-    own, detail = _detail(thumbs)
+    descriptors, detail = _detail(thumbs)
     flat = detail < FLAT
     colors = thumbs.mean(axis=(1, 2))
-    found: list[tuple[int, int]] = []
-    for turns in range(4):
+    pairs: list[tuple[int, int]] = []
+    for quarter_turns in range(4):
         for flipped in (False, True):
-            turned = np.rot90(thumbs, turns, axes=(1, 2))
+            turned = np.rot90(thumbs, quarter_turns, axes=(1, 2))
             other, _ = _detail(turned[:, :, ::-1] if flipped else turned)
             for begin in range(0, count, BLOCK):
-                alike = own[begin : begin + BLOCK] @ other.T > COPY
+                alike = descriptors[begin : begin + BLOCK] @ other.T > COPY
                 alike &= ~flat & ~flat[begin : begin + BLOCK, None]
-                found += zip(*(axis.tolist() for axis in _at(alike, begin)), strict=True)
+                pairs += zip(*(axis.tolist() for axis in _at(alike, begin)), strict=True)
     index = np.flatnonzero(flat)
     distance = np.abs(colors[index, None] - colors[None, index]).max(axis=2)
-    found += [(int(index[a]), int(index[b])) for a, b in np.argwhere(distance < FLAT_COPY)]
-    return _pairs(found)
+    pairs += [(int(index[a]), int(index[b])) for a, b in np.argwhere(distance < FLAT_COPY)]
+    return _pairs(pairs)
 
 
 def _detail(thumbs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -151,7 +151,7 @@ def _at(chosen: np.ndarray, begin: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def find_continued(before: _Side, after: _Side) -> list[tuple[int, int]]:
-    """Return (i, j) where tile j goes on where tile i ends.
+    """Return pairs (i, j) of tiles where the picture of tile j continues that of tile i.
 
     Each is the other's nearest by the difference of their edge pixels, clearly nearer than the second nearest of both,
     with detail in common, and no farther than the picture changes from one row to the next by itself.
@@ -161,22 +161,22 @@ def find_continued(before: _Side, after: _Side) -> list[tuple[int, int]]:
         after: the opposite side.
     """
     lengths = np.array([len(outer) for outer in before.outer])
-    found: list[tuple[int, int]] = []
+    pairs: list[tuple[int, int]] = []
     for length in np.unique(lengths):
-        own = np.flatnonzero(lengths == length)
+        group = np.flatnonzero(lengths == length)
         ends, starts = (
-            np.stack([side.outer[i] for i in own.tolist()]).reshape(len(own), -1).astype(np.float32) - 127.5
+            np.stack([side.outer[i] for i in group.tolist()]).reshape(len(group), -1).astype(np.float32) - 127.5
             for side in (before, after)
         )
         best, distance, second = _mutual(ends, starts)
         rows = np.flatnonzero(best >= 0)
         columns = best[rows]
         correlation = _correlation(ends[rows], starts[columns])
-        step = np.maximum(before.step[own[rows]], after.step[own[columns]])
+        step = np.maximum(before.step[group[rows]], after.step[group[columns]])
         good = (distance[rows] <= RATIO * second[rows]) & (correlation >= CORRELATION)
         good &= distance[rows] <= STEP * step + FLOOR
-        found += zip(own[rows[good]].tolist(), own[columns[good]].tolist(), strict=True)
-    return found
+        pairs += zip(group[rows[good]].tolist(), group[columns[good]].tolist(), strict=True)
+    return pairs
 
 
 def _mutual(ends: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -194,11 +194,11 @@ def _mutual(ends: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarra
     column = row.copy()
     row_at, column_at = np.zeros(count, np.int64), np.zeros(count, np.int64)
     for begin in range(0, count, BLOCK):
-        own = ends[begin : begin + BLOCK]
-        squares = (own**2).sum(axis=1)[:, None] + size - 2 * own @ starts.T
-        squares[np.arange(len(own)), np.arange(begin, begin + len(own))] = np.inf
-        row_at[begin : begin + len(own)] = squares.argmin(axis=1)
-        row[:, begin : begin + len(own)] = _two_least(squares.T)
+        block = ends[begin : begin + BLOCK]
+        squares = (block**2).sum(axis=1)[:, None] + size - 2 * block @ starts.T
+        squares[np.arange(len(block)), np.arange(begin, begin + len(block))] = np.inf
+        row_at[begin : begin + len(block)] = squares.argmin(axis=1)
+        row[:, begin : begin + len(block)] = _two_least(squares.T)
         at, least = squares.argmin(axis=0), _two_least(squares)
         column_at = np.where(least[0] < column[0], at + begin, column_at)
         column = _two_least(np.concatenate([column, least]))
@@ -226,8 +226,8 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (rests[0] * rests[1]).sum(axis=1) / np.maximum(lengths[0] * lengths[1], 1e-6)
 
 
-def _pairs(found: Sequence[tuple[int, int]]) -> np.ndarray:
-    ordered = sorted({(min(pair), max(pair)) for pair in found if pair[0] != pair[1]})
+def _pairs(pairs: Sequence[tuple[int, int]]) -> np.ndarray:
+    ordered = sorted({(min(pair), max(pair)) for pair in pairs if pair[0] != pair[1]})
     return np.array(ordered, np.int64).reshape(-1, 2)
 
 

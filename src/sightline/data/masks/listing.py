@@ -106,10 +106,10 @@ def holds_masks(config: SegmentDataConfig) -> bool:
     return root.is_dir() and all(_listed(root, config))
 
 
-Found = dict[tuple[Path, str], Path]
+PathsByKey = dict[tuple[Path, str], Path]
 
 
-def _listed(root: Path, config: SegmentDataConfig) -> tuple[Found, Found]:
+def _listed(root: Path, config: SegmentDataConfig) -> tuple[PathsByKey, PathsByKey]:
     """Return images and masks of the first layout that has both; two empty dictionaries where none has."""
     files = images_below(root)
     layouts = {"pairs": _pairs, "folders": _folders}
@@ -120,28 +120,28 @@ def _listed(root: Path, config: SegmentDataConfig) -> tuple[Found, Found]:
     return {}, {}
 
 
-def _pairs(files: list[Path]) -> tuple[Found, Found]:
+def _pairs(files: list[Path]) -> tuple[PathsByKey, PathsByKey]:
     images = {(p.parent, p.stem.removesuffix(IMAGE_END)): p for p in files if p.stem.endswith(IMAGE_END)}
     masks = {(p.parent, p.stem.removesuffix(MASK_END)): p for p in files if p.stem.endswith(MASK_END)}
     return images, masks
 
 
-def _folders(files: list[Path]) -> tuple[Found, Found]:
-    def below(name: str) -> Found:
-        found: Found = {}
+def _folders(files: list[Path]) -> tuple[PathsByKey, PathsByKey]:
+    def below(name: str) -> PathsByKey:
+        paths: PathsByKey = {}
         for path in files:
             parts = path.parts[:-1]
             if name in parts:
                 at = len(parts) - 1 - parts[::-1].index(name)
-                found[Path(*parts[:at], "*", *parts[at + 1 :]), path.stem] = path
-        return found
+                paths[Path(*parts[:at], "*", *parts[at + 1 :]), path.stem] = path
+        return paths
 
     return below("images"), below("masks")
 
 
-def _matched(source: str, root: Path, images: Found, masks: Found) -> Iterator[Pair]:
-    for there, missing, what in ((images, masks, "mask"), (masks, images, "image")):
-        alone = [path.relative_to(root).as_posix() for key, path in there.items() if key not in missing]
+def _matched(source: str, root: Path, images: PathsByKey, masks: PathsByKey) -> Iterator[Pair]:
+    for present, missing, what in ((images, masks, "mask"), (masks, images, "image")):
+        alone = [path.relative_to(root).as_posix() for key, path in present.items() if key not in missing]
         if alone:
             more = f" and {len(alone) - SHOWN} more" if len(alone) > SHOWN else ""
             raise DataError(
@@ -153,7 +153,7 @@ def _matched(source: str, root: Path, images: Found, masks: Found) -> Iterator[P
         yield Pair(relative.as_posix(), images[key], masks[key], part)
 
 
-def split_pairs(found: PairSet, config: SegmentDataConfig) -> dict[str, np.ndarray]:
+def split_pairs(pair_set: PairSet, config: SegmentDataConfig) -> dict[str, np.ndarray]:
     """Return sample indices, int64, ascending, of train, val and test.
 
     A split file stands above all. Else the source's own folders decide; with train and val folders only, as DeepGlobe's
@@ -163,13 +163,13 @@ def split_pairs(found: PairSet, config: SegmentDataConfig) -> dict[str, np.ndarr
     Raises:
         DataError: a part without a tile, or a split file that names others.
     """
-    ids = found.ids
+    ids = pair_set.ids
     if config.split_file is not None:
         parts = _from_file(config.split_file, ids)
     else:
-        own = [pair.part for pair in found.pairs]
-        parts = {name: [i for i, part in enumerate(own) if part == name] for name in ("train", "val", "test")}
-        parts["train"] += [i for i, part in enumerate(own) if not part]
+        part_names = [pair.part for pair in pair_set.pairs]
+        parts = {name: [i for i, part in enumerate(part_names) if part == name] for name in ("train", "val", "test")}
+        parts["train"] += [i for i, part in enumerate(part_names) if not part]
         parts["train"].sort(key=lambda i: _hash(config.split_seed, ids[i]))
         if parts["val"] and not parts["test"]:
             parts["val"], parts["test"] = [], parts["val"]
@@ -180,7 +180,7 @@ def split_pairs(found: PairSet, config: SegmentDataConfig) -> dict[str, np.ndarr
             parts["val"], parts["train"] = _cut(parts["train"], round(config.val * total))
     if empty := [name for name, members in parts.items() if not members]:
         raise DataError(
-            f"{found.name}: {len(ids)} tiles leave none for {' and '.join(empty)}; add tiles, raise data.val or "
+            f"{pair_set.name}: {len(ids)} tiles leave none for {' and '.join(empty)}; add tiles, raise data.val or "
             "data.test, or give data.split_file"
         )
     return {name: np.sort(np.array(members, np.int64)) for name, members in parts.items()}
@@ -207,25 +207,25 @@ def scenes_of(config: SegmentDataConfig, ids: list[str]) -> list[str] | None:
 
 def _read_split(path: str) -> dict[str, Any]:
     try:
-        wanted = read_json(Path(path))
+        content = read_json(Path(path))
     except RunError as error:
         raise DataError(f"data.split_file = {path!r}: {error}") from None
-    if not isinstance(wanted, dict):
+    if not isinstance(content, dict):
         raise DataError(
-            f"data.split_file = {path!r}: must be an object of part → ids, and is a {type(wanted).__name__}"
+            f"data.split_file = {path!r}: must be an object of part → ids, and is a {type(content).__name__}"
         )
-    for name in wanted:
+    for name in content:
         if name not in SPLIT_KEYS:
             raise DataError(
                 f"data.split_file = {path!r}: {name!r} is none of {', '.join(SPLIT_KEYS)}.{nearest(name, SPLIT_KEYS)}"
             )
-    return wanted
+    return content
 
 
 def _from_file(path: str, ids: list[str]) -> dict[str, list[int]]:
-    wanted = _read_split(path)
+    content = _read_split(path)
     index = {name: i for i, name in enumerate(ids)}
-    parts = {name: wanted.get(name, []) for name in ("train", "val", "test")}
+    parts = {name: content.get(name, []) for name in ("train", "val", "test")}
     named = [name for members in parts.values() for name in members]
     if unknown := [name for name in named if name not in index]:
         raise DataError(

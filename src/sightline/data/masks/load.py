@@ -99,30 +99,30 @@ def load_parts(config: SegmentDataConfig, cache_dir: Path | None = None, progres
 
 
 def load_masks(config: SegmentDataConfig, cache_dir: Path | None = None, progress: Say | None = None) -> SegmentImages:
-    """Do the same without a split: there is one part, "all".
+    """Decode images and masks, or take them from the cache, without a split: the only part is "all".
 
     Raises:
         DataError: as of `load_parts`, but for parts.
     """
-    found, say = list_pairs(config), progress or (lambda _: None)
-    home = (cache_dir or cache_home()) / "masks" / _key(found, config.image_size)
+    pair_set, say = list_pairs(config), progress or (lambda _: None)
+    home = (cache_dir or cache_home()) / "masks" / _key(pair_set, config.image_size)
     if not home.is_dir():
         with staged(home) as private:
-            _build(found, config.image_size or WHOLE, private, say)
+            _build(pair_set, config.image_size or WHOLE, private, say)
     bad = [BadImage(**entry) for entry in _read(home / "bad.json")]
-    if len(bad) > config.max_bad_share * len(found.pairs):
+    if len(bad) > config.max_bad_share * len(pair_set.pairs):
         named = "; ".join(entry.reason for entry in bad[:SHOWN])
         raise DataError(
-            f"{found.name}: {len(bad)} of {len(found.pairs)} images with masks cannot be used, over the "
+            f"{pair_set.name}: {len(bad)} of {len(pair_set.pairs)} images with masks cannot be used, over the "
             f"{config.max_bad_share:.1%} allowed: {named}. Repair or remove them, or raise data.max_bad_share"
         )
     left_out = {entry.id for entry in bad}
-    good = replace(found, pairs=tuple(pair for pair in found.pairs if pair.id not in left_out))
+    good = replace(pair_set, pairs=tuple(pair for pair in pair_set.pairs if pair.id not in left_out))
     off = _read(home / "off_palette.json")
     if off:
         worst = max(off, key=lambda name: off[name])
         say(
-            f"{found.name}: {sum(off.values()):,} pixels in {len(off)} masks have no colour of the palette and are "
+            f"{pair_set.name}: {sum(off.values()):,} pixels in {len(off)} masks have no colour of the palette and are "
             f"ignored; most in {worst} ({off[worst]:,})"
         )
     stores = PixelStore(home / "images"), PixelStore(home / "masks", channels=1)
@@ -131,24 +131,24 @@ def load_masks(config: SegmentDataConfig, cache_dir: Path | None = None, progres
     return SegmentImages(good, parts, tuple(bad), off, scenes, *stores)
 
 
-def _key(found: PairSet, size: int | None) -> str:
-    digest = hashlib.blake2b(f"{VERSION} {size} {json.dumps(found.palette.to_dict())}\n".encode(), digest_size=16)
-    for pair in found.pairs:
+def _key(pair_set: PairSet, size: int | None) -> str:
+    digest = hashlib.blake2b(f"{VERSION} {size} {json.dumps(pair_set.palette.to_dict())}\n".encode(), digest_size=16)
+    for pair in pair_set.pairs:
         for path in (pair.image, pair.mask):
             status = path.stat()
             digest.update(f"{pair.id}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 
-def _build(found: PairSet, size: int, folder: Path, say: Say) -> None:
+def _build(pair_set: PairSet, size: int, folder: Path, say: Say) -> None:
     """Write images/, masks/, bad.json and off_palette.json; a pair of which one half is bad is left out of both."""
-    say(f"{found.name}: decoding {len(found.pairs)} images and masks once")
+    say(f"{pair_set.name}: decoding {len(pair_set.pairs)} images and masks once")
     off: dict[str, int] = {}
     lock = threading.Lock()
 
     def one_mask(pair: Pair) -> np.ndarray | str:
         try:
-            classes, unknown = found.palette.encode(read_mask(pair.mask, found.palette))
+            classes, unknown = pair_set.palette.encode(read_mask(pair.mask, pair_set.palette))
             height, width = size_of(pair.image)
         except UnreadableImage as error:
             return str(error)
@@ -168,15 +168,15 @@ def _build(found: PairSet, size: int, folder: Path, say: Say) -> None:
         except UnreadableImage as error:
             return str(error)
 
-    pairs, bad = list(found.pairs), list[dict[str, str]]()
-    for name, one, channels in (("masks", one_mask, 1), ("images", one_image, 3)):
+    pairs, bad = list(pair_set.pairs), list[dict[str, str]]()
+    for name, read, channels in (("masks", one_mask, 1), ("images", one_image, 3)):
         (folder / name).mkdir()
-        build_store(pairs, one, folder / name, found.name, say, channels)
+        build_store(pairs, read, folder / name, pair_set.name, say, channels)
         new = _read(folder / name / "bad.json")
         if new and name == "images":  # rare: the masks were fine, and are written again without these
             gone = {entry["id"] for entry in new}
             pairs = [pair for pair in pairs if pair.id not in gone]
-            build_store(pairs, one_mask, folder / "masks", found.name, say, 1)
+            build_store(pairs, one_mask, folder / "masks", pair_set.name, say, 1)
         bad += new
         pairs = [pair for pair in pairs if pair.id not in {entry["id"] for entry in bad}]
     (folder / "bad.json").write_text(json.dumps(bad), encoding="utf-8")

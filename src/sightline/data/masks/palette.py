@@ -72,7 +72,7 @@ class Palette:
         return table[indices]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON."""
+        """Return the palette as JSON."""
         return {
             "classes": list(self.classes),
             "rgb": [list(color) for color in self.rgb],
@@ -82,7 +82,7 @@ class Palette:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Palette:
-        """Return what `to_dict` was made from."""
+        """Return the palette that `to_dict` wrote."""
         rgb, ignored = (tuple((int(r), int(g), int(b)) for r, g, b in values[key]) for key in ("rgb", "ignored"))
         return cls(tuple(values["classes"]), rgb, ignored, bool(values["indexed"]))
 
@@ -122,13 +122,13 @@ def find_palette(masks: Sequence[Path]) -> Palette:
 
 
 def _indexed(values: list[int], palettes: list[bytes]) -> Palette:
-    kept = [value for value in values if value != IGNORE_INDEX]
-    if not kept:
+    used = [value for value in values if value != IGNORE_INDEX]
+    if not used:
         raise DataError("masks: hold no class at all, every pixel looked at is 255; give other masks")
-    count = max(kept) + 1
+    count = max(used) + 1
     if count > MOST_CLASSES:
         raise DataError(
-            f"masks: hold the value {max(kept)}, over {MOST_CLASSES} classes; these are grey pictures and no class "
+            f"masks: hold the value {max(used)}, over {MOST_CLASSES} classes; these are grey pictures and no class "
             "indices. Save class indices from 0 on, 255 for what is to be ignored"
         )
     table = np.frombuffer(palettes[0], np.uint8).reshape(-1, 3) if palettes else None

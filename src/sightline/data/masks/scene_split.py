@@ -44,11 +44,11 @@ def split_by_scenes(
     sizes = np.bincount(scenes)
     pixels = np.zeros((number, counts.shape[1]))
     np.add.at(pixels, scenes, counts)
-    wanted = np.array([1 - val - test, val, test]) * len(scenes)
+    targets = np.array([1 - val - test, val, test]) * len(scenes)
     best, least = None, np.inf
     for attempt in range(TRIES):
-        parts = _deal(sizes, wanted, generator(seed, "data/split by scenes", sample=attempt).permutation(number))
-        cost = _cost(parts, sizes, pixels, wanted)
+        parts = _deal(sizes, targets, generator(seed, "data/split by scenes", sample=attempt).permutation(number))
+        cost = _cost(parts, sizes, pixels, targets)
         if cost < least:
             best, least = parts, cost
     if best is None:
@@ -59,12 +59,12 @@ def split_by_scenes(
     return {name: np.flatnonzero(best[scenes] == i) for i, name in enumerate(PARTS)}
 
 
-def _deal(sizes: np.ndarray, wanted: np.ndarray, order: np.ndarray) -> np.ndarray:
+def _deal(sizes: np.ndarray, targets: np.ndarray, order: np.ndarray) -> np.ndarray:
     """Return each scene's part, 0 train, 1 val, 2 test: test and val take what fits, small scenes first if need be."""
     parts = np.zeros(len(sizes), np.int64)
     for part in (2, 1):
-        room = wanted[part]
-        fitting = [scene for scene in order if not parts[scene] and sizes[scene] <= max(1, LARGE * wanted[part])]
+        room = targets[part]
+        fitting = [scene for scene in order if not parts[scene] and sizes[scene] <= max(1, LARGE * targets[part])]
         if sizes[fitting].sum() < 0.8 * room:  # few scenes, all large
             fitting = [scene for scene in order if not parts[scene]]
         for scene in fitting:
@@ -76,16 +76,16 @@ def _deal(sizes: np.ndarray, wanted: np.ndarray, order: np.ndarray) -> np.ndarra
     return parts
 
 
-def _cost(parts: np.ndarray, sizes: np.ndarray, pixels: np.ndarray, wanted: np.ndarray) -> float:
+def _cost(parts: np.ndarray, sizes: np.ndarray, pixels: np.ndarray, targets: np.ndarray) -> float:
     """Return how far parts are from the shares asked for and from the whole's classes; infinite if one is empty."""
     whole = pixels.sum(axis=0)
     cost = 0.0
     for part in range(len(PARTS)):
-        own = parts == part
-        if not own.any():
+        members = parts == part
+        if not members.any():
             return np.inf
-        cost += abs(sizes[own].sum() - wanted[part]) / wanted[part]
-        held = pixels[own].sum(axis=0)
+        cost += abs(sizes[members].sum() - targets[part]) / targets[part]
+        held = pixels[members].sum(axis=0)
         cost += np.abs(held / max(held.sum(), 1) - whole / max(whole.sum(), 1)).sum()
         cost += MISSING * int(((held == 0) & (whole > 0)).sum())
     return float(cost)

@@ -72,9 +72,9 @@ def blend(
             sums[:, : tall - done], total[: tall - done] = sums[:, done:].copy(), total[done:].copy()
             sums[:, tall - done :], total[tall - done :] = 0, 0
             first = top
-        own = [w for w in windows if w[0] == top]
-        for begin in range(0, len(own), batch):
-            chosen = own[begin : begin + batch]
+        row = [w for w in windows if w[0] == top]
+        for begin in range(0, len(row), batch):
+            chosen = row[begin : begin + batch]
             for (_, left, _, right), values in zip(chosen, classify(chosen), strict=True):
                 sums[:, :, left:right] += values * weight
                 total[:, left:right] += weight

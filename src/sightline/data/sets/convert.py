@@ -59,9 +59,9 @@ def stl10(root: Path) -> None:
 
 def pets(root: Path) -> None:
     """Write labels.csv from file names such as images/great_pyrenees_12.jpg."""
-    found = sorted((root / "images").glob("*.jpg"))
+    paths = sorted((root / "images").glob("*.jpg"))
     with (root / "labels.csv").open("w", newline="", encoding="utf-8") as file:
-        rows = [(path.stem, path.name, path.stem.rpartition("_")[0]) for path in found if not path.name.startswith(".")]
+        rows = [(path.stem, path.name, path.stem.rpartition("_")[0]) for path in paths if not path.name.startswith(".")]
         csv.writer(file).writerows([("id", "filename", "label"), *rows])
 
 

@@ -131,7 +131,7 @@ def draw_object(shape: str, style: str, rng: np.random.Generator) -> np.ndarray:
 
 
 def _shape_mask(shape: str, rng: np.random.Generator) -> np.ndarray:
-    """Return the shape's mask, uint8 0 or 1, placed, sized, turned and stretched by lot."""
+    """Return the shape's mask, uint8 0 or 1, placed, sized, turned and stretched at random."""
     outline, hole = SHAPES[shape]
     radius = DRAWN * rng.uniform(0.17, 0.33)
     center = rng.uniform(radius, DRAWN - radius, 2)
@@ -253,7 +253,7 @@ def _smooth(rng: np.random.Generator, cells: int) -> np.ndarray:
 
 
 def _grain(classes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return what tells grounds of like colour apart: blocks in towns, rows in fields, clumps in forests."""
+    """Return the texture of each class of land: blocks in towns, rows in fields, clumps in forests."""
     y, x = np.mgrid[:SCENE, :SCENE].astype(np.float32)
     angle = rng.uniform(0, np.pi)
     noise = rng.normal(0, 1, (SCENE, SCENE)).astype(np.float32)

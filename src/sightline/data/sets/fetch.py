@@ -95,13 +95,13 @@ def _receive(url: str, part: Path) -> None:
     with response:
         resumed = response.status == 206
         total = int(response.headers.get("Content-Length", 0)) + (have if resumed else 0)
-        done, told = have if resumed else 0, 0
+        done, reported = have if resumed else 0, 0
         with part.open("ab" if resumed else "wb") as file:
             while block := response.read(BLOCK):
                 file.write(block)
                 done += len(block)
-                if total and done * 20 // total > told:
-                    told = done * 20 // total
+                if total and done * 20 // total > reported:
+                    reported = done * 20 // total
                     print(f"{part.stem}: {done / 2**20:.0f} of {total / 2**20:.0f} MiB", file=sys.stderr)
         if done < total:  # a dropped connection ends the stream without an error
             raise OSError(f"the connection ended after {done:,} of {total:,} bytes")

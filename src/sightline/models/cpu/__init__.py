@@ -1,4 +1,4 @@
-"""What is there only for speed on CPUs: other ways to the same numbers, put into a finished network last.
+"""Modules that compute the same numbers faster on CPUs, put into a finished network last.
 
 On any other device a network stays as timm, torchvision or `sightline.models.segmentation` built it. On a CPU `for_cpu`
 exchanges modules, and each of those that it puts in shares the tensors and their names with the module before it; so

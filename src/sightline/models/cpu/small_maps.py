@@ -126,7 +126,7 @@ class _Columns(torch.autograd.Function):
 
 
 class _Convolution(torch.autograd.Function):
-    """As `_Columns` at stride 1, by oneDNN's convolution but for the weights' gradient."""
+    """As `_Columns` at stride 1, by oneDNN's convolution except for the weights' gradient."""
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor, weight: Tensor, stride: tuple[int, int]) -> Tensor:

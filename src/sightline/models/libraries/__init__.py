@@ -1,4 +1,4 @@
-"""Where backbones come from. Another library is one module beside these, and one line in the table."""
+"""The libraries that backbones come from. Another library is one module beside these, and one line in the table."""
 
 from sightline.models.libraries.base import Library, Pyramid
 from sightline.models.libraries.timm_models import TIMM

@@ -1,4 +1,4 @@
-"""What a library of backbones gives."""
+"""The interface of a library of backbones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RESNET_PARTS: dict[int, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Pyramid:
-    """A backbone as it gives features of several strides.
+    """A backbone that returns features of several strides.
 
     Attributes:
         module: to run; its tensors have the backbone's names.

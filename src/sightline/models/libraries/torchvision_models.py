@@ -135,12 +135,12 @@ def _keep_unused(inner: nn.Module, extractor: nn.Module, memo: dict[int, Any] | 
         if not tensors or all(f"{path}.{name}" in used for name in tensors):
             continue
         parent = extractor
-        *above, own = path.split(".")
+        *above, leaf = path.split(".")
         for step in above:
             if not hasattr(parent, step):
                 parent.add_module(step, nn.Module())
             parent = parent.get_submodule(step)
-        parent.add_module(own, module if memo is None else copy.deepcopy(module, memo))
+        parent.add_module(leaf, module if memo is None else copy.deepcopy(module, memo))
 
 
 TORCHVISION = Library(_names, lambda name: name, _build, _pyramid)

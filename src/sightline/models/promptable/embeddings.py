@@ -48,9 +48,9 @@ class EmbeddingCache:
             compute: called where there is none, or a damaged one.
         """
         path = self.folder / f"{self._key(image)}.safetensors"
-        found = _read(path)
-        if found is not None:
-            return found, True
+        tensors = _read(path)
+        if tensors is not None:
+            return tensors, True
         embedding = {name: value.detach().float().cpu().contiguous() for name, value in compute().items()}
         if sum(value.nbytes for value in embedding.values()) <= self._limit:
             self._write(path, embedding)

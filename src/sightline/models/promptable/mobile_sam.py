@@ -108,9 +108,9 @@ def load_published(model: SamModel, tensors: Mapping[str, Tensor], source: str) 
     if POSITIONS in renamed:
         # transformers holds it twice, once for the image and once for the prompts.
         renamed["shared_image_embedding.positional_embedding"] = renamed[POSITIONS]
-    own = model.state_dict()
-    missing, extra = sorted(own.keys() - renamed.keys()), sorted(renamed.keys() - own.keys())
-    reshaped = sorted(name for name in own.keys() & renamed.keys() if own[name].shape != renamed[name].shape)
+    state = model.state_dict()
+    missing, extra = sorted(state.keys() - renamed.keys()), sorted(renamed.keys() - state.keys())
+    reshaped = sorted(name for name in state.keys() & renamed.keys() if state[name].shape != renamed[name].shape)
     for what, names in (("lacks", missing), ("has beside MobileSAM's", extra), ("has in another shape", reshaped)):
         if names:
             raise WeightsError(

@@ -33,8 +33,8 @@ def regions_by_points(engine: Sam, state: SamState, settings: EverythingSettings
     if not regions:
         return []
     boxes = torch.tensor([region.box for region in regions], dtype=torch.float32)
-    kept = nms(boxes, torch.tensor([region.score for region in regions]), settings.box_nms_thresh)
-    return [regions[i] for i in kept.tolist()]
+    survivors = nms(boxes, torch.tensor([region.score for region in regions]), settings.box_nms_thresh)
+    return [regions[i] for i in survivors.tolist()]
 
 
 def grid_points(side: int, height: int, width: int) -> np.ndarray:

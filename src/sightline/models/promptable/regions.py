@@ -16,9 +16,9 @@ def clean_region(mask: np.ndarray, score: float, stability: float, min_area: int
 
 def clean(mask: np.ndarray, min_area: int) -> np.ndarray:
     """Return the mask without islands, and with no holes, of fewer than `min_area` pixels."""
-    for wanted in (False, True):
-        part = (mask == wanted).astype(np.uint8)  # first holes, then islands
-        _, labels, stats, _ = cv2.connectedComponentsWithStats(part, connectivity=8 if wanted else 4)
+    for value in (False, True):
+        part = (mask == value).astype(np.uint8)  # first holes, then islands
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(part, connectivity=8 if value else 4)
         small = stats[:, cv2.CC_STAT_AREA] < min_area
         small[0] = False
         mask = mask ^ small[labels]

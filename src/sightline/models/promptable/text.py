@@ -60,9 +60,9 @@ class Sam3(PromptEngine):
     @torch.no_grad()
     def _embed(self, image: np.ndarray) -> Embedding:
         inputs = self._processor(images=image, return_tensors="pt")
-        found = self._model.get_vision_features(pixel_values=inputs["pixel_values"].to(self.device))
+        features = self._model.get_vision_features(pixel_values=inputs["pixel_values"].to(self.device))
         # Without their positions, which depend on the maps' sizes alone.
-        return {f"map{i}": value for i, value in enumerate(found.fpn_hidden_states)}
+        return {f"map{i}": value for i, value in enumerate(features.fpn_hidden_states)}
 
     @torch.no_grad()
     def _answer(
@@ -81,13 +81,13 @@ class Sam3(PromptEngine):
             if key in inputs
         }
         outputs = self._model(vision_embeds=self._vision(state.embedding), **keys)
-        found = self._processor.post_process_instance_segmentation(outputs, SURE, SURE, size)[0]
-        order = found["scores"].argsort(descending=True, stable=True)[: None if multimask else 1]
+        detections = self._processor.post_process_instance_segmentation(outputs, SURE, SURE, size)[0]
+        order = detections["scores"].argsort(descending=True, stable=True)[: None if multimask else 1]
         return (
-            found["masks"][order].bool().cpu().numpy().reshape(-1, state.height, state.width),
-            found["scores"][order].float().cpu().numpy(),
+            detections["masks"][order].bool().cpu().numpy().reshape(-1, state.height, state.width),
+            detections["scores"][order].float().cpu().numpy(),
             None,
-            found["boxes"][order].float().cpu().numpy() - np.float32(0.5),
+            detections["boxes"][order].float().cpu().numpy() - np.float32(0.5),
         )
 
     def _vision(self, embedding: Embedding):
@@ -147,12 +147,12 @@ class GroundedSam(PromptEngine):
         assert isinstance(state, GroundedState)
         inputs = self._processor(images=state.image, text=phrases(prompts.text), return_tensors="pt").to(self.device)
         outputs = self._model(**inputs)
-        found = self._processor.post_process_grounded_object_detection(
+        detections = self._processor.post_process_grounded_object_detection(
             outputs, inputs["input_ids"], BOX, WORD, [(state.height, state.width)]
         )[0]
-        order = found["scores"].argsort(descending=True, stable=True)[: None if multimask else 1]
-        scores = found["scores"][order].float().cpu().numpy()
-        boxes = found["boxes"][order].float().cpu().numpy().reshape(-1, 4) - np.float32(0.5)
+        order = detections["scores"].argsort(descending=True, stable=True)[: None if multimask else 1]
+        scores = detections["scores"][order].float().cpu().numpy()
+        boxes = detections["boxes"][order].float().cpu().numpy().reshape(-1, 4) - np.float32(0.5)
         masks = [np.zeros((0, state.height, state.width), bool)]
         for begin in range(0, len(boxes), AT_ONCE):
             low_res, _ = self._masks.decode(state.masks, boxes=boxes[begin : begin + AT_ONCE], multimask=False)

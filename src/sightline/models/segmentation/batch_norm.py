@@ -26,7 +26,7 @@ class AnyBatchNorm2d(nn.BatchNorm2d):
 
 
 class AnyBatchNormAct2d(BatchNormAct2d):
-    """The same of timm's batch norm with an activation."""
+    """timm's batch norm with an activation, extended as `AnyBatchNorm2d` is."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, C, H, W) normalised and activated."""

@@ -92,7 +92,7 @@ def segmenter_names() -> tuple[str, ...]:
 
 
 def _start_like_a_backbone(segmenter: Segmenter, seed: int) -> None:
-    """Give a ResNet encoder the weights that the U-Net's has with that seed."""
+    """Give a ResNet encoder the random weights that the U-Net's encoder has with the same seed."""
     if "layer4.0.conv1.weight" not in segmenter.encoder_tensors():
         return
     backbone = build_backbone(segmenter.encoder_name, segmenter.stem, seed)
@@ -119,26 +119,26 @@ def load_encoder(
     Raises:
         WeightsError: less than half of the encoder's tensors matched; then none is loaded.
     """
-    there = {plain_name(name): (name, value) for name, value in state.items()}
-    own = segmenter.encoder_tensors()
-    found = {name: there[plain_name(name)][1] for name in own if plain_name(name) in there}
-    matched = tuple(name for name in found if found[name].shape == own[name].shape)
-    used = {plain_name(name) for name in own}
+    candidates = {plain_name(name): (name, value) for name, value in state.items()}
+    encoder_tensors = segmenter.encoder_tensors()
+    values = {name: candidates[plain_name(name)][1] for name in encoder_tensors if plain_name(name) in candidates}
+    matched = tuple(name for name in values if values[name].shape == encoder_tensors[name].shape)
+    used = {plain_name(name) for name in encoder_tensors}
     report = MatchReport(
         matched=matched,
-        missing=tuple(name for name in own if name not in found),
-        unexpected=tuple(sorted(name for plain, (name, _) in there.items() if plain not in used)),
-        mismatched=tuple(name for name in found if name not in matched),
+        missing=tuple(name for name in encoder_tensors if name not in values),
+        unexpected=tuple(sorted(name for plain, (name, _) in candidates.items() if plain not in used)),
+        mismatched=tuple(name for name in values if name not in matched),
         prefix="inner." if any(name.startswith("inner.") for name in state) else "",
     )
-    if len(matched) < ENOUGH * len(own):
+    if len(matched) < ENOUGH * len(encoder_tensors):
         raise WeightsError(
             f"{where}: do not fit the encoder {segmenter.encoder_name} with stem {segmenter.stem} of {segmenter.name}: "
             f"{report}; give the --backbone that they were trained with"
         )
     with torch.no_grad():
         for name in matched:
-            own[name].copy_(found[name])
+            encoder_tensors[name].copy_(values[name])
     return report
 
 

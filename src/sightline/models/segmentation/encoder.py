@@ -44,15 +44,15 @@ class Encoder(nn.Module):
         """Run one black image forward and back: the one sure way to know widths, strides and what is used."""
         self.inner.eval()
         with torch.enable_grad():
-            found = self(torch.zeros(1, 3, PROBE, PROBE))
-            torch.stack([feature.sum() for feature in found.values()]).sum().backward()
+            features = self(torch.zeros(1, 3, PROBE, PROBE))
+            torch.stack([feature.sum() for feature in features.values()]).sum().backward()
         self.inner.train()
         unused = tuple(name for name, value in self.inner.named_parameters() if value.grad is None)
         for name, value in self.inner.named_parameters():
             value.grad = None
             value.requires_grad_(name not in unused)
-        channels = {index: feature.shape[1] for index, feature in found.items()}
-        return channels, {index: PROBE // feature.shape[3] for index, feature in found.items()}, unused
+        channels = {index: feature.shape[1] for index, feature in features.items()}
+        return channels, {index: PROBE // feature.shape[3] for index, feature in features.items()}, unused
 
     def parts(self) -> dict[str, nn.Module]:
         """Return modules by `encoder.INDEX`, where a feature has modules of its own, as a ResNet's have."""

@@ -186,8 +186,8 @@ def _any_size(model: Any, stride: int) -> bytes:
 @torch.no_grad()
 def _run_both(segmenter: Segmenter, session: Any, size: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
     images = pictures(*size)
-    (found,) = session.run(["logits"], {"images": images.numpy()})
-    return segmenter(images).numpy(), found
+    (outputs,) = session.run(["logits"], {"images": images.numpy()})
+    return segmenter(images).numpy(), outputs
 
 
 def export_library(segmenter: Segmenter, folder: Path) -> LibraryReport:
@@ -230,16 +230,16 @@ def export_library(segmenter: Segmenter, folder: Path) -> LibraryReport:
 
 
 def _renamed(segmenter: Segmenter, theirs: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return our tensors under their names, each there and of their shape."""
-    own = {_plain(name): value for name, value in _folded(segmenter).items()}
-    wrong = [name for name, value in theirs.items() if own.get(_plain(name), torch.empty(0)).shape != value.shape]
+    """Return our tensors under the library's names; each must exist there with the same shape."""
+    tensors = {_plain(name): value for name, value in _folded(segmenter).items()}
+    wrong = [name for name, value in theirs.items() if tensors.get(_plain(name), torch.empty(0)).shape != value.shape]
     if wrong:
         raise ConfigError(
             f"export: segmentation-models-pytorch's {segmenter.name} on {segmenter.encoder_name} has "
             f"{len(wrong)} tensors that this network lacks or has in another shape ({', '.join(wrong[:3])}); "
             "export to ONNX"
         )
-    return {name: own[_plain(name)].detach().cpu().clone(memory_format=torch.contiguous_format) for name in theirs}
+    return {name: tensors[_plain(name)].detach().cpu().clone(memory_format=torch.contiguous_format) for name in theirs}
 
 
 def _folded(segmenter: Segmenter) -> dict[str, Tensor]:

@@ -47,21 +47,21 @@ class LibrarySegmenter(Segmenter):
         self.segmentation_head: nn.Module = network.segmentation_head
 
     def encoder_tensors(self) -> dict[str, Tensor]:
-        """Return the encoder's own tensors by that library's names: torchvision's, for a ResNet."""
+        """Return the encoder's own tensors by the library's names: torchvision's, for a ResNet."""
         return self.encoder.state_dict(keep_vars=True)
 
     def parts(self) -> Mapping[str, nn.Module]:
         """Return encoder stages of a ResNet, the decoder or its branches, and the head."""
-        found: dict[str, nn.Module] = {}
+        modules: dict[str, nn.Module] = {}
         if isinstance(self.encoder, ResNetEncoder):
             stem = nn.ModuleList([self.encoder.conv1, self.encoder.bn1])
             layers = (self.encoder.layer1, self.encoder.layer2, self.encoder.layer3, self.encoder.layer4)
-            found = {f"encoder.{index}": module for index, module in enumerate((stem, *layers), 1)}
+            modules = {f"encoder.{index}": module for index, module in enumerate((stem, *layers), 1)}
         if isinstance(self.decoder, DeepLabV3PlusDecoder):
-            found |= {"aspp": self.decoder.aspp, "low_level": self.decoder.block1, "fused": self.decoder.block2}
+            modules |= {"aspp": self.decoder.aspp, "low_level": self.decoder.block1, "fused": self.decoder.block2}
         else:
-            found["decoder"] = self.decoder
-        return {**found, "logits": self.segmentation_head}
+            modules["decoder"] = self.decoder
+        return {**modules, "logits": self.segmentation_head}
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (B, classes, H, W) of normalised images, float (B, 3, H, W)."""
@@ -73,8 +73,8 @@ class LibrarySegmenter(Segmenter):
 
     def run(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return logits and the stages `encoder.I`, then `aspp`, `low_level` and `fused`, or `decoder`."""
-        found = self.encoder(images)
-        features, *rest = found if isinstance(found, tuple) else (found,)  # transformers bring prefix tokens
+        output = self.encoder(images)
+        features, *rest = output if isinstance(output, tuple) else (output,)  # transformers bring prefix tokens
         stages = {f"encoder.{i}": feature for i, feature in enumerate(features) if i and feature.shape[1]}
         if isinstance(self.decoder, DeepLabV3PlusDecoder):
             stages |= _deeplab_stages(self.decoder, features)
@@ -92,7 +92,7 @@ def _deeplab_stages(decoder: DeepLabV3PlusDecoder, features: list[Tensor]) -> di
 
 
 def build_library_segmenter(name: str, encoder_name: str, classes: int, stem: Stem) -> LibrarySegmenter:
-    """Build one with random weights from torch's generator as it stands.
+    """Build a network of segmentation-models-pytorch, with random weights from torch's generator as it stands.
 
     Args:
         name: a key of `ARCHITECTURES`.
@@ -121,7 +121,7 @@ def build_library_segmenter(name: str, encoder_name: str, classes: int, stem: St
 
 
 def encoder_key(encoder_name: str) -> str:
-    """Return that library's name of an encoder; torchvision's families that it lacks are added to its table.
+    """Return the library's name of an encoder; torchvision's families that the library lacks are added to its table.
 
     Raises:
         ConfigError: no library of backbones has it.
@@ -129,8 +129,10 @@ def encoder_key(encoder_name: str) -> str:
     library, slash, bare = encoder_name.partition("/")
     bare = bare if slash and library in BACKBONE_LIBRARIES else encoder_name
     plain = bare.partition(".")[0]
-    own = own_encoders.get(plain)
-    if own is not None and (own["encoder"] is ResNetEncoder or library == "torchvision" or not timm.is_model(plain)):
+    entry = own_encoders.get(plain)
+    if entry is not None and (
+        entry["encoder"] is ResNetEncoder or library == "torchvision" or not timm.is_model(plain)
+    ):
         return plain  # its ResNets are torchvision's and have the same tensor names as timm's
     if timm.is_model(plain) and library != "torchvision":
         return f"tu-{bare}"

@@ -18,7 +18,7 @@ Run = Callable[[Tensor], tuple[Tensor, dict[str, Tensor]]]
 
 @dataclass(frozen=True)
 class SegmentationOutputs:
-    """What a network gives out, and what it went through.
+    """The logits of a network, and the named stages before them.
 
     Attributes:
         logits: (B, classes, H, W) of the images given.

@@ -114,12 +114,12 @@ class SkipPolicy:
             epoch: from 0.
             samples: ids of the batch's samples.
         """
-        kept = np.ones((len(samples), len(skips)), dtype=bool)
-        kept[:, [list(skips).index(index) for index in self.dropped(skips)]] = False
+        keep_mask = np.ones((len(samples), len(skips)), dtype=bool)
+        keep_mask[:, [list(skips).index(index) for index in self.dropped(skips)]] = False
         if self.drop == "random" and skips:
             draws = [generator(seed, "dropped skip", epoch, sample).integers(len(skips)) for sample in samples]
-            kept[np.arange(len(samples)), draws] = False
-        return kept
+            keep_mask[np.arange(len(samples)), draws] = False
+        return keep_mask
 
 
 @dataclass(frozen=True, eq=False)

@@ -139,10 +139,10 @@ def plan_decoder(encoder: Encoder, policy: SkipPolicy, dropped: Sequence[int]) -
     if not policy.match_parameters:
         return tuple(_without_skip(plan, plan.middle) if plan.index in dropped else plan for plan in full)
     encoder_parameters = sum(value.numel() for value in encoder.parameters())
-    wanted = encoder_parameters + _parameters(full)
+    budget = encoder_parameters + _parameters(full)
     for step in (8, 1):  # multiples of eight suit the vector units; single channels come nearer
         matched = tuple(_matched(plan, step) if plan.index in dropped else plan for plan in full)
-        if abs(encoder_parameters + _parameters(matched) - wanted) <= TOLERANCE * wanted:
+        if abs(encoder_parameters + _parameters(matched) - budget) <= TOLERANCE * budget:
             return matched
     raise ConfigError(
         f"skips.match_parameters = True: no width makes up for the skips {list(dropped)} of {encoder.name} within "

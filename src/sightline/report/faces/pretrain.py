@@ -61,7 +61,7 @@ class PretrainFace:
         return [Answer("Pretraining", short, sentences)]
 
     def sections(self, run: RunFolder) -> Sequence[Section]:
-        """Return its health."""
+        """Return the health of the run."""
         blocks: list[Block] = []
         if run.is_done and (warnings := PretrainResult.from_dict(run.result(), str(run.path)).warnings):
             blocks.append(Warnings("Warnings", warnings))

@@ -74,11 +74,11 @@ def answer_for_free(question: str, arm: ArmResult) -> Answer:
             f"{clicks.iou[0]:.3f} (95{NARROW}% interval {clicks.low[0]:.3f} to {clicks.high[0]:.3f}), "
             f"{len(clicks.iou)} clicks {clicks.iou[-1]:.3f} ({clicks.low[-1]:.3f} to {clicks.high[-1]:.3f})."
         )
-    if (snap := details.snap) is not None:
+    if (vote := details.snap) is not None:
         sentences.append(
-            f"A network’s masks voted into its regions: {metric.score(snap.before)} before, "
-            f"{metric.score(snap.after)} after, a difference of {metric.difference(snap.difference)} "
-            f"({interval_text(metric, snap.low, snap.high)})."
+            f"A network’s masks voted into its regions: {metric.score(vote.before)} before, "
+            f"{metric.score(vote.after)} after, a difference of {metric.difference(vote.difference)} "
+            f"({interval_text(metric, vote.low, vote.high)})."
         )
     return Answer(question, f"{engine}: at most {metric.score(arm.value)} {metric.text}.", sentences)
 

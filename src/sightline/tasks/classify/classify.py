@@ -101,15 +101,15 @@ def _open_inputs(config: ClassifyConfig, say: Callable[[str], object]) -> Inputs
     return Inputs(images, parts, train, start)
 
 
-def labelled_part(train: np.ndarray, labels: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Return a stratified share of the training indices, at least one a class; smaller shares are subsets."""
-    if share >= 1:
+def labelled_part(train: np.ndarray, labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Return a stratified fraction of the training indices, at least one a class; smaller ones are subsets."""
+    if fraction >= 1:
         return train
     chosen = []
     for label in np.unique(labels[train]):
         members = train[labels[train] == label]
         order = generator(seed, "classify/labels", sample=int(label)).permutation(len(members))
-        chosen.append(members[order[: max(1, round(share * len(members)))]])
+        chosen.append(members[order[: max(1, round(fraction * len(members)))]])
     return np.sort(np.concatenate(chosen))
 
 

@@ -22,9 +22,9 @@ def example_step(config: ClassifyConfig, backbone: str, stem: Stem) -> ExampleSt
     batch = example_batch(side * side, config.batch_size // config.devices)
 
     def build(device: torch.device) -> Step:
-        own = build_backbone(backbone, stem)
-        model = place(Classifier(own, LinearHead(own.dim, CLASSES)), device)
-        freeze(own, config.train)
+        network = build_backbone(backbone, stem)
+        model = place(Classifier(network, LinearHead(network.dim, CLASSES)), device)
+        freeze(network, config.train)
         model.train()
         images = torch.randn(batch, side, side, 3, device=device).permute(0, 3, 1, 2)
         labels = torch.arange(batch, device=device) % CLASSES

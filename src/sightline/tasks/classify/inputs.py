@@ -1,4 +1,4 @@
-"""What a classifier is fed: images, or features of a frozen backbone computed once."""
+"""Inputs of a classifier: images, or features of a frozen backbone computed once."""
 
 from __future__ import annotations
 

@@ -92,9 +92,9 @@ def first_and_last(
     ids: list[str] = []
     names: list[str] = []
     for stage, path in (("first", first), ("last", last)):
-        with np.load(path, allow_pickle=False) as kept:
-            features, labels, epoch = kept["features"], kept["labels"], int(kept["epoch"])
-            ids = kept["ids"].tolist()
+        with np.load(path, allow_pickle=False) as archive:
+            features, labels, epoch = archive["features"], archive["labels"], int(archive["epoch"])
+            ids = archive["ids"].tolist()
         names = [classes[i] for i in labels]
         points = tsne(features, perplexity=perplexity, seed=seed, start=points)
         columns |= {f"x_{stage}": points[:, 0], f"y_{stage}": points[:, 1]}

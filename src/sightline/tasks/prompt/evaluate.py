@@ -71,8 +71,8 @@ class Inputs:
 
 
 @dataclass
-class Found:
-    """What was counted, tile by tile.
+class Tally:
+    """Counts of an evaluation, one entry a tile.
 
     Attributes:
         oracle: int64 (K, K + 1) of each tile.
@@ -99,22 +99,22 @@ def _evaluate(context: Context[PromptConfig, Inputs]) -> None:
     chosen = sorted(images.parts["test"].tolist(), key=lambda i: images.ids[i])[: config.tiles or None]
     masks = _masks_of(config.snap, [images.ids[i] for i in chosen]) if config.snap else None
     settings, classes = EverythingSettings(points_per_side=config.points_per_side), len(images.palette.classes)
-    found, begin = Found(), time.perf_counter()
+    tally, begin = Tally(), time.perf_counter()
     report.start(f"prompt, {engine.name}", len(chosen), 0, str(run.path))
     for number, i in enumerate(chosen):
         truth, state = images.mask(i), engine.set_image(images.image(i))
         regions = engine.everything(state, settings)
         labelled = truth != IGNORE_INDEX
-        found.oracle.append(counted(truth, voted(regions, truth), classes))
-        found.covered.append((int((labelled & covered(regions, truth.shape)).sum()), int(labelled.sum())))
-        found.regions.append(len(regions))
-        found.clicked += click_regions(engine, state, truth, number, most=config.clicks, min_share=config.min_share)
+        tally.oracle.append(counted(truth, voted(regions, truth), classes))
+        tally.covered.append((int((labelled & covered(regions, truth.shape)).sum()), int(labelled.sum())))
+        tally.regions.append(len(regions))
+        tally.clicked += click_regions(engine, state, truth, number, most=config.clicks, min_share=config.min_share)
         pictures = {"truth": truth, "regions, named by an oracle": voted(regions, truth)}
         if masks is not None:
             drawn = masks[images.ids[i]]
             snapped = voted(regions, drawn, otherwise=drawn)
-            found.before.append(counted(truth, drawn, classes))
-            found.after.append(counted(truth, snapped, classes))
+            tally.before.append(counted(truth, drawn, classes))
+            tally.after.append(counted(truth, snapped, classes))
             pictures |= {"network": drawn, "network, snapped": snapped}
         if number < SHOWN:
             painted = [(title, paint(mask, images.palette.colors)) for title, mask in pictures.items()]
@@ -122,7 +122,7 @@ def _evaluate(context: Context[PromptConfig, Inputs]) -> None:
         report.advance(number + 1, f"{len(regions)} regions")
     report.stop()
     seconds = time.perf_counter() - begin
-    counts = np.stack(found.oracle)
+    counts = np.stack(tally.oracle)
     run.write_arrays(COUNTS, counts=counts, ids=np.array([images.ids[i] for i in chosen]))
     low, high = segmentation.bootstrap_interval(counts, seed=0)
     described = segmentation.describe(counts.sum(axis=0), images.palette.classes)
@@ -137,9 +137,9 @@ def _evaluate(context: Context[PromptConfig, Inputs]) -> None:
         engine=EngineName(name=engine.name, description=description, model=engine.model_id or None),
         method=engine.everything_method,
         settings=asdict(settings) | {"min_share": config.min_share},
-        oracle=_oracle(found),
-        clicks=_clicks(found.clicked),
-        snap=_snap(found) if masks is not None else None,
+        oracle=_oracle(tally),
+        clicks=_clicks(tally.clicked),
+        snap=_superpixel_vote(tally) if masks is not None else None,
         images_seen=len(chosen),
         pictures={f"{PICTURES}/{number}.png": images.ids[i] for number, i in enumerate(chosen[:SHOWN])},
         bad_images=len(images.bad),
@@ -159,9 +159,9 @@ def _masks_of(run: str, ids: list[str]) -> dict[str, np.ndarray]:
     return {name: np.asarray(Image.open(io.BytesIO(drawn[name]))) for name in ids}
 
 
-def _oracle(found: Found) -> Oracle:
-    inside, labelled = np.array(found.covered).sum(axis=0)
-    return Oracle(covered=float(inside / labelled) if labelled else None, masks_per_image=float(np.mean(found.regions)))
+def _oracle(tally: Tally) -> Oracle:
+    inside, labelled = np.array(tally.covered).sum(axis=0)
+    return Oracle(covered=float(inside / labelled) if labelled else None, masks_per_image=float(np.mean(tally.regions)))
 
 
 def _clicks(clicked: list[Clicked]) -> Clicks:
@@ -184,8 +184,8 @@ def _clicks(clicked: list[Clicked]) -> Clicks:
     )
 
 
-def _snap(found: Found) -> Snap:
-    before, after = np.stack(found.before), np.stack(found.after)
+def _superpixel_vote(tally: Tally) -> Snap:
+    before, after = np.stack(tally.before), np.stack(tally.after)
     difference, low, high, p = segmentation.paired_difference(after, before, seed=0)
     return Snap(
         before=segmentation.mean_iou(before.sum(axis=0)).mean,

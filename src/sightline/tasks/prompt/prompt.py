@@ -132,8 +132,8 @@ def _each(
         image, request = decode(path), by_name[name]
         # Before the engine looks at the image, which may take long.
         request.prompts.checked(*image.shape[:2])
-        tell = None if progress is None else (lambda done, steps, path=path: progress(str(path), done, steps))
-        result = _find(engine, image, path, request, multimask, settings, tell)
+        report = None if progress is None else (lambda done, steps, path=path: progress(str(path), done, steps))
+        result = _find(engine, image, path, request, multimask, settings, report)
         yield result if out is None else _write(out / name, path, image, result, formats)
 
 
@@ -222,14 +222,14 @@ def _named(images: Sequence[Path]) -> dict[str, Path]:
     named: dict[str, Path] = {}
     for given in images:
         if given.is_dir():
-            found = sorted(path for path in given.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-            if not found:
+            paths = sorted(path for path in given.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+            if not paths:
                 raise DataError(f"{given}: no images in this folder; known are {', '.join(sorted(IMAGE_SUFFIXES))}")
         elif given.is_file():
-            found = [given]
+            paths = [given]
         else:
             raise DataError(f"{given}: no such file or folder")
-        for path in found:
+        for path in paths:
             name = (path.relative_to(given) if given.is_dir() else Path(path.name)).with_suffix("").as_posix()
             if named.setdefault(name, path) != path:
                 raise DataError(f"{named[name]} and {path} would both write {name}.json; ask for them one by one")

@@ -90,23 +90,23 @@ def clicks(
         min_share: regions smaller than this share of the image are left out.
         progress: called with the number of images done.
     """
-    found = []
+    clicked = []
     for number, (image, labels) in enumerate(pairs):
-        found += click_regions(engine, engine.set_image(image), labels, number, most=most, min_share=min_share)
+        clicked += click_regions(engine, engine.set_image(image), labels, number, most=most, min_share=min_share)
         if progress is not None:
             progress(number + 1)
-    return found
+    return clicked
 
 
 def click_regions(
     engine: PromptEngine, state: ImageState, labels: np.ndarray, number: int, *, most: int, min_share: float
 ) -> list[Clicked]:
     """Click each region of one image's labels; arguments as of `clicks`, `number` is the image's."""
-    found = []
+    clicked = []
     for label, region in regions_of(labels, min_share):
         ious, seconds = _click(engine, state, region, labels != IGNORE_INDEX, most)
-        found.append(Clicked(number, label, int(region.sum()), ious, seconds))
-    return found
+        clicked.append(Clicked(number, label, int(region.sum()), ious, seconds))
+    return clicked
 
 
 def regions_of(labels: np.ndarray, min_share: float) -> Iterator[tuple[int, np.ndarray]]:

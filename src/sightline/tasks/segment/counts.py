@@ -1,4 +1,4 @@
-"""What a network is worth on some tiles: mean IoU with its interval, per class, and at the boundaries."""
+"""Scores of a network on some tiles: mean IoU with its interval, IoU by class, and at the boundaries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sightline.tasks.segment.predictor import Predictor, batches_of_one_size
 
 @dataclass(frozen=True)
 class Counts:
-    """What was counted, tile by tile.
+    """Counts of an evaluation, tile by tile.
 
     Attributes:
         confusion: int64 (N, K, K): rows truth, columns prediction.
@@ -55,15 +55,17 @@ def count_tiles(
     confusion, boundary = [], []
     for batch in batches_of_one_size(indices, images.shape):
         predicted = predictor.classes(np.stack([images.image(i) for i in batch]), kept(batch) if kept else None)
-        for own, i in zip(predicted, batch, strict=True):
+        for prediction, i in zip(predicted, batch, strict=True):
             mask = images.mask(i) if truth is None else truth[images.mask(i)]
-            confusion.append(segmentation.confusion(own, mask, number))
+            confusion.append(segmentation.confusion(prediction, mask, number))
             edges = (
-                segmentation.boundary_confusion(own, mask, number) if boundaries else np.zeros((number, 2), np.int64)
+                segmentation.boundary_confusion(prediction, mask, number)
+                if boundaries
+                else np.zeros((number, 2), np.int64)
             )
             boundary.append(edges)
             if seen is not None:
-                seen(own)
+                seen(prediction)
     return Counts(np.stack(confusion), np.stack(boundary))
 
 
@@ -90,7 +92,7 @@ def headline(confusion: np.ndarray, scenes: Sequence[str] | None = None) -> Inte
 
 def describe_counts(counts: Counts, classes: Sequence[str], scenes: Sequence[str] | None = None) -> SegmentScores:
     """Return mean IoU, Boundary IoU, pixel accuracy, absent classes, and both IoUs of each class."""
-    found = segmentation.describe(counts.confusion.sum(axis=0), classes)
+    summary = segmentation.describe(counts.confusion.sum(axis=0), classes)
     boundary = segmentation.boundary_iou(counts.boundary.sum(axis=0))
     edges = {
         name: None if np.isnan(value) else float(value) for name, value in zip(classes, boundary.per_class, strict=True)
@@ -98,8 +100,8 @@ def describe_counts(counts: Counts, classes: Sequence[str], scenes: Sequence[str
     return SegmentScores(
         mean_iou=headline(counts.confusion, scenes),
         boundary_iou=boundary.mean,
-        per_class={name: ClassIou(**of, boundary_iou=edges[name]) for name, of in found["per_class"].items()},
-        absent=tuple(found["absent"]),
-        pixel_accuracy=found["pixel_accuracy"],
-        confusion=tuple(map(tuple, found["confusion"])),
+        per_class={name: ClassIou(**of, boundary_iou=edges[name]) for name, of in summary["per_class"].items()},
+        absent=tuple(summary["absent"]),
+        pixel_accuracy=summary["pixel_accuracy"],
+        confusion=tuple(map(tuple, summary["confusion"])),
     )

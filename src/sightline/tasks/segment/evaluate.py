@@ -48,8 +48,8 @@ def evaluate(
     loaded = load_segmenter(run_path)
     description = loaded.description
     config = SegmentConfig.build(run.config())
-    wanted = data.model_copy(update={"image_size": data.image_size or description["image_size"]})
-    images = load_masks(wanted) if part == "all" else load_parts(wanted)
+    sized = data.model_copy(update={"image_size": data.image_size or description["image_size"]})
+    images = load_masks(sized) if part == "all" else load_parts(sized)
     indices = images.parts[part].tolist()
     palette = Palette.from_dict(description["palette"])
     truth = _matching(images, palette)
@@ -71,14 +71,14 @@ def evaluate(
 
 def _matching(images: SegmentImages, palette: Palette) -> np.ndarray | None:
     """Return the run's class of each of the data's, uint8 (256,); None where they are the same."""
-    own = images.palette.classes
-    if own == palette.classes:
+    labels = images.palette.classes
+    if labels == palette.classes:
         return None
-    if unknown := [name for name in own if name not in palette.classes]:
+    if unknown := [name for name in labels if name not in palette.classes]:
         raise DataError(
             f"{images.listing.name}: classes {', '.join(unknown)} are not among the run's: "
             f"{', '.join(palette.classes)}; give masks in the palette that the run was trained on"
         )
     table = np.full(256, IGNORE_INDEX, np.uint8)
-    table[: len(own)] = [palette.classes.index(name) for name in own]
+    table[: len(labels)] = [palette.classes.index(name) for name in labels]
     return table

@@ -100,11 +100,11 @@ def interventions(
     }
 
 
-def _changes(found: segmentation.MeanIou, base: segmentation.MeanIou, named: list[tuple[int, str]]) -> dict[str, Any]:
+def _changes(changed: segmentation.MeanIou, base: segmentation.MeanIou, named: list[tuple[int, str]]) -> dict[str, Any]:
     return {
-        "mean_iou": found.mean,
-        "change": found.mean - base.mean,
-        "per_class": {name: float(found.per_class[i] - base.per_class[i]) for i, name in named},
+        "mean_iou": changed.mean,
+        "change": changed.mean - base.mean,
+        "per_class": {name: float(changed.per_class[i] - base.per_class[i]) for i, name in named},
     }
 
 

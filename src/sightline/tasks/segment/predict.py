@@ -32,7 +32,7 @@ BATCH = 4  # tiles at a time: 4 × 512 × 512 × classes × 4 bytes stay under 5
 
 @dataclass(frozen=True)
 class Options:
-    """How masks are made.
+    """Options of mask prediction.
 
     Attributes:
         tile: side in pixels; images no larger are seen whole.
@@ -94,10 +94,10 @@ class MaskMaker:
 
     def classes(self, pixels: np.ndarray) -> np.ndarray:
         """Return class indices uint8 (H, W) of an image uint8 (H, W, 3)."""
-        found = np.empty(pixels.shape[:2], np.uint8)
+        indices = np.empty(pixels.shape[:2], np.uint8)
         for top, band in self.bands(pixels):
-            found[top : top + band.shape[1]] = _most_probable(band)
-        return found
+            indices[top : top + band.shape[1]] = _most_probable(band)
+        return indices
 
 
 def predict(
@@ -178,10 +178,10 @@ def _write(maker: MaskMaker, path: Path, target: Path) -> None:
         pixels = decode(path)
     except UnreadableImage as error:
         raise DataError(f"{error}. Repair or remove it; the same command writes the masks again") from None
-    found = np.empty(pixels.shape[:2], np.uint8)
+    indices = np.empty(pixels.shape[:2], np.uint8)
     for top, classes in _classes(maker, pixels, target):
-        found[top : top + len(classes)] = classes
-    save_png(target, maker.palette.decode(found))
+        indices[top : top + len(classes)] = classes
+    save_png(target, maker.palette.decode(indices))
     return None
 
 

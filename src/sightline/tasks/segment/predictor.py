@@ -1,4 +1,4 @@
-"""What masks are worth: a network over whole tiles, counted once for a split."""
+"""A segmentation network as a predictor of whole tiles."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ class Predictor:
     def turned_probabilities(self, tiles: np.ndarray) -> np.ndarray:
         """Return class probabilities averaged over the eight flips and turns of each tile, (B, K, H, W)."""
         total: np.ndarray | None = None
-        for turns in range(4):
+        for quarter_turns in range(4):
             for flip in (False, True):
-                seen = np.rot90(tiles[:, :, ::-1] if flip else tiles, turns, axes=(1, 2))
-                back = np.rot90(self.probabilities(np.ascontiguousarray(seen)), -turns, axes=(2, 3))
+                seen = np.rot90(tiles[:, :, ::-1] if flip else tiles, quarter_turns, axes=(1, 2))
+                back = np.rot90(self.probabilities(np.ascontiguousarray(seen)), -quarter_turns, axes=(2, 3))
                 back = back[..., ::-1] if flip else back
                 total = back.copy() if total is None else total + back
         assert total is not None

@@ -28,17 +28,17 @@ def stages(epochs: int, every: int) -> tuple[int, ...]:
     return tuple(sorted({0, (epochs - 1) // 2, epochs - 1}))
 
 
-def find_watched(watch: Sequence[str], ids: Sequence[str]) -> list[int]:
+def find_watched(names: Sequence[str], ids: Sequence[str]) -> list[int]:
     """Return the indices of the watched images.
 
     Raises:
         ConfigError: an id that the data does not have.
     """
     index = {name: number for number, name in enumerate(ids)}
-    for name in watch:
+    for name in names:
         if name not in index:
             raise ConfigError(f"watch = {name!r}: no such image in the data.{nearest(name, ids)}")
-    return [index[name] for name in watch]
+    return [index[name] for name in names]
 
 
 class MaskProgress:

@@ -144,11 +144,11 @@ def _batch_maker(context: Run, network: Segmenter, policy: SkipPolicy) -> Callab
     def make(samples: np.ndarray, epoch: int) -> SegmentBatch:
         keys = sample_keys(config.seed, epoch, samples)
         seen, masks = augment([images.image(i) for i in samples], [images.mask(i) for i in samples], keys)
-        kept = policy.kept(skips, config.seed, epoch, samples.tolist()) if drops else None
+        keep_mask = policy.kept(skips, config.seed, epoch, samples.tolist()) if drops else None
         return SegmentBatch(
             normalize(seen),
             torch.from_numpy(masks).to(device).long(),
-            None if kept is None else torch.from_numpy(kept).to(device),
+            None if keep_mask is None else torch.from_numpy(keep_mask).to(device),
         )
 
     return make
@@ -165,8 +165,8 @@ def _class_weights(context: Run) -> list[float] | None:
         return None
     classes = len(images.palette.classes)
     counts = sum(np.bincount(images.mask(i).ravel(), minlength=256)[:classes] for i in images.parts["train"])
-    shares = np.maximum(np.asarray(counts) / max(1, np.sum(counts)), 1e-6)
-    weights = shares**-0.5
+    fractions = np.maximum(np.asarray(counts) / max(1, np.sum(counts)), 1e-6)
+    weights = fractions**-0.5
     return (weights / weights.mean()).tolist()
 
 
@@ -233,7 +233,7 @@ def _finish(context: Run, task: SegmentTask, seconds: float) -> None:
     if scenes is not None:
         arrays["scenes"] = np.array(scenes)
     context.run.write_arrays(artifacts.COUNTS, **arrays)
-    watched = draw_progress(context.run.path / artifacts.PROGRESS)
+    pictures = draw_progress(context.run.path / artifacts.PROGRESS)
     result = SegmentResult(
         **vars(describe_counts(counts, images.palette.classes, scenes)),
         classes=tuple(images.palette.classes),
@@ -246,7 +246,7 @@ def _finish(context: Run, task: SegmentTask, seconds: float) -> None:
         bad_images=len(images.bad),
         interventions=_intervene(context, network),
         split={name: len(part) for name, part in images.parts.items()},
-        progress=tuple(str(path.relative_to(context.run.path)) for path in watched),
+        progress=tuple(str(path.relative_to(context.run.path)) for path in pictures),
     )
     context.run.finish(result.to_dict(), {"fit_seconds": seconds})
 

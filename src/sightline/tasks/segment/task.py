@@ -19,7 +19,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 class SegmentBatch(NamedTuple):
-    """What one step sees.
+    """The batch of one training step.
 
     Attributes:
         images: normalised, float (B, 3, H, W), on the device.
@@ -34,12 +34,12 @@ class SegmentBatch(NamedTuple):
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
-        """What the network is called with."""
+        """The arguments of the network's call."""
         return (self.images,) if self.kept is None else (self.images, self.kept)
 
 
 class Validation(NamedTuple):
-    """What validation says of a network: the number that chooses the epoch, and values to log."""
+    """Validation scores of a network: the number that chooses the epoch, and values to log."""
 
     mean_iou: float
     values: dict[str, float]
@@ -126,8 +126,8 @@ class SegmentTask(Task):
 
     def modules(self) -> dict[str, nn.Module]:
         """Return the network, and the averaged one."""
-        found: dict[str, nn.Module] = {"model": self.model}
-        return found if self.averaged is None else {**found, "averaged": self.averaged}
+        modules: dict[str, nn.Module] = {"model": self.model}
+        return modules if self.averaged is None else {**modules, "averaged": self.averaged}
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the best weights so far."""

@@ -25,7 +25,7 @@ UNITS = 1000  # the flow counts in integers
 
 @dataclass(frozen=True)
 class Seeds:
-    """What the prompts tell of patches.
+    """The patches that the prompts mark, or that lie around and inside their box.
 
     Attributes:
         inside: int (a,), patches clicked as inside.

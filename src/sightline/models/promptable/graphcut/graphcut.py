@@ -95,24 +95,24 @@ def _slivers(
     colors of a side; at least one inside click is never a sliver, because something must tell what is inside.
     """
     patches = state.patches
-    found = {}
+    slivers = {}
     for place in clicks:
         row, column = _work(place, state)
         rows, columns = np.nonzero(patches.labels == patches.labels[row, column])
         alike = np.linalg.norm(patches.work[rows, columns] - patches.work[row, column], axis=1) < ODD
         if alike.mean() < 0.5:
-            found[place] = rows[alike], columns[alike]
+            slivers[place] = rows[alike], columns[alike]
     inside = [place for place, label in clicks.items() if label]
-    if inside and all(place in found for place in inside):
-        del found[inside[0]]
-    return found
+    if inside and all(place in slivers for place in inside):
+        del slivers[inside[0]]
+    return slivers
 
 
 def _seeds(state: GraphCutState, clicks: dict[tuple[int, int], int], box: tuple[float, ...] | None) -> Seeds:
     patches = state.patches
     inside, outside = (
-        {int(patches.labels[_work(place, state)]) for place, label in clicks.items() if label == wanted}
-        for wanted in (1, 0)
+        {int(patches.labels[_work(place, state)]) for place, label in clicks.items() if label == side}
+        for side in (1, 0)
     )
     both = inside & outside
     beyond = np.zeros(len(patches.sizes), bool)
@@ -157,10 +157,10 @@ def _kept(mask: np.ndarray, clicks: dict[tuple[int, int], int], box: tuple[float
         mask &= (rows >= box[1]) & (rows <= box[3]) & (columns >= box[0]) & (columns <= box[2])
     for (row, column), label in clicks.items():
         mask[row, column] = bool(label)
-    wanted = [place for place, label in clicks.items() if label]
-    if not wanted:
+    places = [place for place, label in clicks.items() if label]
+    if not places:
         return mask
     pieces = cv2.connectedComponents(mask.view(np.uint8), connectivity=8)[1].astype(np.intp)
     keep = np.zeros(int(pieces.max()) + 1, bool)
-    keep[[pieces[place] for place in wanted]] = True
+    keep[[pieces[place] for place in places]] = True
     return keep[pieces]

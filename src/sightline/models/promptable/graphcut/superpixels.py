@@ -102,8 +102,8 @@ def _watershed(small: np.ndarray) -> np.ndarray:
     labels = markers.astype(np.float32)
     while (unset := labels < 1).any():  # the lines between patches go to a neighbour
         labels = np.where(unset, cv2.dilate(labels, np.ones((3, 3), np.uint8)), labels)
-    there, compact = np.unique(labels, return_inverse=True)
-    assert len(there) <= len(y)
+    values, compact = np.unique(labels, return_inverse=True)
+    assert len(values) <= len(y)
     return compact.reshape(height, width).astype(np.int32)
 
 

@@ -108,8 +108,8 @@ class EpochMeans:
 
     def add(self, *values: Tensor) -> None:
         """Add one batch's scalars, in the order of the names."""
-        one = torch.ones_like(values[0], dtype=torch.float64)
-        self.sums += torch.stack([*(value.detach().double() for value in values), one])
+        weight = torch.ones_like(values[0], dtype=torch.float64)
+        self.sums += torch.stack([*(value.detach().double() for value in values), weight])
 
     def clear(self) -> None:
         """Begin a new epoch."""

@@ -46,10 +46,10 @@ class _Pairs(torch.autograd.Function):
         log_softmax = (student.float() / temperature).log_softmax(dim=-1)
         total = teacher.sum(dim=0)
         all_pairs = torch.dot(log_softmax.sum(dim=0).flatten(), total.flatten())
-        own = torch.dot(log_softmax[:globals_].flatten(), teacher.flatten())
+        same_view = torch.dot(log_softmax[:globals_].flatten(), teacher.flatten())
         ctx.save_for_backward(log_softmax, teacher, total)
         ctx.dtype, ctx.temperature, ctx.pairs = student.dtype, temperature, batch * globals_ * (views - 1)
-        return (own - all_pairs) / ctx.pairs
+        return (same_view - all_pairs) / ctx.pairs
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:

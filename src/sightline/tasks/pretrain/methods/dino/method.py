@@ -127,8 +127,8 @@ class Dino(PretrainMethod):
             logits, self._temperature, self._logsumexp_all if self.fabric.world_size > 1 else None
         )
 
-    def _logsumexp_all(self, own: Tensor) -> Tensor:
-        gathered = self.fabric.all_gather(own)
+    def _logsumexp_all(self, local: Tensor) -> Tensor:
+        gathered = self.fabric.all_gather(local)
         assert isinstance(gathered, Tensor)
         return gathered.logsumexp(dim=0)
 
