@@ -57,14 +57,14 @@ def rate(
     views = MultiCrop(global_size=global_size, local_size=local_size, local_crops=local_crops)
     images = pictures(batch, side)
 
-    def one(step: int) -> None:
+    def make_batch(step: int) -> None:
         views(images, np.arange(step * batch, (step + 1) * batch))
 
     if workers == 1:
-        return measure(one, batch, seconds, repeats)
+        return measure(make_batch, batch, seconds, repeats)
     with ThreadPoolExecutor(workers) as pool:
         return measure(
-            lambda step: list(pool.map(one, range(step * workers, (step + 1) * workers))),
+            lambda step: list(pool.map(make_batch, range(step * workers, (step + 1) * workers))),
             batch * workers,
             seconds,
             repeats,

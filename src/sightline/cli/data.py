@@ -82,7 +82,7 @@ def check(
     seed: Annotated[int, Parameter(name="--seed", help="Seed of the split that --write-split writes.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Open every image of a data set and say what is there: layout, classes, unreadable files.
+    """Open every image of a data set and list its layout, its classes and its unreadable files.
 
     For images with masks it also shows class shares, pixels off the palette, and leaks between train, val and test:
     copies, and tiles cut side by side from one scene.

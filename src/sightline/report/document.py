@@ -79,7 +79,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """One sample: its picture as a data URI, and what was said of it."""
+    """One sample: its picture as a data URI, its label and its prediction."""
 
     uri: str
     label: str

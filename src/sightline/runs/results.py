@@ -210,7 +210,7 @@ class ClassifyResult(ScoredResult):
         return len(self.per_class or ())
 
     def details(self) -> ClassifyDetails:
-        """Return what the arm of a study tells of it."""
+        """Return what a study keeps of this run beside its score."""
         return ClassifyDetails(init=self.init)
 
 
@@ -347,7 +347,7 @@ class SegmentResult(SegmentScores, ScoredResult):
         return len(self.classes)
 
     def details(self) -> SegmentDetails:
-        """Return what the arm of a study tells of it."""
+        """Return what a study keeps of this run beside its score."""
         return SegmentDetails(
             init=self.init,
             parameters=self.parameters,
@@ -463,7 +463,7 @@ class PromptResult(PromptDetails, ScoredResult):
         return len(self.classes)
 
     def details(self) -> PromptDetails:
-        """Return what the arm of a study tells of it."""
+        """Return what a study keeps of this run beside its score."""
         return PromptDetails(
             engine=self.engine, method=self.method, oracle=self.oracle, clicks=self.clicks, snap=self.snap,
             settings=self.settings,

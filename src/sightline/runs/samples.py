@@ -9,7 +9,7 @@ from sightline.runs.record import Record
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction(Record):
-    """A row of predictions.parquet: a test image and what a classifier said of it; `probability` of what it said."""
+    """A row of predictions.parquet: a test image, its predicted label, and the `probability` of that label."""
 
     id: str
     label: str

@@ -131,46 +131,48 @@ def _to(address: str) -> Callable[[Request], Response]:
 
 
 # -- what is wrong
-def _say(status: int, message: str) -> Response:
+def _error_response(status: int, message: str) -> Response:
     return JSONResponse({"error": message}, status)
 
 
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    return _say(error.status, error.message)
+    return _error_response(error.status, error.message)
 
 
 async def _wrong(request: Request, error: Exception) -> Response:
-    return _say(400, str(error))
+    return _error_response(400, str(error))
 
 
 async def _known(request: Request, error: Exception) -> Response:
-    return _say(422, str(error))
+    return _error_response(422, str(error))
 
 
 async def _superseded(request: Request, error: Exception) -> Response:
-    return _say(409, "A newer click took this one's place.")
+    return _error_response(409, "A newer click took this one's place.")
 
 
 async def _busy(request: Request, error: Exception) -> Response:
-    return _say(503, "The engine has more to do than it can; try again in a moment.")
+    return _error_response(503, "The engine has more to do than it can; try again in a moment.")
 
 
 async def _gone(request: Request, error: Exception) -> Response:
-    return _say(400, "The upload broke off.")
+    return _error_response(400, "The upload broke off.")
 
 
 async def _stopping(request: Request, error: Exception) -> Response:
-    return _say(503, "The server stops.")
+    return _error_response(503, "The server stops.")
 
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if request.url.path.startswith("/api/") or request.url.path.startswith("/static/"):
-        return _say(error.status_code, error.detail)
+        return _error_response(error.status_code, error.detail)
     return plain_page(error.status_code, "There is no such page here.", '<p><a href="/">Go to the first page</a></p>')
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
     logger.error("%s %s", request.method, request.url.path, exc_info=error)
-    return _say(500, f"Something broke: {type(error).__name__}. The terminal that runs the server says more.")
+    return _error_response(
+        500, f"Something broke: {type(error).__name__}. The terminal that runs the server says more."
+    )

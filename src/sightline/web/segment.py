@@ -188,7 +188,7 @@ class SegmentDesk:
         classes = [(c.name, c.color) for c in export.classes]
         with self._exporting:
             shape = self.pictures.pixels(picture).shape[:2]
-            objects = _kept(export, shape)
+            objects = _decoded_objects(export, shape)
             if export.format == "palette":
                 return masks.palette_png(shape, classes, objects), "image/png", "_mask.png"
             if export.format == "coco":
@@ -265,7 +265,7 @@ def _check_outlines(export: Export) -> None:
         )
 
 
-def _kept(export: Export, shape: tuple[int, int]) -> Iterator[masks.Kept]:
+def _decoded_objects(export: Export, shape: tuple[int, int]) -> Iterator[masks.Kept]:
     """Yield the objects, each decoded when its turn comes: two thousand masks of a large picture are 80 GB."""
     for number, item in enumerate(export.objects, start=1):
         if item.label >= len(export.classes):

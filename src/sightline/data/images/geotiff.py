@@ -135,7 +135,7 @@ class RasterWriter:
             self._write(whole)
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write the remaining rows."""
         if len(self._waiting):
             self._write(len(self._waiting))
 

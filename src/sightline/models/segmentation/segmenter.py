@@ -1,4 +1,4 @@
-"""What every segmentation network here is: images of any size in, logits of that size out."""
+"""The base of every segmentation network: images of any size in, logits of that size out."""
 
 from __future__ import annotations
 

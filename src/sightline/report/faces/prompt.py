@@ -44,7 +44,7 @@ class PromptFace:
         if run.is_done:
             result = PromptResult.from_dict(run.result(), str(run.path))
             judged = [segmentation.class_table(result.per_class)] if result.per_class else []
-            blocks = [*judged, *_asked(result), *_pictures(run)]
+            blocks = [*judged, *_engine_blocks(result), *_pictures(run)]
         return [Section("results", "Results", blocks)]
 
     def study_sections(self, view: StudyView) -> Sequence[Section]:
@@ -52,7 +52,7 @@ class PromptFace:
         arm = next((arm for arm in view.arms("prompt") if arm.details is not None), None)
         if arm is None:
             return []
-        blocks = _asked(_details(arm))
+        blocks = _engine_blocks(_details(arm))
         if view.config.show_samples and (runs := view.first_runs([arm])):
             blocks += _pictures(runs[arm.arm])
         return [Section("prompting", "Masks without training", blocks)]
@@ -88,7 +88,7 @@ def _details(arm: ArmResult) -> PromptDetails:
     return arm.details
 
 
-def _asked(details: PromptDetails) -> list[Block]:
+def _engine_blocks(details: PromptDetails) -> list[Block]:
     """Return how the engine was asked: engine, prompts, thresholds, and what it found."""
     clicks, engine, settings = details.clicks, details.engine, details.settings
     covered = details.oracle.covered

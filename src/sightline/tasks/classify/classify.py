@@ -1,4 +1,4 @@
-"""`classify`: a labelled data set, weights from somewhere, and what of it is trained."""
+"""`classify`: train a classifier on a labelled data set, from any weights, wholly or in part."""
 
 from __future__ import annotations
 

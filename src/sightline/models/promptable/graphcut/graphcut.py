@@ -75,7 +75,7 @@ class GraphCut(PromptEngine):
             for place, (rows, columns) in slivers.items():
                 coarse[rows, columns] = bool(clicks[place])
             mask = draw(state.image, patches, coarse)
-            hypotheses.append((contrast_of(patches, cut), _kept(mask, clicks, prompts.box)))
+            hypotheses.append((contrast_of(patches, cut), _restrict(mask, clicks, prompts.box)))
         masks = np.stack([mask for _, mask in hypotheses])
         scores = np.array([score for score, _ in hypotheses], np.float32)
         order = np.argsort(-scores, kind="stable")[: None if multimask else 1]
@@ -150,7 +150,7 @@ def _on_pixels(
     return mask
 
 
-def _kept(mask: np.ndarray, clicks: dict[tuple[int, int], int], box: tuple[float, ...] | None) -> np.ndarray:
+def _restrict(mask: np.ndarray, clicks: dict[tuple[int, int], int], box: tuple[float, ...] | None) -> np.ndarray:
     """Hold the mask to the box and the clicks, and drop the pieces without an inside click."""
     if box is not None:
         rows, columns = np.arange(mask.shape[0])[:, None], np.arange(mask.shape[1])

@@ -19,7 +19,7 @@ Crops = tuple[Tensor, Tensor]
 
 
 class PretrainMethod(ABC):
-    """One way to learn without labels: a network, a loss, and what it tells of its health.
+    """A method of self-supervised learning: a network, a loss, and measures of its health.
 
     `PretrainTask` owns it and does the rest: views, optimizer, learning rate, monitoring, checkpoints, report. Its
     random initial weights come from torch's generator, which the task has seeded.
