@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from sightline.data import UnreadableImage, decode, shrink
-from sightline.data.images.decode import decode as images_module
 from sightline.errors import DataError
 
 COLORS = np.array([[[200, 10, 30], [10, 200, 30], [30, 10, 200]], [[0, 0, 0], [90, 90, 90], [255, 255, 255]]], np.uint8)
@@ -104,7 +103,7 @@ def test_damaged_files_decode_or_say_why_and_nothing_else(tmp_path: Path, suffix
 
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = saved(tmp_path, Image.new("L", (60, 50)))
-    monkeypatch.setattr(images_module, "MAX_PIXELS", 2999)
+    monkeypatch.setattr("sightline.data.images.decode.MAX_PIXELS", 2999)
     with pytest.raises(UnreadableImage, match="3,000 pixels, over the limit"):
         decode(path)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
