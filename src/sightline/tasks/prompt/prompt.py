@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL.Image import Image
 
-from sightline.data import IMAGE_SUFFIXES, decode
+from sightline.data import decode, images_in
 from sightline.data.masks import formats as mask_files
 from sightline.data.masks import outlines
 from sightline.errors import ConfigError, DataError, nearest
@@ -28,6 +28,7 @@ from sightline.prompts import (
 )
 from sightline.tasks.prompt.arrays import rgb_array
 from sightline.tasks.prompt.requests import Request
+from sightline.tasks.prompt.written import is_output, replacing
 
 FORMATS = ("masks", "palette", "coco", "geojson", "overlay")
 DEFAULT_FORMATS = ("masks", "palette", "coco", "overlay")  # geojson needs a georeference
@@ -183,23 +184,42 @@ def _plain(prompts: Prompts) -> dict[str, Any]:
 
 def _write(base: Path, source: Path, image: np.ndarray, result: PromptResult, formats: Sequence[str]) -> PromptResult:
     """Write the formats, then the record, whose presence tells that all is there; return the result with its files."""
-    masks, record, files = result.masks, dict(result.record), []
+    names = [base.name + ending for ending in _endings(formats, len(result.masks))]
+    with replacing(base, names):
+        record = {**result.record, "files": names[:-1]}
+        if "palette" in formats:
+            record["palette_masks"] = min(len(result.masks), mask_files.MOST_INDICES)
+        _write_formats(base, source, image, result, formats)
+        write_json(base.with_name(names[-1]), record)
+    return replace(result, record=record, files=tuple(base.with_name(name) for name in names))
+
+
+def _endings(formats: Sequence[str], masks: int) -> list[str]:
+    """Return what follows NAME in the files of an answer, the record's last."""
+    endings = {
+        "masks": [f"_mask_{i:03d}.png" for i in range(masks)],
+        "palette": ["_palette.png"],
+        "coco": ["_coco.json"],
+        "geojson": [".geojson"],
+        "overlay": ["_overlay.png"],
+    }
+    return [ending for name in FORMATS if name in formats for ending in endings[name]] + [".json"]
+
+
+def _write_formats(base: Path, source: Path, image: np.ndarray, result: PromptResult, formats: Sequence[str]) -> None:
+    masks, record = result.masks, result.record
 
     def path(ending: str) -> Path:
-        files.append(base.with_name(base.name + ending))
-        return files[-1]
+        return base.with_name(base.name + ending)
 
     def scored() -> Iterable[tuple[np.ndarray, dict[str, Any]]]:
         return ((mask, {"score": score}) for mask, score in zip(masks, record["scores"], strict=True))
 
     if "masks" in formats:
-        for stale in base.parent.glob(f"{_escaped(base.name)}_mask_[0-9]*.png"):
-            stale.unlink()  # of an earlier answer with more masks
         for i, mask in enumerate(masks):
             mask_files.write_mask(path(f"_mask_{i:03d}.png"), mask)
     if "palette" in formats:
         mask_files.write_palette(path("_palette.png"), masks, result.size)
-        record["palette_masks"] = min(len(masks), mask_files.MOST_INDICES)
     if "coco" in formats:
         write_json(path("_coco.json"), mask_files.coco(source.name, result.size, [{"name": "mask"}], scored()))
     if "geojson" in formats:
@@ -209,27 +229,15 @@ def _write(base: Path, source: Path, image: np.ndarray, result: PromptResult, fo
         # One hypothesis on the picture: the others would cover it.
         shown = masks if "everything" in record["prompts"] or "boxes" in record else masks[:1]
         mask_files.write_overlay(path("_overlay.png"), image, shown)
-    write_json(path(".json"), {**record, "files": [file.name for file in files[:-1]]})
-    return replace(result, record=record, files=tuple(files))
-
-
-def _escaped(name: str) -> str:
-    return "".join(f"[{letter}]" if letter in "[]*?" else letter for letter in name)
 
 
 def _named(images: Sequence[Path]) -> dict[str, Path]:
     """Return the files by the name their output gets: path within its folder, or file name, without suffix."""
     named: dict[str, Path] = {}
     for given in images:
-        if given.is_dir():
-            paths = sorted(path for path in given.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-            if not paths:
-                raise DataError(f"{given}: no images in this folder; known are {', '.join(sorted(IMAGE_SUFFIXES))}")
-        elif given.is_file():
-            paths = [given]
-        else:
-            raise DataError(f"{given}: no such file or folder")
-        for path in paths:
+        for path in images_in(given):
+            if given.is_dir() and is_output(path):
+                continue
             name = (path.relative_to(given) if given.is_dir() else Path(path.name)).with_suffix("").as_posix()
             if named.setdefault(name, path) != path:
                 raise DataError(f"{named[name]} and {path} would both write {name}.json; ask for them one by one")
