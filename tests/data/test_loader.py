@@ -74,3 +74,13 @@ def test_few_batches_are_held_ahead() -> None:
     time.sleep(0.1)
     assert len(made) <= 6
     batches.close()
+
+
+def test_a_rest_too_small_for_all_processes_is_left_out() -> None:
+    for count, world, steps in ((9, 2, 2), (10, 2, 3), (9, 1, 3)):
+        loaders = [
+            Loader(np.arange(count), 4, lambda samples, epoch: samples, seed=0, purpose="t", rank=rank, world=world)
+            for rank in range(world)
+        ]
+        shares = [[len(batch) for batch in loader.batches(0)] for loader in loaders]
+        assert all(len(share) == steps and min(share) > 0 for share in shares)

@@ -205,6 +205,16 @@ def test_it_is_found_at_the_next_record_where_no_checkpoint_is_due(tmp_path):
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
+def test_a_gradient_that_is_not_finite_ends_the_run_though_its_loss_is(tmp_path):
+    task = Toy()
+    task.clip = 1.0
+    weight = task.model[1].weight
+    weight.register_hook(lambda gradient: gradient * float("inf") if task.calls.count("step 4") else gradient)
+    with pytest.raises(NonFinite, match="the loss or its gradient is not finite at step 5"):
+        run_toy(tmp_path / "run", task, checkpoint_minutes=0.0)
+    assert saved_step(tmp_path / "run") == 5
+
+
 # -- randomness
 def test_torch_s_draws_belong_to_the_step_not_to_what_ran_before(tmp_path):
     drawn = dict[int, float]()

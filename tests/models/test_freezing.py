@@ -15,6 +15,8 @@ from sightline.models.freezing import freeze, is_frozen, last_stage
         ("timm/test_resnet", "inner.layer4"),
         ("timm/test_vit", "inner.blocks.5"),
         ("timm/test_convnext", "inner.stages.3"),
+        ("timm/densenet121", "inner.features.denseblock4"),
+        ("timm/vgg11", "inner.pre_logits.fc2"),
         ("torchvision/resnet18", "inner.layer4"),
         ("torchvision/convnext_tiny", "inner.features.7"),
         ("torchvision/vit_b_32", "inner.encoder.layers.encoder_layer_11"),

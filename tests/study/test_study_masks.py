@@ -138,6 +138,9 @@ def test_only_takes_what_the_arm_needs_along(tmp_path):
     study = read_study(str(study_file(tmp_path, seeds=[0], ablate=None)))
     assert [node.name for node in expand(study, tmp_path, ("sam",))] == ["unet-0", "sam-0"]
     assert [node.name for node in expand(study, tmp_path, ("unet-own",))] == ["pretrain", "unet-own-0"]
+    # The order of the arms is the study's own; a run still stands after what it needs.
+    turned = read_study(str(study_file(tmp_path, seeds=[0], ablate=None, arms=["sam", "unet"])))
+    assert [node.name for node in expand(turned, tmp_path)][-2:] == ["unet-0", "sam-0"]
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,8 @@ class Loader(Generic[T]):
         self._seed, self._purpose, self._shuffle, self._workers = seed, purpose, shuffle, workers
         self._rank, self._world = rank, world
         whole, rest = divmod(len(self._indices), batch_size)
-        self.steps = whole if drop_last or not rest else whole + 1
+        # Of a rest with fewer samples than processes, some would get none.
+        self.steps = whole if drop_last or rest < max(1, world) else whole + 1
 
     def _shares(self, epoch: int, start: int) -> Iterator[np.ndarray]:
         """Yield the sample indices of this process's share of each batch."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -108,7 +108,7 @@ def fit(
                     values = _optimize(task, batches, step, fabric, mark)
                     position.step += 1
                     position.add(values)
-                    watch.see(values["loss"], step)
+                    watch.see(values, step)
 
                     # -- log
                     if position.step % config.log_every == 0 or position.step == total:
@@ -193,20 +193,25 @@ def _clip(task: Task) -> dict[str, Tensor]:
 
 
 class _NonFiniteWatch:
-    """Keeps, on the device, the first step whose loss was not finite; reading it costs a sync, updating it does not."""
+    """Keeps, on the device, the first step whose loss or gradient was not finite.
+
+    Reading it costs a sync, updating it does not.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self._first = torch.full((), -1, dtype=torch.int64, device=device)
 
-    def see(self, loss: Tensor, step: int) -> None:
-        bad = ~torch.isfinite(loss) & (self._first < 0)
+    def see(self, values: Mapping[str, Tensor], step: int) -> None:
+        # A finite loss can have a gradient that is not; where it is clipped, its norm tells.
+        total = values["loss"] + values["gradient_norm"] if "gradient_norm" in values else values["loss"]
+        bad = ~torch.isfinite(total) & (self._first < 0)
         self._first = torch.where(bad, step, self._first)
 
     def check(self) -> None:
         first = int(self._first)
         if first >= 0:
             raise NonFinite(
-                f"the loss is not finite at step {first}; lower the learning rate (--set optim.lr=…), "
+                f"the loss or its gradient is not finite at step {first}; lower the learning rate (--set optim.lr=…), "
                 "lengthen the warm-up or clip harder. The checkpoint of before is kept"
             )
 

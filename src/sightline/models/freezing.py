@@ -59,7 +59,9 @@ def last_stage(backbone: nn.Module) -> str:
     """
     inner: Any = backbone.inner
     names = [entry["module"] for entry in getattr(inner, "feature_info", None) or []]
-    if names and names[-1] in dict(inner.named_modules()):
+    named = dict(inner.named_modules())
+    # Of a DenseNet it names the last norm, of a VGG a pooling: neither is a stage.
+    if names and names[-1] in named and _size(named[names[-1]]):
         return f"inner.{names[-1]}"
     path, module, whole = "inner", inner, _size(inner)
     while True:

@@ -93,7 +93,22 @@ def expand(study: StudyConfig, out: Path, only: tuple[str, ...] = ()) -> list[No
         for arm in arms
         if seed in seeds_of(study, arm)
     ]
-    return _needed([node for node in nodes if node is not None], only)
+    return _needed(_ordered([node for node in nodes if node is not None]), only)
+
+
+def _ordered(nodes: list[Node]) -> list[Node]:
+    """Return the nodes in their order, but each after those it needs; a need that is no node is met already."""
+    by_name, ordered = {node.name: node for node in nodes}, dict[str, Node]()
+
+    def place(node: Node) -> None:
+        for need in node.needs:
+            if need in by_name and need not in ordered:
+                place(by_name[need])
+        ordered.setdefault(node.name, node)
+
+    for node in nodes:
+        place(node)
+    return list(ordered.values())
 
 
 def _needed(nodes: list[Node], only: tuple[str, ...]) -> list[Node]:

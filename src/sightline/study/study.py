@@ -63,7 +63,7 @@ def _claim(study: StudyConfig, folder: StudyFolder) -> None:
 
 def _shown_run(study: StudyConfig, outcomes: Mapping[str, Outcome], folder: StudyFolder) -> RunFolder | None:
     """Return the run whose features and predictions are shown, if it is done."""
-    arm = next((arm for arm in arms_of(study) if arm.name == study.embed_arm), None)
+    arm = next((arm for arm in arms_of(study) if arm.name == study.embed_arm and arm.task == "classify"), None)
     outcome = outcomes.get(arm.run_name(study.seeds[0])) if arm is not None else None
     return folder.run(arm.run_name(study.seeds[0])) if arm and outcome and outcome.status == "done" else None
 

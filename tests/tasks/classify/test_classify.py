@@ -172,6 +172,21 @@ def test_predict_agrees_with_the_run_s_own_predictions(trained, class_folder, tm
     assert ours == {i: row["predicted"] for i, row in table.items()}
 
 
+def test_predict_takes_one_image_and_never_replaces_what_it_reads(trained, class_folder, tmp_path):
+    image = class_folder / "class1" / "003.png"
+    assert predict(trained.path, image).ids == ("003.png",)
+    asked = tmp_path / "asked.csv"
+    asked.write_text("id,filename,notes\n7,class1/003.png,an hour of work\n")
+    before = asked.read_text(), image.read_bytes()
+    for out in (asked, image):
+        with pytest.raises(DataError, match="which is an input; nothing was written"):
+            predict(trained.path, asked, out, root=class_folder)
+    assert (asked.read_text(), image.read_bytes()) == before
+    asked.write_text("id,filename\n")
+    with pytest.raises(DataError, match="has a header and no rows"):
+        predict(trained.path, asked)
+
+
 def test_an_unreadable_image_writes_nothing(trained, tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "broken.png").write_bytes(b"no image")

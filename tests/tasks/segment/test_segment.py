@@ -188,3 +188,11 @@ def test_the_demo_s_scenes_open(tmp_path):
     images = load_parts(SegmentConfig.build(SMALL).data)
     assert images.palette == DEEPGLOBE
     assert images.image(0).shape[:2] == images.mask(0).shape
+
+
+def test_predicted_masks_never_replace_labels(trained: RunFolder, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    for name in ("1_sat.png", "1_mask.png"):
+        Image.fromarray(pixels).save(tmp_path / name)
+    with pytest.raises(DataError, match=r"would replace .*1_mask\.png, which is an input; nothing was written"):
+        predict_masks(trained.path, tmp_path, tmp_path)

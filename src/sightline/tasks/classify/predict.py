@@ -10,9 +10,10 @@ import numpy as np
 import torch
 
 from sightline.config import FEATURE_BATCH, DataConfig, RunConfig
-from sightline.data import UnreadableImage, decode, images_in, load_images, shrink
+from sightline.data import UnreadableImage, decode, images_in, is_image, load_images, shrink
 from sightline.engine import make_fabric
 from sightline.errors import DataError
+from sightline.files import check_outputs
 from sightline.files.atomic import atomic_path
 from sightline.metrics import statistics
 from sightline.models import load_classifier
@@ -62,16 +63,21 @@ def predict(
 
     Args:
         run_path: a finished classify run.
-        images: a CSV with columns id and filename, or a folder searched through (id is then the relative path).
+        images: a CSV with columns id and filename, a folder searched through (id is then the relative path), or an
+            image.
         out: the CSV to write; it is replaced only once the new one is whole. None writes nothing.
         root: where the CSV's file names are found; its own folder by default.
         device: auto, cpu, cuda or mps.
 
     Raises:
-        DataError: an image is missing or unreadable; the error names the first few, and nothing is written.
+        DataError: an image is missing or unreadable (the error names the first few), there is none, or `out` is an
+            input. Nothing is written then.
     """
     labeler = LabelMaker(RunFolder.open(run_path), device)
     listed = _listed(images, root)
+    if out is not None:
+        table = [images] if images.is_file() else []
+        check_outputs({out: images}, [*table, *(path for _, _, path in listed)])
     probabilities = in_batches(
         len(listed),
         lambda begin, end: labeler.probabilities(_decode_all(listed[begin:end], labeler.image_size)),
@@ -127,8 +133,9 @@ def evaluate(run_path: Path, data: DataConfig, *, device: str = "auto") -> Class
 
 def _listed(images: Path, root: Path | None) -> list[tuple[str, str, Path]]:
     """Return (id, filename, path) of every image asked for."""
-    if images.is_dir():
-        names = [(path.relative_to(images).as_posix(), path) for path in images_in(images)]
+    if images.is_dir() or is_image(images):
+        folder = images if images.is_dir() else images.parent
+        names = [(path.relative_to(folder).as_posix(), path) for path in images_in(images)]
         return [(name, name, path) for name, path in names]
     if not images.is_file():
         raise DataError(f"{images}: no such file or folder; give a CSV with columns id,filename or a folder of images")
@@ -141,7 +148,10 @@ def _listed(images: Path, root: Path | None) -> list[tuple[str, str, Path]]:
                 f"{images}: no column {', '.join(sorted(missing))}; found {', '.join(columns)}, need id,filename"
             )
         root = root or images.parent
-        return [(row["id"], row["filename"], root / row["filename"]) for row in reader]
+        listed = [(row["id"], row["filename"], root / row["filename"]) for row in reader]
+    if not listed:
+        raise DataError(f"{images}: has a header and no rows; give it a row id,filename for each image")
+    return listed
 
 
 def _decode_all(listed: list[tuple[str, str, Path]], size: int) -> list[np.ndarray]:

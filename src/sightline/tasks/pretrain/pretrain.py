@@ -12,6 +12,7 @@ from sightline.config import PretrainConfig
 from sightline.data import Images, load_images
 from sightline.engine import Context, Progress, train
 from sightline.errors import ConfigError, DataError
+from sightline.files import text_digest
 from sightline.models import InitialBackbone, save_model
 from sightline.runs import RunFolder
 from sightline.runs.results import PretrainResult
@@ -55,26 +56,29 @@ def pretrain(config: PretrainConfig, out: Path, *, resume: bool = False, progres
 
 @dataclass(frozen=True)
 class Inputs:
-    """Images without labels."""
+    """Images without labels, and the backbone to begin with."""
 
     images: Images
+    start: InitialBackbone
 
     @property
     def fingerprint(self) -> str:
-        """A digest of the images."""
-        return self.images.listing.fingerprint
+        """A digest of the images and of the weights that were loaded."""
+        images, weights = self.images.listing.fingerprint, self.start.checksum
+        return text_digest(images, weights) if weights else images
 
 
 def _open_inputs(config: PretrainConfig, say: Callable[[str], object]) -> Inputs:
     images = load_images(config.data, progress=say)
     _check_size(config, len(images))
-    return Inputs(images)
+    return Inputs(images, InitialBackbone.of(config))
 
 
 def build_task(context: Context[PretrainConfig, Inputs]) -> PretrainTask:
     """Return the task as `pretrain` runs it, with its monitor."""
     config, images, fabric = context.config, context.inputs.images, context.fabric
-    return make_task(config, images, fabric, Monitor(config, images, fabric))
+    monitor = Monitor(config, images, fabric)
+    return PretrainTask(context.inputs.start.backbone, config, crop_loader(config, images, fabric), fabric, monitor)
 
 
 def make_task(config: PretrainConfig, images: Images, fabric: Fabric, evaluation: Evaluation) -> PretrainTask:

@@ -155,11 +155,13 @@ def predict_masks(
         NotAvailable: a TIFF, and rasterio is not installed.
     """
     root = images if images.is_dir() else images.parent
-    sources = [path for path in images_in(images) if not path.stem.endswith("_mask")]
+    files = images_in(images)
+    sources = [path for path in files if not path.stem.endswith("_mask")]
     if not sources:
         raise DataError(f"{images}: holds masks only (NAME_mask); give the images that masks are wanted for")
     targets = one_name_each((path, _target(path, (out / path.relative_to(root)).parent)) for path in sources)
-    check_outputs(targets, sources)
+    # Masks among the images are inputs too: labels, as in DeepGlobe's folders.
+    check_outputs(targets, files)
     maker = MaskMaker(run, options, device)
     for target, path in targets.items():
         _write(maker, path, target)
