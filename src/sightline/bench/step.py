@@ -12,10 +12,9 @@ from sightline.bench.page import Page
 from sightline.bench.pictures import picture_folder
 from sightline.bench.timer import EPOCHS, part_rows, time_steps
 from sightline.config import PretrainConfig
-from sightline.data import load_images
 from sightline.engine import make_fabric, resolve_workers, settle_precision
 from sightline.files import cache_home
-from sightline.tasks.pretrain import Inputs, build_task, example_step, method_class
+from sightline.tasks.pretrain import build_task, example_step, method_class, open_inputs
 
 BATCH = 64
 # The setting that the design sets a number for: small enough for two cores, with every part of a full-size step.
@@ -53,7 +52,7 @@ def run(
     with tempfile.TemporaryDirectory() as nowhere:
         config, verdict = settle_precision(asked, Path(nowhere) / "run", example_step(asked), lambda _: None)
     fabric = make_fabric(config)
-    counted = time_steps(build_task, config, Inputs(load_images(config.data)), fabric, steps)
+    counted = time_steps(build_task, config, open_inputs(config, lambda _: None), fabric, steps)
     rows = part_rows(counted, batch)
     method = method_class(config.method).report(config)
     threads = resolve_workers(config.workers, fabric.device.type)

@@ -44,7 +44,7 @@ def pretrain(config: PretrainConfig, out: Path, *, resume: bool = False, progres
     return train(
         config,
         out,
-        inputs=_open_inputs,
+        inputs=open_inputs,
         example=lambda config, inputs: example_step(config),
         build_task=build_task,
         finish=_finish,
@@ -68,7 +68,8 @@ class Inputs:
         return text_digest(images, weights) if weights else images
 
 
-def _open_inputs(config: PretrainConfig, say: Callable[[str], object]) -> Inputs:
+def open_inputs(config: PretrainConfig, say: Callable[[str], object]) -> Inputs:
+    """Load the images and the weights to begin with."""
     images = load_images(config.data, progress=say)
     _check_size(config, len(images))
     return Inputs(images, InitialBackbone.of(config))
