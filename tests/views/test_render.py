@@ -115,7 +115,7 @@ COLORS = [
     ({"SATURATION": 0.8}, lambda t: F.adjust_saturation(t, 0.8)),
     ({"HUE": 0.1}, lambda t: F.adjust_hue(t, 0.1)),
     ({"HUE": -0.07}, lambda t: F.adjust_hue(t, -0.07)),
-    ({"GREY": 1}, lambda t: F.rgb_to_grayscale(t, 3)),
+    ({"GRAY": 1}, lambda t: F.rgb_to_grayscale(t, 3)),
 ]
 
 

@@ -432,7 +432,7 @@ def test_map_colors_hover_and_keys(visit: Any):
     page.click("[data-by=error]")
     assert page.locator(".legend button").all_inner_texts() == ["right\n18", "wrong\n2"]
     page.click("[data-by=prediction]")
-    assert "neighbors" in page.inner_text("#predicted-by")
+    assert "neighbours" in page.inner_text("#predicted-by")
     page.focus("#canvas")
     page.keyboard.press("ArrowRight")
     page.wait_for_selector("#card:not([hidden]) img")

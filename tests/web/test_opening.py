@@ -72,7 +72,7 @@ def test_a_map_with_neighbors_votes_and_pictures(tmp_path: Path):
     assert found is not None
     told = found.describe()
     assert told["classes"] == ["class0", "class1"]
-    assert "neighbors" in told["predicted_by"]
+    assert "neighbours" in told["predicted_by"]
     wrong = [i for i in range(20) if told["labels"][i] != told["predictions"][i]]
     assert wrong == [0, 10], "those that lie among the others"
     assert told["thumbnails"] is True

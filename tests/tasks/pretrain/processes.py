@@ -23,6 +23,10 @@ if processes > 1:
     found = {name: fabric.all_reduce(value, reduce_op="mean") for name, value in found.items()}
 if fabric.is_global_zero:
     torch.save(found, out)
+if processes > 1:
+    # Else gloo's threads may still run while the interpreter ends, which aborts it now and then.
+    fabric.barrier()
+    torch.distributed.destroy_process_group()
 """
 
 
