@@ -33,6 +33,13 @@ def picture(label: int, index: int, size: int = 24) -> np.ndarray:
     return np.clip(color + 50 * wave[..., None] + noise, 0, 255).astype(np.uint8)
 
 
+def save(path: Path, index: int = 0, size: int = 24) -> Path:
+    """Write the index-th striped picture under any name whose suffix Pillow knows, its folders too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture(index % 7, index, size)).save(path)
+    return path
+
+
 def write_classes(folder: Path, classes: int = 3, each: int = 20, size: int = 24) -> Path:
     """Write class folders of striped pictures."""
     for label in range(classes):

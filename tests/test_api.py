@@ -144,8 +144,8 @@ def test_predict_draws_masks(segmenter, tmp_path):
 
 
 def test_options_of_the_other_kind_are_refused_and_not_ignored(classifier, segmenter, class_folder, tmp_path):
-    with pytest.raises(sl.ConfigError, match=r"turns: is for segment runs, and .* holds a classify run"):
-        sl.predict(classifier, class_folder, turns=True)
+    with pytest.raises(sl.ConfigError, match=r"tta: is for segment runs, and .* holds a classify run"):
+        sl.predict(classifier, class_folder, tta=True)
     with pytest.raises(sl.ConfigError, match="root: is for classify runs"):
         sl.predict(segmenter, class_folder, tmp_path / "out", root=class_folder)
     with pytest.raises(sl.ConfigError, match="part: is for segment runs"):

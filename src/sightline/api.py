@@ -159,7 +159,7 @@ def predict(
     out: Source | None = None,
     *,
     root: Source | None = None,
-    turns: bool = False,
+    tta: bool = False,
     probabilities: bool = False,
     device: str = "auto",
 ) -> LabelPredictions | MaskPredictions:
@@ -170,7 +170,7 @@ def predict(
         images: a folder that is searched through, one image, or for a classifier a CSV with columns id,filename.
         out: of a classifier the CSV to write, id,filename,label, or None for none; of a segmenter the folder of masks.
         root: folder that the CSV's file names are below, its own by default; classifiers only.
-        turns: average the masks over flips and turns, at 8 times the work; segmenters only.
+        tta: average the masks over flips and turns, at 8 times the work; segmenters only.
         probabilities: write the masks' probabilities too, as NAME.npy, float16 (K, H, W); segmenters only.
         device: auto, cpu, cuda or mps.
 
@@ -183,7 +183,7 @@ def predict(
         ConfigError: an option of the other kind of run, or masks without `out`.
         DataError: an image is missing or unreadable.
     """
-    options: dict[str, Any] = {"root": None if root is None else Path(root), "turns": turns}
+    options: dict[str, Any] = {"root": None if root is None else Path(root), "tta": tta}
     options["probabilities"] = probabilities
     work = function_of(RunFolder.open(Path(run)), "predict", {key: value for key, value in options.items() if value})
     return work(Path(run), Path(images), None if out is None else Path(out), device=device)

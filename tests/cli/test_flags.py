@@ -21,7 +21,7 @@ def shown(capsys, verb: str) -> str:
 @pytest.mark.parametrize(
     ("verb", "cls", "keys"),
     [
-        ("classify", ClassifyConfig, ("epochs", "labels", "init", "backbone")),
+        ("classify", ClassifyConfig, ("epochs", "label_fraction", "init", "backbone")),
         ("segment", SegmentConfig, ("epochs", "loss", "crop", "skips.mode")),
         ("embed", EmbedConfig, ("split", "seed", "device")),
     ],
@@ -45,7 +45,7 @@ def test_help_shows_what_the_recipe_sets(capsys):
 def test_a_command_gets_what_was_given_and_nothing_else():
     received = []
 
-    @config_flags(SegmentConfig, "epochs", "optim.lr", "watch", "interventions", "skips.drop")
+    @config_flags(SegmentConfig, "epochs", "optim.lr", "log_images", "interventions", "skips.drop")
     def command(data: str, /, *, flags: dict, word: str = "x") -> None:
         received.append((data, flags, word))
 
@@ -55,12 +55,12 @@ def test_a_command_gets_what_was_given_and_nothing_else():
     app.default(command)
     for line in (
         ["d"],
-        ["d", "--lr", "0.5", "--watch", "a, b", "--no-interventions", "--drop-skip", "4", "--word", "y"],
+        ["d", "--lr", "0.5", "--log-images", "a, b", "--no-interventions", "--drop-skip", "4", "--word", "y"],
     ):
         app(line, result_action="return_value")
     assert received == [
         ("d", {}, "x"),
-        ("d", {"optim": {"lr": 0.5}, "watch": ["a", "b"], "interventions": False, "skips": {"drop": "4"}}, "y"),
+        ("d", {"optim": {"lr": 0.5}, "log_images": ["a", "b"], "interventions": False, "skips": {"drop": "4"}}, "y"),
     ]
     assert FLAGS == "flags"
 

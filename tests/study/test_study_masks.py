@@ -16,7 +16,7 @@ from sightline.runs import RunFolder, read_json
 from sightline.study import expand, read_study, run_study
 from sightline.study.arms import pairs_of, parse_arm
 
-SMALL = {"crop": 32, "epochs": 2, "batch_size": 8, "precision": "32-true", "watch": ["validation/0001_sat.jpg"]}
+SMALL = {"crop": 32, "epochs": 2, "batch_size": 8, "precision": "32-true", "log_images": ["validation/0001_sat.jpg"]}
 PRETRAIN = {
     "backbone": "timm/test_resnet",
     "epochs": 1,
@@ -150,7 +150,7 @@ def test_only_takes_what_the_arm_needs_along(tmp_path):
         ({"segment": None}, "no `segment:` block"),
         ({"pretrain": None}, "no `pretrain:` block"),
         ({"arms": ["A", "unet"]}, "no `classify:` block"),
-        ({"prompt": {"snap": "fpn"}}, "not an arm of this study"),
+        ({"prompt": {"superpixel_vote": "fpn"}}, "not an arm of this study"),
         ({"prompt": {"motor": "sam2"}}, "motor"),
     ],
 )

@@ -280,7 +280,7 @@ def study_file(folder: Path) -> Path:
             "set": classify,
         },
         "segment": {"data": {"source": str(scenes)}, "set": {"crop": 16, "loss": "brier", **common, "batch_size": 5}},
-        "prompt": {"engine": "halves", "clicks": 1, "snap": "mosaic-own"},
+        "prompt": {"engine": "halves", "clicks": 1, "superpixel_vote": "mosaic-own"},
         "embed_arm": "A",
     }
     path = folder / "study.yaml"

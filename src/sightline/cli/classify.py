@@ -19,7 +19,7 @@ LR_GRID = (1e-5, 1e-4, 1e-3, 1e-2)
     "init",
     "network",
     "train",
-    "labels",
+    "label_fraction",
     "backbone",
     "epochs",
     "optim.lr",

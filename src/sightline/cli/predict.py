@@ -23,10 +23,10 @@ def predict(
         Path | None,
         Parameter(name="--root", help="Folder that the CSV's file names are below; the CSV's own folder by default."),
     ] = None,
-    turns: Annotated[
+    tta: Annotated[
         bool,
         Parameter(
-            name="--turns",
+            name="--tta",
             negative="",
             show_default=False,
             help="Average the masks over flips and turns, at 8 times the work; segmenters only.",
@@ -57,6 +57,6 @@ def predict(
     from sightline.runs import RunFolder
     from sightline.runs.verbs import function_of
 
-    options = given(root=root, turns=turns or None, probabilities=probabilities or None)
+    options = given(root=root, tta=tta or None, probabilities=probabilities or None)
     predictions = function_of(RunFolder.open(run), "predict", options)(run, source, out, device=device)
     print(f"{len(predictions)} {predictions.noun} → {out}")

@@ -23,7 +23,7 @@ from sightline.config import SegmentConfig, from_environment, resolve
     "batch_size",
     "crop",
     "optim.lr",
-    "watch",
+    "log_images",
     "seed",
 )
 def segment(

@@ -24,8 +24,8 @@ class ClassifyConfig(BackboneConfig):
         description="What is trained: head, last-stage (the backbone's, with the head), or all; the rest stands still, "
         "batch-norm statistics too.",
     )
-    labels: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=1.0, description="Share of the training labels that is used, stratified by class."
+    label_fraction: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0, description="Fraction of the training labels that is used, stratified by class."
     )
     input_size: Positive = Field(default=64, description="Side of the images that the backbone is fed, in pixels.")
     augment: Literal["none", "flip", "crop"] = Field(
@@ -33,7 +33,7 @@ class ClassifyConfig(BackboneConfig):
     )
     crop_scale: Range = Field(
         default=(0.5, 1.0),
-        description="Share of the image's area that a crop shows; milder than ImageNet's 0.08, which suits few labels.",
+        description="Fraction of the image's area that a crop shows; milder than ImageNet's 0.08, to suit few labels.",
     )
     cached_views: Positive = Field(
         default=2,

@@ -7,17 +7,17 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from sightline.config.base import Frozen
-from sightline.config.types import Layout, Share
+from sightline.config.types import Fraction, Layout
 
 
 class SplitConfig(Frozen):
     """A stratified split, a function of sample ids and `seed` only."""
 
-    val: Share = Field(
+    val: Fraction = Field(
         default=0.15,
-        description="Share of the images that validation takes; enough to see when the validation loss stops falling.",
+        description="Fraction of the images for validation; enough to see when the validation loss stops falling.",
     )
-    test: Share = Field(default=0.15, description="Share of the images that the test part takes.")
+    test: Fraction = Field(default=0.15, description="Fraction of the images that the test part takes.")
     seed: int = Field(
         default=0,
         description="Seed of the split. It is apart from the run's seed, so that every seed and every arm is judged "
@@ -47,7 +47,7 @@ class DataConfig(Frozen):
         description="Shorter side of the decoded images in the cache, in pixels; none takes 8/7 of what the network "
         "sees.",
     )
-    max_bad_share: Share = Field(
+    max_bad_fraction: Fraction = Field(
         default=0.01,
         description="Largest share of unreadable images that is tolerated. A few broken files are normal in a folder "
         "from elsewhere; more than one in a hundred is a mistake.",

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sightline.config.base import Frozen
-from sightline.config.types import MaskLayout, Share
+from sightline.config.types import Fraction, MaskLayout
 
 
 class SegmentDataConfig(Frozen):
@@ -29,12 +29,13 @@ class SegmentDataConfig(Frozen):
     image_size: Annotated[int, Field(ge=16)] | None = Field(
         default=None, description="Shorter side that tiles are shrunk to, in pixels; none keeps them as they are."
     )
-    val: Share = Field(
+    val: Fraction = Field(
         default=0.15,
-        description="Share of the training part that validation takes, where the source has no validation part.",
+        description="Fraction of the training part that validation takes, where the source has no validation part.",
     )
-    test: Share = Field(
-        default=0.15, description="Share of the training part that the test takes, where the source has no test part."
+    test: Fraction = Field(
+        default=0.15,
+        description="Fraction of the training part that the test takes, where the source has no test part.",
     )
     split_seed: int = Field(
         default=0,
@@ -45,7 +46,7 @@ class SegmentDataConfig(Frozen):
         default=None,
         description="JSON file of part → ids, for example one without leaks from `data check --write-split`.",
     )
-    max_bad_share: Share = Field(
+    max_bad_fraction: Fraction = Field(
         default=0.0,
         description="Largest share of unusable pairs tolerated: none, as a mask without image is a mistake.",
     )

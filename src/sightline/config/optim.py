@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from sightline.config.base import Effects, Frozen
-from sightline.config.types import NonNegative, Optimizer, Range, Schedule, Share, Weight
+from sightline.config.types import Fraction, NonNegative, Optimizer, Range, Schedule, Weight
 
 
 class OptimConfig(Frozen):
@@ -29,7 +29,7 @@ class OptimConfig(Frozen):
         default=256,
         description="Images a step that `lr` is meant for: the rate is lr × batch / lr_batch; 0 takes lr as it is.",
     )
-    momentum: Share = Field(default=0.9, description="Momentum of sgd and lars.")
+    momentum: Fraction = Field(default=0.9, description="Momentum of sgd and lars.")
     nesterov: bool = Field(default=False, description="Whether sgd looks ahead by Nesterov's momentum.")
     betas: Range = Field(default=(0.9, 0.999), description="Averaging factors of adam and adamw.")
     weight_decay: float = Field(
@@ -49,7 +49,7 @@ class OptimConfig(Frozen):
     plateau_patience: NonNegative = Field(
         default=3, description="Epochs without a lower validation loss before plateau lowers the learning rate."
     )
-    plateau_factor: Share = Field(default=0.1, description="Factor by which plateau lowers the learning rate.")
+    plateau_factor: Fraction = Field(default=0.1, description="Factor by which plateau lowers the learning rate.")
     clip: Weight = Field(default=3.0, description="Largest norm of the gradient; 0 turns clipping off.")
     clip_per_tensor: bool = Field(
         default=False, description="Whether each tensor is clipped by its own norm, as the official DINO code does."

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from sightline.config.masks import SegmentDataConfig
 from sightline.config.run import RunConfig
-from sightline.config.types import NonNegative, Positive, Share
+from sightline.config.types import Fraction, NonNegative, Positive
 
 
 class PromptConfig(RunConfig):
@@ -23,14 +23,14 @@ class PromptConfig(RunConfig):
         description="Tiles of the test part, the first by name; 0 takes all, and ten clicks on each region take time.",
     )
     clicks: Positive = Field(default=10, description="Clicks on each region.")
-    min_share: Share = Field(
+    min_fraction: Fraction = Field(
         default=0.01,
         description="Smallest region that is clicked, as a share of the image; nobody clicks a smaller one.",
     )
     points_per_side: Positive = Field(
         default=32, description="Points along each side of the grid of everything mode, as segment-anything calls it."
     )
-    snap: str = Field(
+    superpixel_vote: str = Field(
         default="",
         description="Finished segment run of the same data, whose masks are voted into the engine's regions; empty "
         "votes none.",

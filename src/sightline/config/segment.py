@@ -12,7 +12,7 @@ from sightline.config.base import Frozen
 from sightline.config.losses import loss_words
 from sightline.config.masks import SegmentDataConfig
 from sightline.config.optim import SegmentOptim
-from sightline.config.types import DropMode, Hue, NonNegative, Positive, Range, Share
+from sightline.config.types import DropMode, Fraction, Hue, NonNegative, Positive, Range
 
 
 class SegmentAugment(Frozen):
@@ -22,10 +22,10 @@ class SegmentAugment(Frozen):
         default=(0.5, 2.0), description="Scale of the tile, as DeepLab trains (Chen et al. 2018, section 4)."
     )
     flips: bool = Field(default=True, description="Whether tiles are flipped: pictures from above have no up.")
-    turns: bool = Field(
+    rot90: bool = Field(
         default=True, description="Whether tiles are turned by 90°, for the same reason; off for street scenes."
     )
-    jitter: Share = Field(default=0.8, description="Probability of color jitter.")
+    jitter: Fraction = Field(default=0.8, description="Probability of color jitter.")
     brightness: float = Field(
         default=0.2, description="Largest relative change of brightness; half of DINO's, as color tells land cover."
     )
@@ -102,10 +102,10 @@ class SegmentConfig(BackboneConfig):
     )
     epochs: Positive = Field(default=50, description="Passes over the training part.")
     batch_size: Positive = Field(default=8, description="Crops a step.")
-    watch: tuple[str, ...] = Field(
+    log_images: tuple[str, ...] = Field(
         default=(), description="Ids of images whose predicted masks are written during training."
     )
-    watch_every: NonNegative = Field(
+    log_images_every: NonNegative = Field(
         default=0, description="Epochs between kept masks; 0 keeps the first, the middle and the last."
     )
 

@@ -71,7 +71,7 @@ class StudyPrompt(Frozen):
     model: str | None = Field(default=None, description="Hub id or folder of the weights; none takes the engine's own.")
     tiles: NonNegative = Field(default=50, description="Tiles of the test part, the first by name; 0 takes all.")
     clicks: Positive = Field(default=10, description="Clicks on each region.")
-    snap: str = Field(
+    superpixel_vote: str = Field(
         default="unet", description="Arm whose masks are voted into the engine's regions; empty votes none."
     )
 

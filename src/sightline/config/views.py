@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from sightline.config.base import Frozen
-from sightline.config.types import Hue, NonNegative, Positive, Range, Share
+from sightline.config.types import Fraction, Hue, NonNegative, Positive, Range
 
 
 class ViewsConfig(Frozen):
@@ -14,17 +14,21 @@ class ViewsConfig(Frozen):
     global_size: Positive = Field(default=224, description="Side of the two global views, in pixels.")
     local_size: Positive = Field(default=96, description="Side of the local views, in pixels.")
     local_crops: NonNegative = Field(default=6, description="Local views of each image.")
-    global_scale: Range = Field(default=(0.14, 1.0), description="Share of the image's area that a global view shows.")
-    local_scale: Range = Field(default=(0.05, 0.14), description="Share of the image's area that a local view shows.")
+    global_scale: Range = Field(
+        default=(0.14, 1.0), description="Fraction of the image's area that a global view shows."
+    )
+    local_scale: Range = Field(
+        default=(0.05, 0.14), description="Fraction of the image's area that a local view shows."
+    )
     ratio: Range = Field(default=(3 / 4, 4 / 3), description="Width to height of the region that a view shows.")
-    flip: Share = Field(default=0.5, description="Probability of a horizontal flip.")
-    jitter: Share = Field(default=0.8, description="Probability of color jitter.")
+    flip: Fraction = Field(default=0.5, description="Probability of a horizontal flip.")
+    jitter: Fraction = Field(default=0.8, description="Probability of color jitter.")
     brightness: float = Field(default=0.4, description="Largest relative change of brightness.")
     contrast: float = Field(default=0.4, description="Largest relative change of contrast.")
     saturation: float = Field(default=0.2, description="Largest relative change of saturation.")
     hue: Hue = Field(default=0.1, description="Largest shift of hue, in turns of the color circle.")
-    gray: Share = Field(default=0.2, description="Probability of a grayscale view.")
-    blur: tuple[Share, Share, Share] = Field(
+    gray: Fraction = Field(default=0.2, description="Probability of a grayscale view.")
+    blur: tuple[Fraction, Fraction, Fraction] = Field(
         default=(1.0, 0.1, 0.5),
         description="Probability of Gaussian blur of the first global, the second global and the local views.",
     )
@@ -32,7 +36,7 @@ class ViewsConfig(Frozen):
         default=(0.1, 2.0),
         description="Sigma of the blur, in pixels of a 224-pixel view; it scales with the view.",
     )
-    solarize: Share = Field(default=0.2, description="Probability of solarization, of the second global view only.")
+    solarize: Fraction = Field(default=0.2, description="Probability of solarization, of the second global view only.")
     mean: tuple[float, float, float] = Field(
         default=(0.485, 0.456, 0.406),
         description="Mean of each color channel in 0–1, ImageNet's as every published backbone expects.",

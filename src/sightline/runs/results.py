@@ -403,7 +403,7 @@ class Clicks(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Snap(Record):
+class SuperpixelVote(Record):
     """A network's masks voted into the engine's regions: mean IoU before and after, and the difference."""
 
     before: float
@@ -431,7 +431,7 @@ class PromptDetails(Record):
     method: str
     oracle: Oracle
     clicks: Clicks
-    snap: Snap | None
+    snap: SuperpixelVote | None
     settings: Mapping[str, int | float]
 
 

@@ -155,11 +155,16 @@ def prompt_node(study: StudyConfig, arm: Arm, seed: int, out: StudyFolder) -> No
         ConfigError: the arm whose masks it takes is not of this study.
     """
     assert study.segment is not None, "arms_of has checked it"
-    other = next((other for other in arms_of(study) if other.name == study.prompt.snap), None)
-    if study.prompt.snap and other is None:
-        raise ConfigError(f"prompt.snap = {study.prompt.snap!r}: not an arm of this study; name one, or take ''")
+    other = next((other for other in arms_of(study) if other.name == study.prompt.superpixel_vote), None)
+    if study.prompt.superpixel_vote and other is None:
+        raise ConfigError(
+            f"prompt.superpixel_vote = {study.prompt.superpixel_vote!r}: not an arm of this study; name one, or take ''"
+        )
     snapped = other.run_name(seeds_of(study, other)[0]) if other is not None else ""
-    settings = study.prompt.model_dump() | {"seed": seed, "snap": str(out.run_path(snapped)) if snapped else ""}
+    settings = study.prompt.model_dump() | {
+        "seed": seed,
+        "superpixel_vote": str(out.run_path(snapped)) if snapped else "",
+    }
     data = {"data": study.segment.data.model_dump(exclude_unset=True)}
     config = resolve(PromptConfig, file=data, flags=settings, where="study, prompt")
     return Node(arm.run_name(seed), arm.task, config, (snapped,) if snapped else (), arm.name)

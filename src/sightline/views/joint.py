@@ -78,7 +78,7 @@ class JointCrop:
             numbers[at] * (side - needed) if side > needed else (side - needed) / 2
             for at, side in ((_TOP, height), (_LEFT, width))
         )
-        turn = int(numbers[_TURN] * 4) if augment.turns else 0
+        turn = int(numbers[_TURN] * 4) if augment.rot90 else 0
         flip = -1.0 if augment.flips and numbers[_FLIP] < 0.5 else 1.0
         cos, sin = ((1, 0), (0, 1), (-1, 0), (0, -1))[turn]
         linear = np.array([[cos, -sin], [sin, cos]], np.float64) @ np.diag([flip, 1.0]) / scale

@@ -55,7 +55,7 @@ def test_bad_images_are_counted_named_and_left_out(folder: Path, tmp_path: Path)
     with pytest.raises(DataError, match=r"1 of 4 images cannot be read, over the 1\.0% allowed: .*2\.png: damaged"):
         load_image_set(listing(folder), 20, tmp_path / "cache")
     said: list[str] = []
-    images = load_image_set(listing(folder), 20, tmp_path / "cache", max_bad_share=0.25, progress=said.append)
+    images = load_image_set(listing(folder), 20, tmp_path / "cache", max_bad_fraction=0.25, progress=said.append)
     assert images.listing.ids == ["0.png", "1.png", "3.png"]
     assert [bad.id for bad in images.listing.bad] == ["2.png"]
     assert len(images) == 3
@@ -66,7 +66,7 @@ def test_bad_images_are_counted_named_and_left_out(folder: Path, tmp_path: Path)
 def test_all_bad_is_an_empty_set_where_that_is_allowed(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.png").write_bytes(b"no")
-    assert len(load_image_set(listing(tmp_path / "photos"), 20, tmp_path / "cache", max_bad_share=1.0)) == 0
+    assert len(load_image_set(listing(tmp_path / "photos"), 20, tmp_path / "cache", max_bad_fraction=1.0)) == 0
 
 
 def test_more_images_than_are_decoded_ahead_stay_in_order(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_a_mask_of_another_size_is_refused_by_name(tmp_path: Path):
     Image.new("RGB", (7, 5)).save(source / "train" / "02_mask.png")
     with pytest.raises(DataError, match=r"train/02_sat\.jpg: the image has 40×40 pixels and its mask 7×5"):
         load_parts(SegmentDataConfig(source=str(source)))
-    left = load_parts(SegmentDataConfig(source=str(source), max_bad_share=0.5))
+    left = load_parts(SegmentDataConfig(source=str(source), max_bad_fraction=0.5))
     assert len(left.ids) == 5
     assert all((left.mask(i) < 6).all() for i in range(5))
 

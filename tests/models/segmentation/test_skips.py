@@ -62,19 +62,19 @@ def test_what_cannot_be_is_named(make, hint):
 def test_random_drops_one_skip_a_sample_as_seed_epoch_and_sample_say():
     policy = SkipPolicy("random")
     samples = list(range(4000))
-    kept = policy.kept(RESNET, 1, 0, samples)
-    assert (kept.sum(1) == 3).all()
-    counts = (~kept).sum(0)
+    keep_mask = policy.keep_mask(RESNET, 1, 0, samples)
+    assert (keep_mask.sum(1) == 3).all()
+    counts = (~keep_mask).sum(0)
     assert abs(counts - 1000).max() < 5 * np.sqrt(4000 * 0.25 * 0.75)
-    again = policy.kept(RESNET, 1, 0, samples[::-1])[::-1]
-    np.testing.assert_array_equal(kept, again)
-    assert (policy.kept(RESNET, 1, 1, samples) != kept).any()
-    assert (policy.kept(RESNET, 2, 0, samples) != kept).any()
+    again = policy.keep_mask(RESNET, 1, 0, samples[::-1])[::-1]
+    np.testing.assert_array_equal(keep_mask, again)
+    assert (policy.keep_mask(RESNET, 1, 1, samples) != keep_mask).any()
+    assert (policy.keep_mask(RESNET, 2, 0, samples) != keep_mask).any()
 
 
 def test_a_fixed_policy_keeps_the_same_for_all():
-    kept = SkipPolicy("deepest").kept(RESNET, 0, 0, [5, 6])
-    np.testing.assert_array_equal(kept, [[True, True, True, False]] * 2)
+    keep_mask = SkipPolicy("deepest").keep_mask(RESNET, 0, 0, [5, 6])
+    np.testing.assert_array_equal(keep_mask, [[True, True, True, False]] * 2)
 
 
 @pytest.mark.parametrize("index", RESNET)
@@ -83,9 +83,9 @@ def test_a_zeroed_skip_is_the_networks_own_with_zeros_in_its_place(index):
     assert [name for name, _ in full.named_parameters()] == [name for name, _ in without.named_parameters()]
     assert all(torch.equal(a, b) for a, b in zip(full.parameters(), without.parameters(), strict=True))
     x = images()
-    kept = torch.ones(2, 4, dtype=torch.bool)
-    kept[:, index - 1] = False
-    torch.testing.assert_close(without(x), full(x, kept))
+    keep_mask = torch.ones(2, 4, dtype=torch.bool)
+    keep_mask[:, index - 1] = False
+    torch.testing.assert_close(without(x), full(x, keep_mask))
     torch.testing.assert_close(without(x), full(x, intervention=Intervention(index)))
     assert (without(x) - full(x)).abs().max() > 1e-3
     assert f"skip.{index}" not in without.outputs(x).stages
@@ -101,9 +101,9 @@ def test_a_zeroed_skip_brings_no_gradient_to_the_encoder(index):
     assert feature[f"skip.{index}"].any()
     weight = network.decoder.blocks[4 - index].conv1[0].weight
     channels = network.decoder.plans[4 - index].channels
-    kept = torch.ones(2, 4, dtype=torch.bool)
-    kept[:, index - 1] = False
-    network(x, kept).square().mean().backward()
+    keep_mask = torch.ones(2, 4, dtype=torch.bool)
+    keep_mask[:, index - 1] = False
+    network(x, keep_mask).square().mean().backward()
     assert not weight.grad[:, channels:].any()
     assert weight.grad[:, :channels].any()
 
@@ -111,9 +111,9 @@ def test_a_zeroed_skip_brings_no_gradient_to_the_encoder(index):
 def test_kept_is_by_sample():
     network = unet().eval()
     x = images(3)
-    kept = torch.ones(3, 4, dtype=torch.bool)
-    kept[1, 3] = False
-    changed = (network(x, kept) - network(x)).abs().amax((1, 2, 3))
+    keep_mask = torch.ones(3, 4, dtype=torch.bool)
+    keep_mask[1, 3] = False
+    changed = (network(x, keep_mask) - network(x)).abs().amax((1, 2, 3))
     assert changed[0] < 1e-5
     assert changed[1] > 1e-3
     assert changed[2] < 1e-5
@@ -167,16 +167,16 @@ def test_a_permutation_that_is_none(order):
 
 
 @pytest.mark.parametrize(
-    ("kept", "hint"),
+    ("keep_mask", "hint"),
     [
         (torch.ones(2, 3, dtype=torch.bool), r"torch.bool \(2, 4\)"),
         (torch.ones(1, 4, dtype=torch.bool), r"torch.bool \(2, 4\)"),
         (torch.ones(2, 4), "torch.float32"),
     ],
 )
-def test_kept_of_another_shape_is_refused(kept, hint):
+def test_kept_of_another_shape_is_refused(keep_mask, hint):
     with pytest.raises(ConfigError, match=hint):
-        unet()(images(), kept)
+        unet()(images(), keep_mask)
 
 
 def test_an_intervention_needs_a_skip_that_is_there():

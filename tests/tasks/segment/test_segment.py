@@ -44,7 +44,7 @@ def trained(tmp_path_factory):
         base = tmp_path_factory.mktemp("segment")
         patch.setenv("SIGHTLINE_CACHE", str(base / "cache"))
         patch.setenv("SIGHTLINE_DATA", str(base / "data"))
-        yield run(base / "run", epochs=6, watch=["validation/0002_sat.jpg"])
+        yield run(base / "run", epochs=6, log_images=["validation/0002_sat.jpg"])
 
 
 def test_its_report_and_its_page_show_it(trained: RunFolder, tmp_path: Path):
@@ -116,7 +116,7 @@ def test_predicted_masks_never_replace_images_nor_each_other(trained: RunFolder,
 
 
 def test_averaging_over_turns_commutes_with_a_turn(trained: RunFolder):
-    maker = MaskMaker(trained.path, Options(turns=True))
+    maker = MaskMaker(trained.path, Options(tta=True))
     pixels = np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     turned = maker.classes(np.ascontiguousarray(np.rot90(pixels)))
     assert (turned == np.rot90(maker.classes(pixels))).mean() > 0.99
@@ -139,7 +139,7 @@ def test_every_kind_of_ablation_trains(tmp_path, skips):
 
 
 def test_a_run_stopped_and_resumed_is_the_same_run(tmp_path, monkeypatch):
-    keys = {"skips": {"drop": "random"}, "ema": 0.9, "watch": ["validation/0000_sat.jpg"]}
+    keys = {"skips": {"drop": "random"}, "ema": 0.9, "log_images": ["validation/0000_sat.jpg"]}
     whole = run(tmp_path / "whole", **keys)
     from sightline.tasks.segment.task import SegmentTask
 
@@ -179,7 +179,7 @@ def test_mistakes_are_named_before_anything_runs(tmp_path):
     with pytest.raises(ConfigError, match=r"skips\.drop = 7: the skip connections of this network are 1, 2, 3, 4"):
         run(tmp_path / "a", skips={"drop": 7})
     with pytest.raises(ConfigError, match="no such image in the data"):
-        run(tmp_path / "b", watch=["validation/9999_sat.jpg"])
+        run(tmp_path / "b", log_images=["validation/9999_sat.jpg"])
     with pytest.raises(ConfigError, match="nothing would be dropped"):
         SegmentConfig.build(SMALL, {"skips": {"at_evaluation": "drop"}})
 

@@ -139,7 +139,7 @@ class Lookup:
         self.network = build_segmenter("unet", "timm/resnet10t", 2)
         self.seen: list[tuple[int, ...]] = []
 
-    def classes(self, tiles, kept=None, change=None):
+    def classes(self, tiles, keep_mask=None, change=None):
         if change is not None and change.kind == "shuffle":
             self.seen.append(tuple(change.permutation.tolist()))
         wrong = change is not None and change.skip == 2

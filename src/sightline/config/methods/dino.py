@@ -8,7 +8,7 @@ from pydantic import Field
 
 from sightline.config.base import Effects, Pairs
 from sightline.config.methods.base import MethodConfig
-from sightline.config.types import Positive, Share, Weight
+from sightline.config.types import Fraction, Positive, Weight
 
 
 class DinoConfig(MethodConfig):
@@ -40,12 +40,12 @@ class DinoConfig(MethodConfig):
         description="How the teacher's outputs are balanced: by a running mean, or by sinkhorn as in SwAV and DINOv2, "
         "which needs no memory and so acts from the first step on.",
     )
-    center_momentum: Share = Field(default=0.9, description="Momentum of the running mean of the teacher's outputs.")
+    center_momentum: Fraction = Field(default=0.9, description="Momentum of the running mean of the teacher's outputs.")
     koleo: Weight = Field(default=0.0, description="Weight of DINOv2's spreading term (KoLeo); 0 is DINO as published.")
-    momentum: Share = Field(
+    momentum: Fraction = Field(
         default=0.996, description="Momentum of the teacher at the first step, by a cosine to momentum_end at the last."
     )
-    momentum_end: Share = Field(default=1.0, description="Momentum of the teacher at the last step.")
+    momentum_end: Fraction = Field(default=1.0, description="Momentum of the teacher at the last step.")
     momentum_half_life: float | None = Field(
         default=None,
         description="Epochs in which the teacher's memory of a step halves; takes the place of momentum, and holds for "

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from sightline.config.methods.base import MethodConfig
-from sightline.config.types import Positive, Share
+from sightline.config.types import Fraction, Positive
 
 
 class LejepaConfig(MethodConfig):
@@ -15,7 +15,7 @@ class LejepaConfig(MethodConfig):
 
     name: Literal["lejepa"] = "lejepa"
     # The method's one trade-off, as the paper recommends it.
-    sigreg: Share = Field(
+    sigreg: Fraction = Field(
         default=0.05, description="Weight of SIGReg; the prediction loss has the rest. The paper's lambda."
     )
     # Drawn anew each step, so that over a run many more directions than these are tested.

@@ -83,7 +83,7 @@ class Images(PixelStore):
 def load_images(config: DataConfig, progress: Say | None = None) -> Images:
     """Open a source's images, decoded at its `image_size` (64 px where that is not settled)."""
     return load_image_set(
-        list_images(config), config.image_size or 64, max_bad_share=config.max_bad_share, progress=progress
+        list_images(config), config.image_size or 64, max_bad_fraction=config.max_bad_fraction, progress=progress
     )
 
 
@@ -91,7 +91,7 @@ def load_image_set(
     listing: ImageSet,
     size: int,
     cache_dir: Path | None = None,
-    max_bad_share: float = 0.01,
+    max_bad_fraction: float = 0.01,
     progress: Say | None = None,
 ) -> Images:
     """Decode a data set, or take it from the cache.
@@ -103,11 +103,11 @@ def load_image_set(
         listing: what to decode.
         size: shorter side in pixels that images are shrunk to; smaller images stay as they are.
         cache_dir: where caches go; `cache_home()` by default.
-        max_bad_share: of unreadable images that is put up with.
+        max_bad_fraction: of unreadable images that is put up with.
         progress: called with a line of text now and then.
 
     Raises:
-        DataError: more unreadable images than `max_bad_share`, the first few named.
+        DataError: more unreadable images than `max_bad_fraction`, the first few named.
     """
     target = (cache_dir or cache_home()) / "pixels" / _key(listing, size)
     if not target.is_dir():
@@ -116,11 +116,11 @@ def load_image_set(
             say(f"{listing.name}: decoding {len(listing)} images once, to a shorter side of {size} px")
             build_store(listing.samples, lambda sample: _decoded(sample, size), private, listing.name, say)
     bad = tuple(BadImage(**entry) for entry in json.loads((target / "bad.json").read_text(encoding="utf-8")))
-    if len(bad) > max_bad_share * len(listing):
+    if len(bad) > max_bad_fraction * len(listing):
         named = "; ".join(entry.reason for entry in bad[:5])
         raise DataError(
-            f"{listing.name}: {len(bad)} of {len(listing)} images cannot be read, over the {max_bad_share:.1%} "
-            f"allowed: {named}. Remove or repair them, or raise data.max_bad_share"
+            f"{listing.name}: {len(bad)} of {len(listing)} images cannot be read, over the {max_bad_fraction:.1%} "
+            f"allowed: {named}. Remove or repair them, or raise data.max_bad_fraction"
         )
     left_out = {entry.id for entry in bad}
     if bad and progress:

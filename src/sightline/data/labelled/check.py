@@ -13,7 +13,7 @@ from sightline.data.labelled.listing import list_images
 def check(config: DataConfig) -> list[dict[str, Any]]:
     """Open every image, and return rows of (what, value): counts, classes, sizes, and each unreadable file."""
     listing = list_images(config)
-    images = load_image_set(listing, config.image_size or 64, max_bad_share=1.0)
+    images = load_image_set(listing, config.image_size or 64, max_bad_fraction=1.0)
     rows: list[dict[str, Any]] = [
         {"what": "images", "value": len(listing)},
         {"what": "unreadable", "value": len(images.listing.bad)},

@@ -99,7 +99,7 @@ def check_masks(config: SegmentDataConfig, progress: Say | None = None) -> MaskC
     Raises:
         DataError: no images with masks, missing partners, or so few tiles that a part is empty.
     """
-    images = load_parts(config.model_copy(update={"max_bad_share": 1.0}), progress=progress)
+    images = load_parts(config.model_copy(update={"max_bad_fraction": 1.0}), progress=progress)
     return MaskCheck(images, find_leaks(images.image, len(images.ids)), count_pixels(images))
 
 

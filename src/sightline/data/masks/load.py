@@ -91,7 +91,7 @@ def load_parts(config: SegmentDataConfig, cache_dir: Path | None = None, progres
     """Decode images and masks, or take them from the cache, and split them.
 
     Raises:
-        DataError: partners are missing, more pairs are unreadable or of different sizes than `max_bad_share`, or a part
+        DataError: partners are missing, more pairs are unusable than `max_bad_fraction`, or a part
             would be empty.
     """
     images = load_masks(config, cache_dir, progress)
@@ -110,11 +110,11 @@ def load_masks(config: SegmentDataConfig, cache_dir: Path | None = None, progres
         with staged(home) as private:
             _build(pair_set, config.image_size or WHOLE, private, say)
     bad = [BadImage(**entry) for entry in _read(home / "bad.json")]
-    if len(bad) > config.max_bad_share * len(pair_set.pairs):
+    if len(bad) > config.max_bad_fraction * len(pair_set.pairs):
         named = "; ".join(entry.reason for entry in bad[:SHOWN])
         raise DataError(
             f"{pair_set.name}: {len(bad)} of {len(pair_set.pairs)} images with masks cannot be used, over the "
-            f"{config.max_bad_share:.1%} allowed: {named}. Repair or remove them, or raise data.max_bad_share"
+            f"{config.max_bad_fraction:.1%} allowed: {named}. Repair or remove them, or raise data.max_bad_fraction"
         )
     left_out = {entry.id for entry in bad}
     good = replace(pair_set, pairs=tuple(pair for pair in pair_set.pairs if pair.id not in left_out))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sightline.models.backbones import Stem
 from sightline.models.segmentation.segmenter import SegmentationOutputs, Segmenter
-from sightline.models.segmentation.skips import Intervention, SkipPolicy, check_kept
+from sightline.models.segmentation.skips import Intervention, SkipPolicy, check_keep_mask
 
 
 class SkippingSegmenter(Segmenter):
@@ -38,42 +38,44 @@ class SkippingSegmenter(Segmenter):
         self.dropped = policy.dropped(skips)
         self.carried = tuple(index for index in skips if index not in self.dropped)
 
-    def forward(self, images: Tensor, kept: Tensor | None = None, intervention: Intervention | None = None) -> Tensor:
+    def forward(
+        self, images: Tensor, keep_mask: Tensor | None = None, intervention: Intervention | None = None
+    ) -> Tensor:
         """Return logits (B, classes, H, W).
 
         Args:
             images: normalised, float (B, 3, H, W).
-            kept: bool (B, len(skips)); False zeroes that sample's skip. What the policy drops stays dropped.
+            keep_mask: bool (B, len(skips)); False zeroes that sample's skip. What the policy drops stays dropped.
             intervention: on one skip, at test time.
 
         Raises:
-            ConfigError: `kept` or `intervention` name skips that the network does not have.
+            ConfigError: `keep_mask` or `intervention` name skips that the network does not have.
         """
-        return self.outputs(images, kept, intervention).logits
+        return self.outputs(images, keep_mask, intervention).logits
 
     def outputs(
-        self, images: Tensor, kept: Tensor | None = None, intervention: Intervention | None = None
+        self, images: Tensor, keep_mask: Tensor | None = None, intervention: Intervention | None = None
     ) -> SegmentationOutputs:
         """Return logits and named stages; arguments and errors as of `forward`."""
-        if kept is not None:
-            check_kept(kept, len(images), self.skips)
+        if keep_mask is not None:
+            check_keep_mask(keep_mask, len(images), self.skips)
         if intervention is not None:
             intervention.check(self.carried)
-        return self.run_padded(images, partial(self.run, kept=kept, intervention=intervention))
+        return self.run_padded(images, partial(self.run, keep_mask=keep_mask, intervention=intervention))
 
     @abstractmethod
     def run(
-        self, images: Tensor, kept: Tensor | None = None, intervention: Intervention | None = None
+        self, images: Tensor, keep_mask: Tensor | None = None, intervention: Intervention | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return logits and stages of images whose sides are multiples of the stride; the rest as of `forward`."""
 
-    def carry(self, index: int, feature: Tensor, kept: Tensor | None, intervention: Intervention | None) -> Tensor:
+    def carry(self, index: int, feature: Tensor, keep_mask: Tensor | None, intervention: Intervention | None) -> Tensor:
         """Return what the decoder gets of the feature (B, C, H, W) of a carried index. For `run` to call."""
         if intervention is not None and intervention.skip == index:
             feature = intervention.apply(feature)
-        if kept is None:
+        if keep_mask is None:
             return feature
-        return feature * kept[:, self.skips.index(index), None, None, None].to(feature)
+        return feature * keep_mask[:, self.skips.index(index), None, None, None].to(feature)
 
 
 def skips_of(segmenter: Segmenter) -> tuple[int, ...]:

@@ -105,7 +105,7 @@ class SkipPolicy:
         named = {"deepest": (max(skips),), "shallowest": (min(skips),), "all": tuple(sorted(skips)), "random": ()}
         return named[self.drop]
 
-    def kept(self, skips: Sequence[int], seed: int, epoch: int, samples: Sequence[int]) -> np.ndarray:
+    def keep_mask(self, skips: Sequence[int], seed: int, epoch: int, samples: Sequence[int]) -> np.ndarray:
         """Return which skips each sample of a training batch keeps, bool (B, len(skips)).
 
         Args:
@@ -169,12 +169,12 @@ class Intervention:
         return feature.index_select(0, permutation.to(feature.device))
 
 
-def check_kept(kept: Tensor, batch: int, skips: Sequence[int]) -> None:
-    """Raise ConfigError unless `kept` is bool (batch, len(skips))."""
-    if kept.dtype != torch.bool or kept.shape != (batch, len(skips)):
+def check_keep_mask(keep_mask: Tensor, batch: int, skips: Sequence[int]) -> None:
+    """Raise ConfigError unless `keep_mask` is bool (batch, len(skips))."""
+    if keep_mask.dtype != torch.bool or keep_mask.shape != (batch, len(skips)):
         raise ConfigError(
-            f"kept: is {kept.dtype} {tuple(kept.shape)}, and must be torch.bool ({batch}, {len(skips)}), "
-            f"a column for each of the skips {_words(skips)}"
+            f"keep_mask: is {keep_mask.dtype} {tuple(keep_mask.shape)}, and must be torch.bool "
+            f"({batch}, {len(skips)}), a column for each of the skips {_words(skips)}"
         )
 
 

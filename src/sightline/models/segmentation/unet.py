@@ -116,7 +116,7 @@ class Unet(SkippingSegmenter):
         return {**self.encoder.parts(), **decoder, "logits": self.segmentation_head}
 
     def run(
-        self, images: Tensor, kept: Tensor | None = None, intervention: Intervention | None = None
+        self, images: Tensor, keep_mask: Tensor | None = None, intervention: Intervention | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return logits and the stages `encoder.I`, `skip.I`, `decoder.I`."""
         features = self.encoder(images)
@@ -125,7 +125,7 @@ class Unet(SkippingSegmenter):
         for plan, block in zip(self.decoder.plans, self.decoder.blocks, strict=True):
             skip = None
             if plan.index in self.carried:
-                skip = self.carry(plan.index, features[plan.index], kept, intervention)
+                skip = self.carry(plan.index, features[plan.index], keep_mask, intervention)
                 stages[f"skip.{plan.index}"] = skip
             stages[f"decoder.{plan.index}"] = x = block(x, skip)
         return self.segmentation_head(x), stages

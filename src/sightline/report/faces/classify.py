@@ -40,7 +40,7 @@ class ClassifyFace:
                          f"{optim.plateau_patience} epochs" if optim.schedule == "plateau" else optim.schedule),
             ("Epochs, batch", f"{config.epochs} epochs of batches of {config.batch_size}; the epoch best on "
                               "validation is judged"),
-            ("Labels used", f"{100 * config.labels:g} % of the training split"),
+            ("Labels used", f"{100 * config.label_fraction:g} % of the training split"),
         ]  # fmt: skip
 
     def answers(self, run: RunFolder) -> list[Answer]:

@@ -34,7 +34,7 @@ class SegmentFace:
     def rows(self, run: RunFolder) -> Rows:
         """Return the settings that all arms of a study share."""
         config = SegmentConfig.build(run.config(), where=str(run.path))
-        turned = " and turns" if config.augment.turns else ""
+        turned = " and turns" if config.augment.rot90 else ""
         optim = config.optim
         average = f", weights averaged with momentum {plain(config.ema)}" if config.ema else ""
         return [

@@ -96,7 +96,7 @@ def _open_inputs(config: ClassifyConfig, say: Callable[[str], object]) -> Inputs
             f"{config.data.source}: these images carry no labels; point at class folders or a CSV id,filename,label"
         )
     parts = split(listing, config.data.split)
-    train = labelled_part(parts.train, listing.labels, config.labels, config.data.split.seed)
+    train = labelled_part(parts.train, listing.labels, config.label_fraction, config.data.split.seed)
     start = InitialBackbone.of(config)
     return Inputs(images, parts, train, start)
 

@@ -43,7 +43,7 @@ def workload(config: ClassifyConfig) -> Workload:
     """Return what a run of `config` comes to: its epochs, or where features are cached one pass for each view."""
     images, parts = len(list_images(config.data).samples), config.data.split
     rest = images * (parts.val + parts.test)
-    train = (images - rest) * config.labels
+    train = (images - rest) * config.label_fraction
     example = example_step(config, config.backbone, config.stem)
     if config.train == "head" and config.feature_cache:
         seen = train * (config.cached_views if config.augment != "none" else 1) + rest

@@ -22,7 +22,7 @@ from sightline.prompts import ENGINES, EverythingSettings, PromptEngine, build_e
 from sightline.randomness import generator
 from sightline.runs import RunFolder
 from sightline.runs.artifacts import COUNTS, PICTURES
-from sightline.runs.results import ClassIou, Clicks, EngineName, Interval, Oracle, PromptResult, Snap
+from sightline.runs.results import ClassIou, Clicks, EngineName, Interval, Oracle, PromptResult, SuperpixelVote
 from sightline.tasks.prompt.semantic import Clicked, click_regions, counted, covered, voted
 
 RESAMPLES = 2000
@@ -97,7 +97,7 @@ def _evaluate(context: Context[PromptConfig, Inputs]) -> None:
     config, run, report = context.config, context.run, context.report
     images, engine = context.inputs.images, context.inputs.engine
     chosen = sorted(images.parts["test"].tolist(), key=lambda i: images.ids[i])[: config.tiles or None]
-    masks = _masks_of(config.snap, [images.ids[i] for i in chosen]) if config.snap else None
+    masks = _masks_of(config.superpixel_vote, [images.ids[i] for i in chosen]) if config.superpixel_vote else None
     settings, classes = EverythingSettings(points_per_side=config.points_per_side), len(images.palette.classes)
     tally, begin = Tally(), time.perf_counter()
     report.start(f"prompt, {engine.name}", len(chosen), 0, str(run.path))
@@ -108,7 +108,9 @@ def _evaluate(context: Context[PromptConfig, Inputs]) -> None:
         tally.oracle.append(counted(truth, voted(regions, truth), classes))
         tally.covered.append((int((labelled & covered(regions, truth.shape)).sum()), int(labelled.sum())))
         tally.regions.append(len(regions))
-        tally.clicked += click_regions(engine, state, truth, number, most=config.clicks, min_share=config.min_share)
+        tally.clicked += click_regions(
+            engine, state, truth, number, most=config.clicks, min_fraction=config.min_fraction
+        )
         pictures = {"truth": truth, "regions, named by an oracle": voted(regions, truth)}
         if masks is not None:
             drawn = masks[images.ids[i]]
@@ -136,7 +138,7 @@ def _evaluate(context: Context[PromptConfig, Inputs]) -> None:
         confusion=tuple(map(tuple, described["confusion"])),
         engine=EngineName(name=engine.name, description=description, model=engine.model_id or None),
         method=engine.everything_method,
-        settings=asdict(settings) | {"min_share": config.min_share},
+        settings=asdict(settings) | {"min_share": config.min_fraction},
         oracle=_oracle(tally),
         clicks=_clicks(tally.clicked),
         snap=_superpixel_vote(tally) if masks is not None else None,
@@ -184,10 +186,10 @@ def _clicks(clicked: list[Clicked]) -> Clicks:
     )
 
 
-def _superpixel_vote(tally: Tally) -> Snap:
+def _superpixel_vote(tally: Tally) -> SuperpixelVote:
     before, after = np.stack(tally.before), np.stack(tally.after)
     difference, low, high, p = segmentation.paired_difference(after, before, seed=0)
-    return Snap(
+    return SuperpixelVote(
         before=segmentation.mean_iou(before.sum(axis=0)).mean,
         after=segmentation.mean_iou(after.sum(axis=0)).mean,
         difference=difference,

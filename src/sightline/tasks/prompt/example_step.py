@@ -29,13 +29,13 @@ def workload(config: PromptConfig) -> Workload:
         def step() -> None:
             state = engine.set_image(image)
             engine.everything(state, EverythingSettings(points_per_side=config.points_per_side))
-            click_regions(engine, state, labels, 0, most=config.clicks, min_share=config.min_share)
+            click_regions(engine, state, labels, 0, most=config.clicks, min_fraction=config.min_fraction)
 
         return step
 
     facts = {
         "task": "prompt", "engine": config.engine, "model": config.model, "points_per_side": config.points_per_side,
-        "clicks": config.clicks, "min_share": config.min_share, "tile": str(pair.image),
+        "clicks": config.clicks, "min_share": config.min_fraction, "tile": str(pair.image),
     }  # fmt: skip
     count = min(tiles, config.tiles or tiles)
     return Workload(count, count, ExampleStep(facts, build, precisions=("32-true",), rounds=0))

@@ -74,7 +74,7 @@ def clicks(
     pairs: Iterable[Pair],
     *,
     most: int = MOST_CLICKS,
-    min_share: float = 0.01,
+    min_fraction: float = 0.01,
     progress: Callable[[int], object] | None = None,
 ) -> list[Clicked]:
     """Click each region of each image's labels, as a patient person would, and measure IoU after each click.
@@ -87,29 +87,29 @@ def clicks(
         engine: that takes points.
         pairs: images and labels.
         most: clicks a region.
-        min_share: regions smaller than this share of the image are left out.
+        min_fraction: regions smaller than this share of the image are left out.
         progress: called with the number of images done.
     """
     clicked = []
     for number, (image, labels) in enumerate(pairs):
-        clicked += click_regions(engine, engine.set_image(image), labels, number, most=most, min_share=min_share)
+        clicked += click_regions(engine, engine.set_image(image), labels, number, most=most, min_fraction=min_fraction)
         if progress is not None:
             progress(number + 1)
     return clicked
 
 
 def click_regions(
-    engine: PromptEngine, state: ImageState, labels: np.ndarray, number: int, *, most: int, min_share: float
+    engine: PromptEngine, state: ImageState, labels: np.ndarray, number: int, *, most: int, min_fraction: float
 ) -> list[Clicked]:
     """Click each region of one image's labels; arguments as of `clicks`, `number` is the image's."""
     clicked = []
-    for label, region in regions_of(labels, min_share):
+    for label, region in regions_of(labels, min_fraction):
         ious, seconds = _click(engine, state, region, labels != IGNORE_INDEX, most)
         clicked.append(Clicked(number, label, int(region.sum()), ious, seconds))
     return clicked
 
 
-def regions_of(labels: np.ndarray, min_share: float) -> Iterator[tuple[int, np.ndarray]]:
+def regions_of(labels: np.ndarray, min_fraction: float) -> Iterator[tuple[int, np.ndarray]]:
     """Yield (class, bool (H, W)) of each connected component that is large enough."""
     for label in np.unique(labels):
         if label == IGNORE_INDEX:
@@ -117,7 +117,7 @@ def regions_of(labels: np.ndarray, min_share: float) -> Iterator[tuple[int, np.n
         part = (labels == label).astype(np.uint8)
         _, pieces, stats, _ = cv2.connectedComponentsWithStats(part, connectivity=8)
         for piece in range(1, len(stats)):
-            if stats[piece, cv2.CC_STAT_AREA] >= min_share * labels.size:
+            if stats[piece, cv2.CC_STAT_AREA] >= min_fraction * labels.size:
                 yield int(label), pieces == piece
 
 

@@ -33,7 +33,7 @@ def count_tiles(
     images: SegmentImages,
     indices: Sequence[int],
     *,
-    kept: Callable[[list[int]], np.ndarray | None] | None = None,
+    keep_mask: Callable[[list[int]], np.ndarray | None] | None = None,
     truth: np.ndarray | None = None,
     classes: int | None = None,
     boundaries: bool = True,
@@ -45,7 +45,7 @@ def count_tiles(
         predictor: of the network.
         images: the data.
         indices: of the tiles.
-        kept: (batch of indices) → which skips each keeps, bool (B, skips); None keeps all.
+        keep_mask: (batch of indices) → which skips each keeps, bool (B, skips); None keeps all.
         truth: uint8 (256,): the network's class of each class of the data, 255 to ignore; None where they are the same.
         classes: K of the network; the data's by default.
         boundaries: whether to count them too: on large tiles as costly as a small network.
@@ -54,7 +54,9 @@ def count_tiles(
     number = classes or len(images.palette.classes)
     confusion, boundary = [], []
     for batch in batches_of_one_size(indices, images.shape):
-        predicted = predictor.classes(np.stack([images.image(i) for i in batch]), kept(batch) if kept else None)
+        predicted = predictor.classes(
+            np.stack([images.image(i) for i in batch]), keep_mask(batch) if keep_mask else None
+        )
         for prediction, i in zip(predicted, batch, strict=True):
             mask = images.mask(i) if truth is None else truth[images.mask(i)]
             confusion.append(segmentation.confusion(prediction, mask, number))
@@ -69,12 +71,12 @@ def count_tiles(
     return Counts(np.stack(confusion), np.stack(boundary))
 
 
-def kept_at_evaluation(network: Segmenter, config: SegmentConfig, samples: list[int]) -> np.ndarray | None:
+def keep_mask_at_evaluation(network: Segmenter, config: SegmentConfig, samples: list[int]) -> np.ndarray | None:
     """Return which skips tiles keep: one a tile, as in training, where a random policy drops them at evaluation too."""
     policy = policy_of(network)
     if config.skips.at_evaluation != "drop" or policy.drop != "random":
         return None
-    return policy.kept(skips_of(network), config.seed, config.epochs, samples)
+    return policy.keep_mask(skips_of(network), config.seed, config.epochs, samples)
 
 
 def headline(confusion: np.ndarray, scenes: Sequence[str] | None = None) -> Interval:

@@ -18,7 +18,7 @@ from sightline.models.segmentation import load_segmenter
 from sightline.runs import RunFolder
 from sightline.runs.artifacts import INTERVENTIONS
 from sightline.runs.results import Interventions, SegmentEvaluation
-from sightline.tasks.segment.counts import count_tiles, describe_counts, kept_at_evaluation
+from sightline.tasks.segment.counts import count_tiles, describe_counts, keep_mask_at_evaluation
 from sightline.tasks.segment.interventions import interventions as measure_skips
 from sightline.tasks.segment.predictor import Predictor
 from sightline.views.device import Preprocessing
@@ -57,8 +57,8 @@ def evaluate(
     preprocessing = Preprocessing.from_dict(description["preprocessing"])
     network = place(loaded.segmenter, fabric.device)
     predictor = Predictor(network, preprocessing.on(fabric.device), fabric)
-    kept = partial(kept_at_evaluation, network, config)
-    counts = count_tiles(predictor, images, indices, kept=kept, truth=truth, classes=len(palette.classes))
+    keep_mask = partial(keep_mask_at_evaluation, network, config)
+    counts = count_tiles(predictor, images, indices, keep_mask=keep_mask, truth=truth, classes=len(palette.classes))
     scenes = None if images.scenes is None else [images.scenes[i] for i in indices]
     result = SegmentEvaluation(**vars(describe_counts(counts, palette.classes, scenes)))
     if not interventions:

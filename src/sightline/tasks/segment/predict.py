@@ -37,13 +37,13 @@ class Options:
     Attributes:
         tile: side in pixels; images no larger are seen whole.
         overlap: of neighbouring tiles, as a share of the tile.
-        turns: average over the eight flips and turns of each tile; eight times the work.
+        tta: average over the eight flips and turns of each tile; eight times the work.
         probabilities: also write NAME.npy, float16 (K, H, W).
     """
 
     tile: int = TILE
     overlap: float = OVERLAP
-    turns: bool = False
+    tta: bool = False
     probabilities: bool = False
 
     def __post_init__(self) -> None:
@@ -73,7 +73,7 @@ class MaskMaker:
         fabric = make_fabric(RunConfig(device=device))
         to_tensor = Preprocessing.from_dict(loaded.description["preprocessing"]).on(fabric.device)
         predictor = Predictor(place(loaded.segmenter, fabric.device), to_tensor, fabric)
-        self._classify = predictor.turned_probabilities if self.options.turns else predictor.probabilities
+        self._classify = predictor.turned_probabilities if self.options.tta else predictor.probabilities
 
     def bands(self, pixels: np.ndarray | Raster) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first row, class probabilities float32 (K, rows, W)) from the top down, over an image of any size.
@@ -105,7 +105,7 @@ def predict(
     images: Path,
     out: Path | None = None,
     *,
-    turns: bool = False,
+    tta: bool = False,
     probabilities: bool = False,
     device: str = "auto",
 ) -> MaskPredictions:
@@ -115,7 +115,7 @@ def predict(
         run: a finished segment run.
         images: one image, or a folder searched through.
         out: the folder to write. A segmenter needs one, for masks of any size go to files and never into memory.
-        turns: average over the eight flips and turns of each tile.
+        tta: average over the eight flips and turns of each tile.
         probabilities: also write NAME.npy, float16 (K, H, W).
         device: auto, cpu, cuda or mps.
 
@@ -125,7 +125,7 @@ def predict(
     """
     if out is None:
         raise ConfigError(f"out: {run} holds a segment run, whose masks are written as files; give a folder for them")
-    paths = predict_masks(run, images, out, Options(turns=turns, probabilities=probabilities), device=device)
+    paths = predict_masks(run, images, out, Options(tta=tta, probabilities=probabilities), device=device)
     description = read_description(RunFolder.open(run))
     return MaskPredictions(paths=tuple(paths), classes=Palette.from_dict(description["palette"]).classes)
 

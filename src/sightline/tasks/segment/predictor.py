@@ -28,15 +28,17 @@ class Predictor:
         self.network, self._to_tensor, self._fabric = network, to_tensor, fabric
 
     @torch.no_grad()
-    def logits(self, tiles: np.ndarray, kept: np.ndarray | None = None, change: Intervention | None = None) -> Tensor:
+    def logits(
+        self, tiles: np.ndarray, keep_mask: np.ndarray | None = None, change: Intervention | None = None
+    ) -> Tensor:
         """Return float32 (B, K, H, W) of uint8 tiles (B, H, W, 3).
 
         Args:
             tiles: of one size.
-            kept: as a `SkippingSegmenter` takes it; None for other networks.
+            keep_mask: as a `SkippingSegmenter` takes it; None for other networks.
             change: likewise.
         """
-        mask = None if kept is None else torch.from_numpy(kept).to(self._fabric.device)
+        mask = None if keep_mask is None else torch.from_numpy(keep_mask).to(self._fabric.device)
         changes = () if mask is None and change is None else (mask, change)
         with self._fabric.autocast():
             return self.network(self._to_tensor(tiles), *changes).float()
@@ -58,10 +60,10 @@ class Predictor:
         return total / 8
 
     def classes(
-        self, tiles: np.ndarray, kept: np.ndarray | None = None, change: Intervention | None = None
+        self, tiles: np.ndarray, keep_mask: np.ndarray | None = None, change: Intervention | None = None
     ) -> np.ndarray:
         """Return class indices, uint8 (B, H, W)."""
-        return self.logits(tiles, kept, change).argmax(dim=1).to(torch.uint8).cpu().numpy()
+        return self.logits(tiles, keep_mask, change).argmax(dim=1).to(torch.uint8).cpu().numpy()
 
 
 def batches_of_one_size(indices: Sequence[int], shape: Callable[[int], tuple[int, int]]) -> Iterator[list[int]]:

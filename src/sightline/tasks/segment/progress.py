@@ -37,7 +37,7 @@ def find_watched(names: Sequence[str], ids: Sequence[str]) -> list[int]:
     index = {name: number for number, name in enumerate(ids)}
     for name in names:
         if name not in index:
-            raise ConfigError(f"watch = {name!r}: no such image in the data.{nearest(name, ids)}")
+            raise ConfigError(f"log_images = {name!r}: no such image in the data.{nearest(name, ids)}")
     return [index[name] for name in names]
 
 

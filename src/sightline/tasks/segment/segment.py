@@ -35,7 +35,7 @@ from sightline.randomness import sample_keys
 from sightline.runs import RunFolder, artifacts
 from sightline.runs.artifacts import INTERVENTIONS
 from sightline.runs.results import Init, SegmentResult
-from sightline.tasks.segment.counts import Counts, count_tiles, describe_counts, kept_at_evaluation
+from sightline.tasks.segment.counts import Counts, count_tiles, describe_counts, keep_mask_at_evaluation
 from sightline.tasks.segment.example_step import example_step
 from sightline.tasks.segment.interventions import interventable, interventions, some_tiles
 from sightline.tasks.segment.losses import build_loss
@@ -144,7 +144,7 @@ def _batch_maker(context: Run, network: Segmenter, policy: SkipPolicy) -> Callab
     def make(samples: np.ndarray, epoch: int) -> SegmentBatch:
         keys = sample_keys(config.seed, epoch, samples)
         seen, masks = augment([images.image(i) for i in samples], [images.mask(i) for i in samples], keys)
-        keep_mask = policy.kept(skips, config.seed, epoch, samples.tolist()) if drops else None
+        keep_mask = policy.keep_mask(skips, config.seed, epoch, samples.tolist()) if drops else None
         return SegmentBatch(
             normalize(seen),
             torch.from_numpy(masks).to(device).long(),
@@ -174,8 +174,10 @@ def _class_weights(context: Run) -> list[float] | None:
 def _counts(context: Run, network: Segmenter, part: str, **options: Any) -> Counts:
     """Return what was counted on each tile of a part; options as of `count_tiles`."""
     images = context.inputs.images
-    kept = partial(kept_at_evaluation, network, context.config)
-    return count_tiles(_predictor(context, network), images, images.parts[part].tolist(), kept=kept, **options)
+    keep_mask = partial(keep_mask_at_evaluation, network, context.config)
+    return count_tiles(
+        _predictor(context, network), images, images.parts[part].tolist(), keep_mask=keep_mask, **options
+    )
 
 
 def _predictor(context: Run, network: Segmenter) -> Predictor:
@@ -190,15 +192,15 @@ def _validate(context: Run, network: Segmenter) -> Validation:
 
 def _mask_keeper(context: Run) -> Callable[[int, Segmenter], None]:
     config, images = context.config, context.inputs.images
-    chosen = find_watched(config.watch, images.ids)
+    chosen = find_watched(config.log_images, images.ids)
     keeper = MaskProgress(
         context.run.path / artifacts.PROGRESS,
-        config.watch,
+        config.log_images,
         [images.image(i) for i in chosen],
         [images.mask(i) for i in chosen],
         {"names": list(images.palette.classes), "colors": images.palette.colors.tolist()},
         config.epochs,
-        config.watch_every,
+        config.log_images_every,
     )
 
     def keep(epoch: int, network: Segmenter) -> None:

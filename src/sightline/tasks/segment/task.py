@@ -24,18 +24,18 @@ class SegmentBatch(NamedTuple):
     Attributes:
         images: normalised, float (B, 3, H, W), on the device.
         masks: class indices, int64 (B, H, W); 255 is ignored.
-        kept: which skip connections each sample keeps, bool (B, skips), of a network whose skips can be dropped; None
+        keep_mask: which skip connections each sample keeps, bool (B, skips), of a network that can drop skips; None
             keeps all.
     """
 
     images: Tensor
     masks: Tensor
-    kept: Tensor | None
+    keep_mask: Tensor | None
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
         """The arguments of the network's call."""
-        return (self.images,) if self.kept is None else (self.images, self.kept)
+        return (self.images,) if self.keep_mask is None else (self.images, self.keep_mask)
 
 
 class Validation(NamedTuple):
