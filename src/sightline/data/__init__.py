@@ -7,7 +7,8 @@ from sightline.data.labelled.check import check
 from sightline.data.labelled.listing import BadImage, ImageSet, Sample, list_images
 from sightline.data.labelled.split import Split, split
 from sightline.data.loader import Loader
-from sightline.data.masks.check import MaskCheck, check_masks, write_leak_free_split
+from sightline.data.masks.check import MaskCheck, check_masks, write_leak_free_split, write_sheet
+from sightline.data.masks.classes import check_classes
 from sightline.data.masks.listing import Pair, PairSet, holds_masks, list_pairs, split_pairs
 from sightline.data.masks.load import SegmentImages, load_masks, load_parts
 from sightline.data.masks.palette import DEEPGLOBE, Palette
@@ -34,6 +35,7 @@ __all__ = [
     "cache_home",
     "catalog_rows",
     "check",
+    "check_classes",
     "check_masks",
     "data_home",
     "decode",
@@ -55,4 +57,5 @@ __all__ = [
     "split_pairs",
     "write_demo",
     "write_leak_free_split",
+    "write_sheet",
 ]

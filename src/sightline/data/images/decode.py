@@ -62,7 +62,7 @@ class _Quiet:
                     self._filters.__exit__(None, None, None)
 
 
-_quiet = _Quiet()
+quiet = _Quiet()
 
 
 def decode(path: Path, *, at_least: int | None = None) -> np.ndarray:
@@ -80,7 +80,7 @@ def decode(path: Path, *, at_least: int | None = None) -> np.ndarray:
         UnreadableImage: missing, truncated, no image, or more than MAX_PIXELS pixels.
     """
     try:
-        with _quiet(), Image.open(path) as image:
+        with quiet(), Image.open(path) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise UnreadableImage(path, _too_large(image.width * image.height))
             if at_least is not None and image.format in ("JPEG", "MPO"):
@@ -175,7 +175,7 @@ def image_size(path: Path, formats: tuple[str, ...] | None = None) -> tuple[int,
         UnreadableImage: missing, no image, of another format, or more than MAX_PIXELS pixels.
     """
     try:
-        with _quiet(), Image.open(path, formats=None if formats is None else list(formats)) as image:
+        with quiet(), Image.open(path, formats=None if formats is None else list(formats)) as image:
             width, height = image.size
     except FileNotFoundError:
         raise UnreadableImage(path, "no such file") from None

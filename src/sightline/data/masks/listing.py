@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,12 @@ import numpy as np
 
 from sightline.config import SegmentDataConfig
 from sightline.data.images.folder import images_below
-from sightline.data.masks.palette import DEEPGLOBE, Palette, find_palette
+from sightline.data.masks.census import take_census
+from sightline.data.masks.meaning import Meaning, settle
+from sightline.data.masks.palette import Palette
 from sightline.data.sets.catalog import find
 from sightline.errors import DataError, RunError, nearest
+from sightline.files import cache_home
 from sightline.runs import read_json
 
 SHOWN = 5
@@ -54,12 +57,17 @@ class PairSet:
     Attributes:
         name: its source, as it was asked for.
         pairs: in order of id.
-        palette: what the masks' pixels mean.
+        meaning: what the masks' pixels mean.
     """
 
     name: str
     pairs: tuple[Pair, ...]
-    palette: Palette
+    meaning: Meaning
+
+    @property
+    def palette(self) -> Palette:
+        """Classes, and how pixels become them."""
+        return self.meaning.palette
 
     @property
     def ids(self) -> list[str]:
@@ -75,16 +83,28 @@ class PairSet:
         return digest.hexdigest()
 
 
-def list_pairs(config: SegmentDataConfig) -> PairSet:
-    """List the images and masks of a source.
+def list_pairs(
+    config: SegmentDataConfig,
+    cache_dir: Path | None = None,
+    progress: Callable[[str], object] = lambda _: None,
+    known: Palette | None = None,
+) -> PairSet:
+    """List the images and masks of a source, and settle what the masks mean.
 
     Layouts, in the order in which `auto` tries them:
         pairs: NAME_sat.EXT beside NAME_mask.png, anywhere below the source.
         folders: images/ and masks/ with files of the same stem, anywhere below the source.
     A folder named train, val (validation) or test on the way says which part its images are in.
 
+    Args:
+        config: which.
+        cache_dir: where what masks hold is kept; `cache_home()` by default.
+        progress: called with a line of text now and then.
+        known: as of `settle`.
+
     Raises:
-        DataError: nothing there, or an image without its mask or a mask without its image.
+        DataError: nothing there, an image without its mask or a mask without its image, or masks without a certain
+            meaning.
     """
     root = find(config.source)
     if not root.is_dir():
@@ -96,8 +116,11 @@ def list_pairs(config: SegmentDataConfig) -> PairSet:
             f"masks/ with the same names (layout = {config.layout})"
         )
     pairs = tuple(_matched(config.source, root, images, masks))
-    palette = DEEPGLOBE if config.palette == "deepglobe" else find_palette([pair.mask for pair in pairs])
-    return PairSet(config.source, pairs, palette)
+    masks = [pair.mask for pair in pairs]
+    census = take_census(masks, (cache_dir or cache_home()) / "masks", name=config.source, say=progress)
+    named = all(pair.image.stem.endswith(IMAGE_END) and pair.mask.stem.endswith(MASK_END) for pair in pairs)
+    meaning = settle(census, config.palette, name=config.source, deepglobe_names=named, known=known)
+    return PairSet(config.source, pairs, meaning)
 
 
 def holds_masks(config: SegmentDataConfig) -> bool:

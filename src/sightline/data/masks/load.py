@@ -12,16 +12,18 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from sightline.config import SegmentDataConfig
+from sightline.config import IGNORE_INDEX, SegmentDataConfig
 from sightline.data.images.cache import VERSION, PixelStore, Say, build_store
 from sightline.data.images.decode import UnreadableImage, decode, shrink
 from sightline.data.labelled.listing import BadImage
 from sightline.data.masks.listing import Pair, PairSet, list_pairs, scenes_of, split_pairs
 from sightline.data.masks.palette import Palette
+from sightline.data.masks.planes import read_plane
 from sightline.errors import DataError
 from sightline.files import cache_home
 from sightline.files.staging import staged
 
+MASK_VERSION = 2  # of what is kept beside the pixels
 WHOLE = 1 << 30  # pixels: a shorter side that no image has
 SHOWN = 5
 
@@ -31,11 +33,12 @@ class SegmentImages:
     """A data set of images with masks, decoded.
 
     Attributes:
-        found: its pairs and palette, without those that could not be read.
+        listing: its pairs and palette, without those that could not be read.
         parts: sample indices, int64, of train, val and test; or of all, where there is no split.
         bad: pairs that were left out, and why.
         off_palette: pixels that no colour of the palette explains, by sample id; they are ignored.
         scenes: the scene of each sample where the split file says so, else None.
+        counts: pixels by sample, int64 (N, K + 1): of each class, then ignored ones.
     """
 
     listing: PairSet
@@ -43,6 +46,7 @@ class SegmentImages:
     bad: tuple[BadImage, ...]
     off_palette: dict[str, int]
     scenes: list[str] | None
+    counts: np.ndarray
     _images: PixelStore
     _masks: PixelStore
 
@@ -87,24 +91,43 @@ class SegmentImages:
         return self._images.shape(int(i))
 
 
-def load_parts(config: SegmentDataConfig, cache_dir: Path | None = None, progress: Say | None = None) -> SegmentImages:
-    """Decode images and masks, or take them from the cache, and split them.
+def load_parts(
+    config: SegmentDataConfig,
+    cache_dir: Path | None = None,
+    progress: Say | None = None,
+    known: Palette | None = None,
+) -> SegmentImages:
+    """Decode images and masks, or take them from the cache, and split them; arguments as of `load_masks`.
 
     Raises:
         DataError: partners are missing, more pairs are unusable than `max_bad_fraction`, or a part
             would be empty.
     """
-    images = load_masks(config, cache_dir, progress)
+    images = load_masks(config, cache_dir, progress, known)
     return replace(images, parts=split_pairs(images.listing, config))
 
 
-def load_masks(config: SegmentDataConfig, cache_dir: Path | None = None, progress: Say | None = None) -> SegmentImages:
+def load_masks(
+    config: SegmentDataConfig,
+    cache_dir: Path | None = None,
+    progress: Say | None = None,
+    known: Palette | None = None,
+) -> SegmentImages:
     """Decode images and masks, or take them from the cache, without a split: the only part is "all".
+
+    Args:
+        config: which.
+        cache_dir: where caches go; `cache_home()` by default.
+        progress: called with a line of text now and then.
+        known: a palette that is taken if it explains all pixels: of the run that is evaluated.
 
     Raises:
         DataError: as of `load_parts`, but for parts.
     """
-    pair_set, say = list_pairs(config), progress or (lambda _: None)
+    say = progress or (lambda _: None)
+    pair_set = list_pairs(config, cache_dir, say, known)
+    for remark in pair_set.meaning.remarks:
+        say(f"{pair_set.name}: {remark}")
     home = (cache_dir or cache_home()) / "masks" / _key(pair_set, config.image_size)
     if not home.is_dir():
         with staged(home) as private:
@@ -122,17 +145,21 @@ def load_masks(config: SegmentDataConfig, cache_dir: Path | None = None, progres
     if off:
         worst = max(off, key=lambda name: off[name])
         say(
-            f"{pair_set.name}: {sum(off.values()):,} pixels in {len(off)} masks have no colour of the palette and are "
-            f"ignored; most in {worst} ({off[worst]:,})"
+            f"{pair_set.name}: {sum(off.values()):,} pixels in {len(off)} masks have no value or color of the palette "
+            f"and are ignored; most in {worst} ({off[worst]:,})"
         )
     stores = PixelStore(home / "images"), PixelStore(home / "masks", channels=1)
     scenes = scenes_of(config, good.ids)
     parts = {"all": np.arange(len(good.pairs))}
-    return SegmentImages(good, parts, tuple(bad), off, scenes, *stores)
+    counts = np.load(home / "counts.npy")
+    classes = np.column_stack([counts[:, : len(good.palette.classes)], counts[:, IGNORE_INDEX]])
+    return SegmentImages(good, parts, tuple(bad), off, scenes, classes, *stores)
 
 
 def _key(pair_set: PairSet, size: int | None) -> str:
-    digest = hashlib.blake2b(f"{VERSION} {size} {json.dumps(pair_set.palette.to_dict())}\n".encode(), digest_size=16)
+    digest = hashlib.blake2b(
+        f"{VERSION} {MASK_VERSION} {size} {json.dumps(pair_set.palette.to_dict())}\n".encode(), digest_size=16
+    )
     for pair in pair_set.pairs:
         for path in (pair.image, pair.mask):
             status = path.stat()
@@ -144,11 +171,12 @@ def _build(pair_set: PairSet, size: int, folder: Path, say: Say) -> None:
     """Write images/, masks/, bad.json and off_palette.json; a pair of which one half is bad is left out of both."""
     say(f"{pair_set.name}: decoding {len(pair_set.pairs)} images and masks once")
     off: dict[str, int] = {}
+    counts: dict[str, np.ndarray] = {}
     lock = threading.Lock()
 
     def one_mask(pair: Pair) -> np.ndarray | str:
         try:
-            classes, unknown = pair_set.palette.encode(read_mask(pair.mask, pair_set.palette))
+            classes, unknown = encode_mask(pair.mask, pair_set.palette)
             height, width = size_of(pair.image)
         except UnreadableImage as error:
             return str(error)
@@ -157,10 +185,12 @@ def _build(pair_set: PairSet, size: int, folder: Path, say: Say) -> None:
                 f"{pair.id}: the image has {width}×{height} pixels and its mask {classes.shape[1]}×{classes.shape[0]}; "
                 "a mask has a pixel for each of its image"
             )
-        if unknown:
-            with lock:
+        shrunk = _shrunk(classes, size)
+        with lock:
+            if unknown:
                 off[pair.id] = unknown
-        return _shrunk(classes, size)
+            counts[pair.id] = np.bincount(shrunk.ravel(), minlength=256)
+        return shrunk
 
     def one_image(pair: Pair) -> np.ndarray | str:
         try:
@@ -179,24 +209,19 @@ def _build(pair_set: PairSet, size: int, folder: Path, say: Say) -> None:
             build_store(pairs, one_mask, folder / "masks", pair_set.name, say, 1)
         bad += new
         pairs = [pair for pair in pairs if pair.id not in {entry["id"] for entry in bad}]
+    np.save(folder / "counts.npy", np.array([counts[pair.id] for pair in pairs], np.int64).reshape(-1, 256))
     (folder / "bad.json").write_text(json.dumps(bad), encoding="utf-8")
     (folder / "off_palette.json").write_text(json.dumps(dict(sorted(off.items()))), encoding="utf-8")
 
 
-def read_mask(path: Path, palette: Palette) -> np.ndarray:
-    """Return a mask as stored, uint8 (H, W) for class indices, (H, W, 3) for colours; no EXIF turn, no blending.
+def encode_mask(path: Path, palette: Palette) -> tuple[np.ndarray, int]:
+    """Return the class indices of a mask's file, uint8 (H, W), and how many pixels the palette does not explain.
 
     Raises:
-        UnreadableImage: missing, damaged, or no image.
+        UnreadableImage: as of `read_plane`.
     """
-    if not palette.indexed:
-        return decode(path)
-    try:
-        with Image.open(path) as image:
-            image.load()
-            return np.asarray(image if image.mode in ("P", "L") else image.convert("L"))
-    except Exception as error:  # Pillow's parsers meet a damaged file with nearly any exception there is
-        raise UnreadableImage(path, f"damaged: {error}") from None
+    plane = read_plane(path)
+    return palette.encode(plane.pixels, plane.table)
 
 
 def size_of(path: Path) -> tuple[int, int]:

@@ -49,9 +49,9 @@ def evaluate(
     description = loaded.description
     config = SegmentConfig.build(run.config())
     sized = data.model_copy(update={"image_size": data.image_size or description["image_size"]})
-    images = load_masks(sized) if part == "all" else load_parts(sized)
-    indices = images.parts[part].tolist()
     palette = Palette.from_dict(description["palette"])
+    images = load_masks(sized, known=palette) if part == "all" else load_parts(sized, known=palette)
+    indices = images.parts[part].tolist()
     truth = _matching(images, palette)
     fabric = make_fabric(RunConfig(device=device))
     preprocessing = Preprocessing.from_dict(description["preprocessing"])
