@@ -376,7 +376,7 @@ def _classes_and_shades(held: _Held) -> tuple[np.ndarray, np.ndarray]:
     if shades.sum() < FEWEST_SHADES:
         shades[:] = False
     elif len(held.keys) > MOST_CLASSES:
-        # Where three classes meet a shade is on no line between two.
+        # Where more classes meet a shade is on no line between two.
         left = ~firm & ~shades
         if held.pixels[left].sum() + held.rest < held.pixels[shades].sum() / 2:
             shades |= left

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,10 @@ from sightline.config.palettes import Code, Color, code_text
 
 # A pixel of a known color, and not of a class, is at most so far from the line between two classes (levels of 255).
 OFF_LINE = 12
+# Levels of 255 between two classes that can be blended: indices such as 0, 1, 2 cannot.
+FAR = 24
+# Nearest classes of which three may meet in a shade.
+AROUND = 5
 # Rows of color that are compared at once: bounds the memory where a mask is a photograph.
 BLOCK = 4096
 
@@ -107,7 +112,9 @@ class Palette:
         classes = np.where(known, numbers[order][at], np.uint8(IGNORE_INDEX))
         if (self.blended or self.lossy) and not known.all():
             missing = np.flatnonzero(~known & is_color(keys))
-            nearest = nearest_code(unpacked(keys[missing]), unpacked(codes), anywhere=self.lossy)
+            # 255, which is ignored, is no end of a scale from the last index.
+            ends = codes if self.lossy or not self.indexed else codes[: len(self.codes)]
+            nearest = nearest_code(unpacked(keys[missing]), unpacked(ends), anywhere=self.lossy)
             classes[missing[nearest >= 0]] = numbers[nearest[nearest >= 0]]
             known[missing[nearest >= 0]] = True
         return classes, known | (keys == NO_KEY)
@@ -224,7 +231,7 @@ def keys_of_codes(codes: tuple[Code, ...]) -> np.ndarray:
 def nearest_code(colors: np.ndarray, codes: np.ndarray, *, anywhere: bool = False) -> np.ndarray:
     """Return the index of the class each color blends into, int64 (n,), −1 where it is no blend of two.
 
-    A blend is on the line between two classes that are far apart.
+    A blend is on the line between two classes that are far apart, or, where three meet, in the triangle between them.
 
     Args:
         colors: (n, 3).
@@ -253,11 +260,25 @@ def _nearest(colors: np.ndarray, codes: np.ndarray, anywhere: bool) -> np.ndarra
             at = ((colors - codes[first]) @ line) / length
             rest = np.abs(colors - codes[first] - at[:, None] * line).max(axis=1)
             between |= (at > 0) & (at < 1) & (rest <= OFF_LINE)
+    corners = distance.argsort(axis=1)[:, :AROUND]
+    for three in combinations(range(corners.shape[1]), 3):
+        between |= _in_triangle(colors, *(codes[corners[:, i]] for i in three))
     return np.where(between, nearest, -1)
 
 
-# Levels of 255 between two classes that can be blended: indices such as 0, 1, 2 cannot.
-FAR = 24
+def _in_triangle(colors: np.ndarray, first: np.ndarray, second: np.ndarray, third: np.ndarray) -> np.ndarray:
+    """Return whether colors are blends of three classes far apart, bool (n,); all float32 (n, 3)."""
+    a, b, c = second - first, third - first, colors - first
+    aa, bb, ab, ac, bc = (np.sum(x * y, axis=1) for x, y in ((a, a), (b, b), (a, b), (a, c), (b, c)))
+    area = aa * bb - ab * ab
+    far = (
+        (np.minimum(np.abs(a).max(1), np.abs(b).max(1)) >= FAR) & (np.abs(a - b).max(1) >= FAR) & (area > aa * bb / 100)
+    )
+    area = np.where(far, area, 1)
+    u, v = (bb * ac - ab * bc) / area, (aa * bc - ab * ac) / area
+    rest = np.abs(c - u[:, None] * a - v[:, None] * b).max(axis=1)
+    return far & (u > 0) & (v > 0) & (u + v < 1) & (rest <= OFF_LINE)
+
 
 VOC_CLASSES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable",
