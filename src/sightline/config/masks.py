@@ -22,8 +22,8 @@ class SegmentDataConfig(Frozen):
     )
     layout: MaskLayout = Field(
         default="auto",
-        description="Layout of the source: pairs (NAME_sat.jpg with NAME_mask.png) or folders (images/ with masks/); "
-        "auto looks at what is there.",
+        description="Layout of the source: pairs (NAME_sat.jpg or NAME.jpg with NAME_mask.png), folders (images/ with "
+        "masks/), labelme, coco or yolo; auto looks at what is there.",
     )
     palette: Palette = Field(
         default="auto",

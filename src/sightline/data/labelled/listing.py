@@ -13,6 +13,7 @@ import numpy as np
 from sightline.config import DataConfig
 from sightline.data.images.decode import IMAGE_SUFFIXES
 from sightline.data.images.folder import images_below, is_image
+from sightline.data.masks.layouts import masks_among
 from sightline.data.sets.catalog import find
 from sightline.errors import DataError, nearest
 
@@ -95,7 +96,7 @@ def list_images(config: DataConfig) -> ImageSet:
         classes: a folder with no images of its own and at least two folders, each with images: CLASS/image.
         styles: the same one level deeper, at least two folders each: STYLE/CLASS/image; `style` chooses one. A folder
             of train/CLASS and val/CLASS looks the same: point at one part.
-        folder: any other folder, searched through, without labels.
+        folder: any other folder, searched through, without labels; of images with masks the images only.
     Names that begin with a dot are passed over.
 
     Raises:
@@ -107,12 +108,17 @@ def list_images(config: DataConfig) -> ImageSet:
     if not root.exists():
         raise DataError(f"data.source = {config.source!r}: no such folder, file or known data set")
     layout = _detect(root) if config.layout == "auto" else config.layout
+    masks = masks_among(root, images_below(root)) if root.is_dir() and config.layout in ("auto", "folder") else set()
+    if masks:
+        layout = "folder"
     read = {"csv": _csv, "list": _list, "styles": _styles, "classes": _classes, "folder": _folder}[layout]
     if layout in ("csv", "list") and not root.is_file():
         raise DataError(f"{root}: layout {layout} needs a file, and this is a folder")
     if layout in ("styles", "classes", "folder") and not root.is_dir():
         raise DataError(f"{root}: layout {layout} needs a folder, and this is a file")
     samples, classes = read(root, config.style)
+    # Masks are no photographs: of images with masks the images are taken.
+    samples = [sample for sample in samples if sample.path not in masks]
     if not samples:
         known = ", ".join(sorted(IMAGE_SUFFIXES))
         raise DataError(f"{root}: no images found as layout {layout!r}; known suffixes are {known}")

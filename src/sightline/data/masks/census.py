@@ -75,8 +75,8 @@ def take_census(
         say: called with a line of text now and then.
     """
     kept = None if cache is None else cache / f"census-{_digest(masks)}.npz"
-    if kept is not None and (census := _load(kept, len(masks))) is not None:
-        return census
+    if kept is not None and (known := _load(kept, len(masks))) is not None:
+        return known
     census: list[MaskCount] = []
     last = time.monotonic()
     with ThreadPoolExecutor(THREADS, thread_name_prefix="census") as pool:

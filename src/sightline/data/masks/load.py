@@ -10,7 +10,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from sightline.config import IGNORE_INDEX, SegmentDataConfig
 from sightline.data.images.cache import VERSION, PixelStore, Say, build_store
@@ -18,7 +17,7 @@ from sightline.data.images.decode import UnreadableImage, decode, shrink
 from sightline.data.labelled.listing import BadImage
 from sightline.data.masks.listing import Pair, PairSet, list_pairs, scenes_of, split_pairs
 from sightline.data.masks.palette import Palette
-from sightline.data.masks.planes import read_plane
+from sightline.data.masks.planes import read_plane, size_of
 from sightline.errors import DataError
 from sightline.files import cache_home
 from sightline.files.staging import staged
@@ -176,7 +175,7 @@ def _build(pair_set: PairSet, size: int, folder: Path, say: Say) -> None:
 
     def one_mask(pair: Pair) -> np.ndarray | str:
         try:
-            classes, unknown = encode_mask(pair.mask, pair_set.palette)
+            classes, unknown = encode_pair(pair, pair_set.palette)
             height, width = size_of(pair.image)
         except UnreadableImage as error:
             return str(error)
@@ -214,31 +213,17 @@ def _build(pair_set: PairSet, size: int, folder: Path, say: Say) -> None:
     (folder / "off_palette.json").write_text(json.dumps(dict(sorted(off.items()))), encoding="utf-8")
 
 
-def encode_mask(path: Path, palette: Palette) -> tuple[np.ndarray, int]:
-    """Return the class indices of a mask's file, uint8 (H, W), and how many pixels the palette does not explain.
+def encode_pair(pair: Pair, palette: Palette) -> tuple[np.ndarray, int]:
+    """Return the class indices of a pair's mask, uint8 (H, W), and how many pixels the palette does not explain.
 
     Raises:
         UnreadableImage: as of `read_plane`.
+        DataError: annotations that cannot be drawn.
     """
-    plane = read_plane(path)
+    if pair.draw is not None:
+        return palette.encode(pair.draw())
+    plane = read_plane(pair.mask)
     return palette.encode(plane.pixels, plane.table)
-
-
-def size_of(path: Path) -> tuple[int, int]:
-    """Return height and width of an image as `decode` would give it, from its header.
-
-    Raises:
-        UnreadableImage: missing, or no image.
-    """
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    except UnidentifiedImageError:
-        return decode(path).shape[:2]  # a TIFF that only rasterio reads, or no image at all
-    except Exception as error:  # as above
-        raise UnreadableImage(path, f"damaged: {error}") from None
-    return (width, height) if turned else (height, width)
 
 
 def _shrunk(classes: np.ndarray, size: int) -> np.ndarray:

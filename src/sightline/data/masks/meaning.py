@@ -33,7 +33,9 @@ from sightline.data.masks.palette import (
     Palette,
     gray_keys,
     is_color,
+    keys_of_codes,
     nearest_code,
+    packed,
     unpacked,
     values_of_keys,
     voc_color,
@@ -54,8 +56,9 @@ MOST_BLENDED = 0.15
 NEAR, APART, SMALLEST, MOSTLY = 24, 48, 0.001, 0.8
 # Values up to here are indices, and 255 above them is to be ignored; else where it is so many times their largest step.
 INDEX_LIKE, OUTLYING = 40, 10
-# DeepGlobe: colors that must be there, levels from pure, share of such pixels.
-DEEPGLOBE_COLORS, PURE, MOSTLY_PURE = 3, 32, 0.95
+# DeepGlobe: colors that must be there, levels from pure, share of such pixels, and of pixels of its colors: a few of
+# its own masks have some of none.
+DEEPGLOBE_COLORS, PURE, MOSTLY_PURE, NEARLY_ALL = 3, 32, 0.95, 0.999
 SHOWN = 6
 
 
@@ -311,10 +314,14 @@ def _is_deepglobe(held: _Held) -> bool:
     colors = unpacked(held.keys[is_color(held.keys)])
     pixels = held.pixels[is_color(held.keys)]
     pure = ((colors < PURE) | (colors > 255 - PURE)).all(axis=1)
-    known = {*DEEPGLOBE.rgb, *DEEPGLOBE.ignored}
-    rounded = {_rgb(color) for color in np.where(colors >= 128, 255, 0)}
-    present = {_rgb(color) for color in np.where(colors[pure] >= 128, 255, 0)}
-    return rounded <= known and len(present) >= DEEPGLOBE_COLORS and pixels[pure].sum() > MOSTLY_PURE * held.total
+    rounded = np.where(colors >= 128, 255, 0)
+    known = np.isin(packed(rounded), keys_of_codes((*DEEPGLOBE.rgb, *DEEPGLOBE.ignored)))
+    present = np.unique(rounded[pure & known], axis=0)
+    return (
+        pixels[known].sum() > NEARLY_ALL * held.total
+        and pixels[pure].sum() > MOSTLY_PURE * held.total
+        and len(present) >= DEEPGLOBE_COLORS
+    )
 
 
 # -- values

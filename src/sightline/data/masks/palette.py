@@ -131,8 +131,8 @@ class Palette:
 
         The classes of a palette of colors are written by their index.
         """
-        values = self.codes if self.indexed else range(len(self.classes))
-        table = np.zeros(256, np.uint16 if max([self.void, *values]) > 255 else np.uint8)  # pyright: ignore[reportArgumentType]
+        values = self.as_values().values
+        table = np.zeros(256, np.uint16 if max([self.void, *values]) > 255 else np.uint8)
         table[: len(self.classes)] = values
         table[IGNORE_INDEX] = self.void
         return table[indices]
@@ -140,15 +140,24 @@ class Palette:
     @property
     def void(self) -> int:
         """The value of ignored pixels in a mask of values: 255, or the largest below it that no class has."""
-        taken = set(self.codes) if self.indexed else set(range(len(self.classes)))
+        taken = self.as_values().values
         free = [*(self.ignored_values if self.indexed else ()), *range(IGNORE_INDEX, -1, -1)]
-        return next(value for value in free if value >= 0 and value not in taken)
+        return next(value for value in free if 0 <= value <= IGNORE_INDEX and value not in taken)
 
     @property
     def void_color(self) -> Color:
         """The color of ignored pixels: the first ignored one, else black, else a gray that no class has."""
         free = [*self.ignored, (0, 0, 0), *((level,) * 3 for level in range(128, 256))]
         return next(color for color in free if color not in self.rgb)
+
+    def as_values(self) -> Palette:
+        """Return the palette of what `decode_values` writes."""
+        values = self.values if self.indexed and self.values else tuple(range(len(self.classes)))
+        return Palette(self.classes, self.rgb, indexed=True, values=values, ignored_values=self.ignored_values)
+
+    def as_colors(self) -> Palette:
+        """Return the palette of what `decode` writes."""
+        return Palette(self.classes, self.rgb, (self.void_color,))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the palette as JSON."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from sightline.data.images.decode import MAX_PIXELS, UnreadableImage, quiet
+from sightline.data.images.decode import MAX_PIXELS, UnreadableImage, decode, quiet
 from sightline.data.images.geotiff import is_geotiff
 from sightline.data.masks.palette import NO_KEY
 from sightline.errors import NotAvailable
@@ -71,6 +71,23 @@ def read_plane(path: Path) -> Plane:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise UnreadableImage(path, f"damaged: {reason}") from None
     return Plane(pixels, table, lossy, nodata, described)
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Return height and width of an image as `decode` would give it, from its header.
+
+    Raises:
+        UnreadableImage: missing, or no image.
+    """
+    try:
+        with quiet(), Image.open(path) as image:
+            width, height = image.size
+            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+    except UnidentifiedImageError:
+        return decode(path).shape[:2]  # a TIFF that only rasterio reads, or no image at all
+    except Exception as error:  # as above
+        raise UnreadableImage(path, f"damaged: {error}") from None
+    return (width, height) if turned else (height, width)
 
 
 def _one_picture(path: Path, image: Image.Image) -> None:

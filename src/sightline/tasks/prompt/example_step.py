@@ -6,7 +6,7 @@ import torch
 
 from sightline.config import PromptConfig
 from sightline.data import decode, list_pairs, split_pairs
-from sightline.data.masks.load import encode_mask
+from sightline.data.masks.load import encode_pair
 from sightline.engine.example import ExampleStep, Step, Workload
 from sightline.prompts import EverythingSettings, build_engine
 from sightline.tasks.prompt.semantic import click_regions
@@ -23,7 +23,7 @@ def workload(config: PromptConfig) -> Workload:
 
     def build(device: torch.device) -> Step:
         engine = build_engine(config.engine, config.model, device=device.type)
-        labels, _ = encode_mask(pair.mask, listing.palette)
+        labels, _ = encode_pair(pair, listing.palette)
         image = decode(pair.image)
 
         def step() -> None:
