@@ -23,6 +23,8 @@ IGNORE_INDEX = 255
 Init = str
 Layout = Literal["auto", "folder", "list", "classes", "styles", "csv"]
 MaskLayout = Literal["auto", "pairs", "folders", "labelme", "coco", "yolo"]
+# What the pixels of predicted masks are: colors, values of the classes, or values with a table of colors.
+MaskForm = Literal["rgb", "index", "palette"]
 Stem = Literal["published", "3x3"]
 # Which of the two networks of a self-distillation checkpoint.
 Network = Literal["teacher", "student"]

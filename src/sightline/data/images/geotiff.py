@@ -121,15 +121,15 @@ def open_raster(path: Path) -> Iterator[Raster]:
 
 
 class RasterWriter:
-    """Writes an RGB GeoTIFF from the top down, in whole blocks, deflated; see `write_raster`."""
+    """Writes a GeoTIFF of masks from the top down, in whole blocks, deflated; see `write_raster`."""
 
     def __init__(self, file: Any, width: int) -> None:
         self._file, self._width = file, width
-        self._waiting, self._row = np.empty((0, width, 3), np.uint8), 0
+        self._waiting, self._row = np.empty((0, width, file.count), file.dtypes[0]), 0
 
     def append(self, rows: np.ndarray) -> None:
-        """Add rows, uint8 (rows, W, 3). A compressed block is written once, so rows wait until they fill one."""
-        self._waiting = np.concatenate([self._waiting, rows])
+        """Add rows, (rows, W, 3) or (rows, W). A compressed block is written once, so rows wait until they fill one."""
+        self._waiting = np.concatenate([self._waiting, rows.reshape(len(rows), self._width, -1)])
         whole = len(self._waiting) // BLOCK * BLOCK
         if whole:
             self._write(whole)
@@ -148,26 +148,35 @@ class RasterWriter:
 
 
 @contextmanager
-def write_raster(path: Path, height: int, width: int, georeference: dict[str, Any]) -> Iterator[RasterWriter]:
-    """Write an RGB GeoTIFF; it takes the name `path` once it is whole.
+def write_raster(
+    path: Path,
+    height: int,
+    width: int,
+    georeference: dict[str, Any],
+    *,
+    bands: int = 3,
+    kind: str = "uint8",
+    colormap: dict[int, tuple[int, int, int, int]] | None = None,
+    description: str = "",
+) -> Iterator[RasterWriter]:
+    """Write a GeoTIFF of colors, or of one band of values; it takes the name `path` once it is whole.
 
     Args:
         path: to write.
         height: in pixels.
         width: likewise.
         georeference: of `Raster`.
+        bands: 3 of colors, 1 of values.
+        kind: NumPy's name of the numbers.
+        colormap: RGBA of each value.
+        description: text of the file.
 
     Raises:
         NotAvailable: rasterio is not installed.
     """
     rasterio = _rasterio(path)
-    profile: dict[str, Any] = {
-        "driver": "GTiff",
-        "count": 3,
-        "dtype": "uint8",
-        "photometric": "RGB",
-        "BIGTIFF": "IF_SAFER",
-    }
+    profile: dict[str, Any] = {"driver": "GTiff", "count": bands, "dtype": kind, "BIGTIFF": "IF_SAFER"}
+    profile |= {"photometric": "RGB"} if bands == 3 else {}
     profile |= {"compress": "deflate", "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "interleave": "pixel"}
     with (
         rasterio.Env(GDAL_CACHEMAX=CACHE),
@@ -175,6 +184,10 @@ def write_raster(path: Path, height: int, width: int, georeference: dict[str, An
         _no_georeference_is_fine(),
         rasterio.open(temporary, "w", height=height, width=width, **profile, **georeference) as file,
     ):
+        if colormap:
+            file.write_colormap(1, colormap)
+        if description:
+            file.update_tags(TIFFTAG_IMAGEDESCRIPTION=description)
         writer = RasterWriter(file, width)
         yield writer
         writer.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import time
 import zipfile
@@ -203,7 +204,7 @@ def _save(path: Path, census: list[MaskCount]) -> None:
 def _load(path: Path, number: int) -> list[MaskCount] | None:
     """Return a kept census, None where there is none, or a damaged one, which is counted anew."""
     try:
-        with np.load(path) as kept:
+        with np.load(io.BytesIO(path.read_bytes())) as kept:
             described = kept["meta"].tobytes()
             columns = [kept[part].astype(np.int64) for part in ("keys", "pixels", "inner")]
             digest = hashlib.blake2b(described + b"".join(column.tobytes() for column in columns)).digest()

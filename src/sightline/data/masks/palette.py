@@ -140,9 +140,9 @@ class Palette:
     @property
     def void(self) -> int:
         """The value of ignored pixels in a mask of values: 255, or the largest below it that no class has."""
-        taken = self.as_values().values
+        values = self.values if self.indexed and self.values else range(len(self.classes))
         free = [*(self.ignored_values if self.indexed else ()), *range(IGNORE_INDEX, -1, -1)]
-        return next(value for value in free if 0 <= value <= IGNORE_INDEX and value not in taken)
+        return next(value for value in free if 0 <= value <= IGNORE_INDEX and value not in values)
 
     @property
     def void_color(self) -> Color:
@@ -153,11 +153,12 @@ class Palette:
     def as_values(self) -> Palette:
         """Return the palette of what `decode_values` writes."""
         values = self.values if self.indexed and self.values else tuple(range(len(self.classes)))
-        return Palette(self.classes, self.rgb, indexed=True, values=values, ignored_values=self.ignored_values)
+        ignored = tuple(sorted({self.void, *(self.ignored_values if self.indexed else ())}))
+        return Palette(self.classes, self.rgb, indexed=True, values=values, ignored_values=ignored)
 
     def as_colors(self) -> Palette:
         """Return the palette of what `decode` writes."""
-        return Palette(self.classes, self.rgb, (self.void_color,))
+        return Palette(self.classes, self.rgb, (self.void_color,), indexed=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the palette as JSON."""

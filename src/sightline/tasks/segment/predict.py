@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
 from sightline.config import IGNORE_INDEX, RunConfig
+from sightline.config.types import MaskForm
 from sightline.data import Palette, UnreadableImage, decode, images_in
 from sightline.data.images.geotiff import Raster, is_geotiff, open_raster, write_raster
-from sightline.data.masks.pictures import save_png
+from sightline.data.masks.forms import Form
 from sightline.data.masks.tiles import blend, plan
 from sightline.engine import make_fabric
-from sightline.errors import ConfigError, DataError
+from sightline.errors import ConfigError, DataError, nearest
 from sightline.files import check_outputs, one_name_each
 from sightline.models import read_description
 from sightline.models.cpu import place
@@ -39,18 +41,24 @@ class Options:
         overlap: of neighbouring tiles, as a share of the tile.
         tta: average over the eight flips and turns of each tile; eight times the work.
         probabilities: also write NAME.npy, float16 (K, H, W).
+        masks: rgb, index or palette: colors, values, or values with a table of colors.
     """
 
     tile: int = TILE
     overlap: float = OVERLAP
     tta: bool = False
     probabilities: bool = False
+    masks: MaskForm = "rgb"
 
     def __post_init__(self) -> None:
         if self.tile < 32 or not 0 <= self.overlap < 1:
             raise ConfigError(
                 f"tile = {self.tile}, overlap = {self.overlap}: a tile has at least 32 pixels, and overlaps its "
                 "neighbour by 0 to less than 1 of its side"
+            )
+        if self.masks not in (known := get_args(MaskForm)):
+            raise ConfigError(
+                f"masks = {self.masks!r}: no such form.{nearest(self.masks, known)} Known: {', '.join(known)}"
             )
 
 
@@ -70,6 +78,7 @@ class MaskMaker:
         loaded = load_segmenter(run)
         self.options = options or Options()
         self.palette = Palette.from_dict(loaded.description["palette"])
+        self.form = Form.of(self.palette, self.options.masks)
         fabric = make_fabric(RunConfig(device=device))
         to_tensor = Preprocessing.from_dict(loaded.description["preprocessing"]).on(fabric.device)
         predictor = Predictor(place(loaded.segmenter, fabric.device), to_tensor, fabric)
@@ -107,6 +116,7 @@ def predict(
     *,
     tta: bool = False,
     probabilities: bool = False,
+    masks: MaskForm = "rgb",
     device: str = "auto",
 ) -> MaskPredictions:
     """Draw the masks of images, as `predict_masks` does.
@@ -117,15 +127,17 @@ def predict(
         out: the folder to write. A segmenter needs one, for masks of any size go to files and never into memory.
         tta: average over the eight flips and turns of each tile.
         probabilities: also write NAME.npy, float16 (K, H, W).
+        masks: rgb, index or palette, as of `Options`.
         device: auto, cpu, cuda or mps.
 
     Raises:
-        ConfigError: no `out`.
+        ConfigError: no `out`, or no such form of masks.
         DataError: as of `predict_masks`.
     """
     if out is None:
         raise ConfigError(f"out: {run} holds a segment run, whose masks are written as files; give a folder for them")
-    paths = predict_masks(run, images, out, Options(tta=tta, probabilities=probabilities), device=device)
+    options = Options(tta=tta, probabilities=probabilities, masks=masks)
+    paths = predict_masks(run, images, out, options, device=device)
     description = read_description(RunFolder.open(run))
     return MaskPredictions(paths=tuple(paths), classes=Palette.from_dict(description["palette"]).classes)
 
@@ -133,7 +145,9 @@ def predict(
 def predict_masks(
     run: Path, images: Path, out: Path, options: Options | None = None, *, device: str = "auto"
 ) -> list[Path]:
-    """Write an RGB mask in the data's palette for each image, under the image's name with .png; of a TIFF, with .tif.
+    """Write a mask in the data's palette for each image, under the image's name with .png; of a TIFF, with .tif.
+
+    The masks state their palette, so that `evaluate` and `segment` read them back as the same classes.
 
     DeepGlobe's NAME_sat.jpg gives NAME_mask.png, as the graders of that task read it. A GeoTIFF is read and written by
     rows, at constant memory whatever its size; its mask has its transform and CRS, and the ignored colour where it has
@@ -183,15 +197,19 @@ def _write(maker: MaskMaker, path: Path, target: Path) -> None:
     indices = np.empty(pixels.shape[:2], np.uint8)
     for top, classes in _classes(maker, pixels, target):
         indices[top : top + len(classes)] = classes
-    save_png(target, maker.palette.decode(indices))
+    maker.form.save(target, indices)
     return None
 
 
 def _write_geotiff(maker: MaskMaker, path: Path, target: Path) -> None:
-    with open_raster(path) as raster, write_raster(target, raster.height, raster.width, raster.georeference) as writer:
+    form = maker.form
+    with (
+        open_raster(path) as raster,
+        write_raster(target, raster.height, raster.width, raster.georeference, **form.raster()) as writer,
+    ):
         for top, classes in _classes(maker, raster, target):
             known = raster.known(top, top + len(classes))
-            writer.append(maker.palette.decode(np.where(known, classes, np.uint8(IGNORE_INDEX))))
+            writer.append(form.pixels(np.where(known, classes, np.uint8(IGNORE_INDEX))))
 
 
 def _classes(maker: MaskMaker, pixels: np.ndarray | Raster, target: Path) -> Iterator[tuple[int, np.ndarray]]:

@@ -83,7 +83,7 @@ def match(source: str, root: Path, images: Iterable[tuple[str, Path]], masks: It
         masks: likewise.
 
     Raises:
-        DataError: an image without a mask, a mask without an image, two images for one mask, or two masks for one image.
+        DataError: an image without a mask, a mask without an image, or two of one name.
     """
     names: dict[tuple[str, str], list[Path]] = defaultdict(list)
     for place, path in images:
