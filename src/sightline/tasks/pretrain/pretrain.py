@@ -122,4 +122,4 @@ def _finish(context: Context[PretrainConfig, Inputs], task: PretrainTask, second
         warnings=tuple(warnings),
         method=method,
     )
-    run.finish(result.to_dict(), {"fit_seconds": seconds})
+    run.finish(result, {"fit_seconds": seconds})
