@@ -1,7 +1,7 @@
 """How often intervals and verdicts are wrong, by simulated studies: the tables of docs/statistics.md.
 
 `uv run python benchmarks/intervals.py [--studies 2000] [--out docs/statistics.md]` replaces what stands there between
-the marks. Each cell draws studies of two arms that are equal in truth, and counts how often p is below 0.05; and arms by
+the marks. Each cell draws studies of two arms equal in truth, and counts how often p is below 0.05; and arms by
 themselves, and counts how often the 95 % interval holds the true value.
 """
 
