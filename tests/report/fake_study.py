@@ -82,7 +82,7 @@ def write_pretrain(path: Path, warnings: list[str]) -> RunFolder:
         epochs=EPOCHS, steps=240, images=2560, images_seen=30720, bad_images=1, health=health,
         warnings=tuple(warnings), method=METHOD,
     )  # fmt: skip
-    run.finish(result.to_dict(), {"fit_seconds": 312.4})
+    run.finish(result, {"fit_seconds": 312.4})
     return run
 
 
@@ -117,7 +117,7 @@ def write_classify(path: Path, seed: int, level: float, train: Train) -> RunFold
             name: ClassAccuracy(accuracy=float(correct[labels == i].mean()), n=20) for i, name in enumerate(CLASSES)
         },
     )  # fmt: skip
-    run.finish(result.to_dict(), {"fit_seconds": 61.5})
+    run.finish(result, {"fit_seconds": 61.5})
     return run
 
 

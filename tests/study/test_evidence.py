@@ -36,7 +36,7 @@ def write_run(path: Path, seed: int, rng: np.random.Generator) -> tuple[RunFolde
         accuracy=Interval(value=float(correct.mean()), low=0, high=1, n=200),
         per_class={str(c): ClassAccuracy(accuracy=float(correct[labels == c].mean()), n=9) for c in CLASSES},
     )  # fmt: skip
-    run.finish(result.to_dict(), {"fit_seconds": 1.0})
+    run.finish(result, {"fit_seconds": 1.0})
     return run, labels, predicted
 
 

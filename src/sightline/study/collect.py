@@ -92,7 +92,7 @@ def _done(arm: Arm, study: StudyConfig, runs: Sequence[RunFolder], evidence: Evi
 
 
 def _scored(run: RunFolder) -> ScoredResult:
-    result = KINDS[run.info().kind].result.from_dict(run.result(), str(run.path))
+    result = run.result_as(KINDS[run.info().kind].result)
     assert isinstance(result, ScoredResult), "an arm is of a kind that is judged"
     return result
 
@@ -117,7 +117,7 @@ def _pretrain(run: RunFolder | None) -> PretrainSummary | None:
     if run is None:
         return None
     config = PretrainConfig.build(run.config(), where=str(run.path))
-    result = PretrainResult.from_dict(run.result(), str(run.path))
+    result = run.result_as(PretrainResult)
     return PretrainSummary(
         recipe=config.recipe,
         backbone=config.backbone,
@@ -132,7 +132,7 @@ def _reference(study: StudyConfig, run: RunFolder | None) -> Reference:
     name = study.reference.name or study.reference.weights
     if run is None:
         return Reference(name=name, trained_here=False)
-    result = ClassifyResult.from_dict(run.result(), str(run.path))
+    result = run.result_as(ClassifyResult)
     return Reference(
         name=name,
         trained_here=True,
@@ -155,7 +155,7 @@ def _data(
             continue
         parts[kind.data] = _part(block.data.source, firsts.get(name))
     if study.pretrain is not None:
-        images = PretrainResult.from_dict(runs[PRETRAIN].result()).images if PRETRAIN in runs else None
+        images = runs[PRETRAIN].result_as(PretrainResult).images if PRETRAIN in runs else None
         parts[KINDS[PRETRAIN].data] = DataPart(source=study.pretrain.data.source, images=images)
     return parts
 

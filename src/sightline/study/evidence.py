@@ -68,7 +68,7 @@ class Accuracy:
             table = run.predictions()
             order = np.argsort(table["id"].to_pylist())
             rows.append(table["correct"].to_numpy(zero_copy_only=False)[order])
-        results = [ClassifyResult.from_dict(run.result(), str(run.path)) for run in runs]
+        results = [run.result_as(ClassifyResult) for run in runs]
         by_class = [{name: of.accuracy for name, of in (result.per_class or {}).items()} for result in results]
         return cls(np.stack(rows).astype(np.float64), _means(by_class))
 

@@ -147,7 +147,7 @@ def _evaluate(context: Context[PromptConfig, Inputs]) -> None:
         bad_images=len(images.bad),
         split={name: len(part) for name, part in images.parts.items()},
     )
-    run.finish(result.to_dict(), {"fit_seconds": seconds})
+    run.finish(result, {"fit_seconds": seconds})
 
 
 def _masks_of(run: str, ids: list[str]) -> dict[str, np.ndarray]:
