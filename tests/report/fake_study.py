@@ -137,7 +137,7 @@ def write_study(folder: Path, *, missing: tuple[str, ...] = ("B", "D"), warnings
         level, trained = LEVELS.get(arm.name, 0.7), arm.trained or "all"
         own = [write_classify(folder / "runs" / arm.run_name(s), s, level, trained) for s in SEEDS]
         correct[arm.name] = np.stack([run.predictions()["correct"].to_numpy(zero_copy_only=False) for run in own])
-        low, high = statistics.bootstrap_interval(correct[arm.name])
+        low, high = statistics.proportion_interval(correct[arm.name])
         score = ArmScore(
             mean=float(correct[arm.name].mean()), low=low, high=high, n=TEST, seconds=184.5, images_seen=23400,
             seeds=tuple(run.result()["accuracy"]["value"] for run in own), per_class=dict.fromkeys(CLASSES, 0.5),
@@ -168,9 +168,12 @@ def write_study(folder: Path, *, missing: tuple[str, ...] = ("B", "D"), warnings
 
 
 def _compared(a: str, b: str, correct: dict[str, np.ndarray]) -> Comparison:
-    difference, low, high, p = statistics.paired_bootstrap(correct[a], correct[b])
-    verdict = statistics.verdict(difference, p)
-    return Comparison(a=a, b=b, difference=difference, low=low, high=high, p_raw=p, p=p, verdict=verdict)
+    of = statistics.paired_interval(correct[a], correct[b])
+    verdict = statistics.verdict(of.mean, of.p, len(SEEDS))
+    return Comparison(
+        a=a, b=b, difference=of.mean, low=of.low, high=of.high, p_raw=of.p, p=of.p, verdict=verdict,
+        detectable=of.detectable(),
+    )  # fmt: skip
 
 
 def write_embedding(folder: Path) -> Embedding:

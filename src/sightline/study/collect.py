@@ -98,16 +98,18 @@ def _scored(run: RunFolder) -> ScoredResult:
 
 
 def _comparisons(arms: Sequence[Arm], evidence: Mapping[str, Evidence]) -> tuple[Comparison, ...]:
-    """Compare arms on the same samples; p by paired bootstrap over samples, Holm-corrected over the study."""
+    """Compare arms on the same samples and seeds; p is Holm-corrected over the study."""
     pairs = [(a, b) for a, b in pairs_of(arms) if a in evidence and b in evidence]
     differences = [evidence[a].minus(evidence[b]) for a, b in pairs]
-    corrected = statistics.holm([p for _, _, _, p in differences])
+    corrected = statistics.holm([of.p for of in differences])
+    seeds = [len(evidence[a].summary().seeds) for a, _ in pairs]
     return tuple(
         Comparison(
-            a=a, b=b, difference=difference, low=low, high=high, p_raw=p_raw, p=p,
-            verdict=statistics.verdict(difference, p),
+            a=a, b=b, difference=of.mean, low=max(-1.0, of.low), high=min(1.0, of.high), p_raw=of.p, p=p,
+            verdict=statistics.verdict(of.mean, p, number),
+            detectable=of.detectable(len(pairs)),
         )
-        for (a, b), (difference, low, high, p_raw), p in zip(pairs, differences, corrected, strict=True)
+        for (a, b), of, p, number in zip(pairs, differences, corrected, seeds, strict=True)
     )  # fmt: skip
 
 

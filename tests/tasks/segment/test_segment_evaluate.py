@@ -106,8 +106,8 @@ def test_intervals_are_over_scenes_where_the_split_file_names_them(tmp_path):
     scenes = ["north"] * 4 + ["south"] * 3 + [test[7]]
     assert stored["scenes"].tolist() == scenes
     assert score["scenes"] == 3
-    assert (score["low"], score["high"]) == segmentation.bootstrap_interval(stored["counts"], groups=scenes)
-    assert (score["low"], score["high"]) != segmentation.bootstrap_interval(stored["counts"])
+    assert (score["low"], score["high"]) == segmentation.interval(stored["counts"], groups=scenes)
+    assert (score["low"], score["high"]) != segmentation.interval(stored["counts"])
     assert read_json(own.path / "split.json")["scenes"]["north"] == test[:4]
     config = SegmentDataConfig.build(data)
     assert evaluate(own.path, config, part="test").mean_iou.to_dict() == score
