@@ -364,14 +364,19 @@ def study_file(folder: Path) -> Path:
     study = {
         "name": "toys",
         "arms": ["A", "Z", "mosaic", "mosaic-own", "sam", "coin"],
-        "seeds": [0],
+        # Of A and Z three, for with fewer there is no verdict.
+        "seeds": [0, 1, 2],
         "pretrain": {"recipe": str(recipe), "data": {"source": "toy-stripes"}},
         "classify": {
             "data": {"source": "toy-stripes"},
             "metric": "errors",
             "set": classify,
         },
-        "segment": {"data": {"source": str(scenes)}, "set": {"crop": 16, "loss": "brier", **common, "batch_size": 5}},
+        "segment": {
+            "data": {"source": str(scenes)},
+            "seeds": [0],
+            "set": {"crop": 16, "loss": "brier", **common, "batch_size": 5},
+        },
         "prompt": {"engine": "halves", "clicks": 1, "superpixel_vote": "mosaic-own"},
         "embed_arm": "A",
     }
@@ -428,7 +433,8 @@ def test_the_metric_of_the_study_is_the_toy_s(finished: StudyFolder, pages: list
     by_name = {arm["arm"]: arm for arm in result["arms"]}
     shares = {}
     for name in ("A", "Z"):
-        rows = pq.read_table(finished.path / "runs" / f"{name}-0" / "predictions.parquet").to_pylist()
+        paths = [finished.path / "runs" / f"{name}-{seed}" / "predictions.parquet" for seed in range(3)]
+        rows = [row for path in paths for row in pq.read_table(path).to_pylist()]
         shares[name] = sum(row["predicted"] != row["label"] for row in rows) / len(rows)
         assert by_name[name]["metric"] == "errors"
         assert finished.result[name].value == pytest.approx(shares[name])
