@@ -226,4 +226,6 @@ def _decoded(sample: Sample, size: int) -> np.ndarray | str:
     try:
         return shrink(decode(sample.path, at_least=size), size)
     except UnreadableImage as error:
+        if not sample.path.exists():  # it was there a moment ago: no damage to be remembered
+            raise DataError(f"{sample.path}: was listed and is gone; put it back, or list again") from None
         return str(error)

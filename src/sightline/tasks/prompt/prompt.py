@@ -28,7 +28,7 @@ from sightline.prompts import (
 )
 from sightline.tasks.prompt.arrays import rgb_array
 from sightline.tasks.prompt.requests import Request
-from sightline.tasks.prompt.written import is_output, replacing
+from sightline.files.written import is_output, replacing
 
 FORMATS = ("masks", "palette", "coco", "geojson", "overlay")
 DEFAULT_FORMATS = ("masks", "palette", "coco", "overlay")  # geojson needs a georeference
