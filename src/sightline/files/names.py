@@ -28,5 +28,5 @@ def _escaped(code: int) -> str:
 
 
 def composed(name: str) -> str:
-    """Return a name with its accents composed (NFC): macOS writes é as e with an accent, other systems as one letter."""
+    """Return a name with its accents composed (NFC): macOS keeps é as e with an accent, others as one letter."""
     return unicodedata.normalize("NFC", name)

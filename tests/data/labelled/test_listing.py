@@ -52,9 +52,19 @@ def test_style_folders_with_all_or_one(tmp_path: Path) -> None:
 
 
 def test_what_is_neither_classes_nor_styles_is_a_folder(tmp_path: Path) -> None:
-    put(tmp_path, "cat/1.png", "dog/1.png", "loose.png")
-    assert opened(tmp_path).classes == ()
+    put(tmp_path, "cat/1.png", "dog/1.png", "loose.png", "looser.png")
+    listing = opened(tmp_path)
+    assert listing.classes == ()
+    assert listing.unclear.startswith("2 images beside the folders and 2 in them. beside the folders: 2 images; cat: 1")
     assert opened(tmp_path, layout="classes").classes == ("cat", "dog")
+
+
+def test_a_few_images_beside_the_class_folders_are_passed_over_and_said(tmp_path: Path) -> None:
+    listing = opened(put(tmp_path, "cat/1.png", "dog/1.png", "montage.png"))
+    assert listing.classes == ("cat", "dog")
+    assert listing.said() == [f"{tmp_path}: passed over 1 image beside the class folders (montage.png)"]
+    every = list_images(DataConfig(source=str(tmp_path)), labels=False)
+    assert (every.ids, every.classes) == (["cat/1.png", "dog/1.png", "montage.png"], ())
 
 
 def test_a_list_file(tmp_path: Path) -> None:
@@ -89,12 +99,12 @@ def test_a_csv_beside_its_images_or_their_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("id,file,label\n1,a.png,x\n", "no column filename; found id, file, label"),
-        ("", "no column id, filename; found none"),
+        ("number,photo,label\n1,a.png,x\n", "no column filename; found number, photo, label"),
+        ("", "is empty; need a first line such as id,filename,label"),
         ("id,filename,label\n1,a.png,x\n1,b.png,y\n", "id given more than once: 1"),
         ("id,filename,label\n1,gone.png,x\n", r"1 files that are not there: .*gone\.png"),
         ("id,filename,label\n1,a.png,x\n2,b.png,\n", "1 rows have an empty label"),
-        ("id,filename,label\n1\n", "1 rows have an empty filename"),
+        ("id,filename,label\n1\n", "line 2: has 1 cells, fewer than the 3 columns"),
         ("id,filename,label\n", "no images found"),
     ],
 )
@@ -112,7 +122,7 @@ def test_wrong_sources_are_refused_with_a_way_out(tmp_path: Path) -> None:
         (tmp_path / "empty", {}, "no images found"),
         (tmp_path / "gone", {}, "no such folder or file"),
         (tmp_path / "a.png", {}, "is one image; give the folder"),
-        (tmp_path / "latin.csv", {}, "is no UTF-8 text"),
+        (tmp_path / "latin.csv", {}, "files that are not there: .*é.png.* read as Windows-1252"),
         (tmp_path, {"layout": "csv"}, "needs a file"),
         (tmp_path / "latin.csv", {"layout": "classes"}, "needs a folder"),
         (tmp_path, {"style": "photo"}, "leave style out"),

@@ -80,11 +80,18 @@ class Images(PixelStore):
         self.listing = listing
 
 
-def load_images(config: DataConfig, progress: Say | None = None) -> Images:
-    """Open a source's images, decoded at its `image_size` (64 px where that is not settled)."""
-    return load_image_set(
-        list_images(config), config.image_size or 64, max_bad_fraction=config.max_bad_fraction, progress=progress
-    )
+def load_images(config: DataConfig, progress: Say | None = None, *, labels: bool = True) -> Images:
+    """Open a source's images, decoded at its `image_size` (64 px where that is not settled).
+
+    Args:
+        config: the source.
+        progress: called with lines of text, of what was passed over and what is done.
+        labels: as of `list_images`.
+    """
+    listing = list_images(config, labels=labels)
+    for line in listing.said() if progress else ():
+        progress(line)
+    return load_image_set(listing, config.image_size or 64, max_bad_fraction=config.max_bad_fraction, progress=progress)
 
 
 def load_image_set(

@@ -53,11 +53,13 @@ class Listing:
         folder: that was searched through.
         images: sorted by path.
         passed: what was passed over, one entry a reason.
+        empty: names of folders without an image in or below them; of a folder in such a folder nothing is said.
     """
 
     folder: Path
     images: tuple[Path, ...]
     passed: tuple[Passed, ...] = ()
+    empty: tuple[str, ...] = ()
 
     def name(self, path: Path) -> str:
         """Return the name of a file below the folder: its path from there with forward slashes, printable."""
@@ -118,7 +120,7 @@ def walk(folder: Path, *, outputs: bool = False) -> Listing:
             link = search.links.pop(0)
             waiting += [link] if search.leads_on(link) else []
     passed = [Passed(reason, tuple(sorted(names)), usual) for (usual, reason), names in sorted(search.passed.items())]
-    return Listing(folder, tuple(sorted(search.images)), tuple(passed))
+    return Listing(folder, tuple(sorted(search.images)), tuple(passed), tuple(search.empty()))
 
 
 class _Search:
@@ -127,6 +129,7 @@ class _Search:
     def __init__(self, root: Path, outputs: bool) -> None:
         self.images: list[Path] = []
         self.links: list[Path] = []
+        self.folders: list[Path] = []
         self.passed: dict[tuple[bool, str], list[str]] = defaultdict(list)
         self._root, self._outputs, self._suffixes = root, outputs, known_suffixes()
         self._seen: set[tuple[int, int]] = set()
@@ -146,6 +149,12 @@ class _Search:
             return True
         return False
 
+    def empty(self) -> list[str]:
+        """Return the names of the outermost folders without an image below them."""
+        full = {folder for image in self.images for folder in image.parents}
+        bare = {folder for folder in self.folders if folder not in full}
+        return sorted(name_below(self._root, folder) for folder in bare - {self._root} if folder.parent not in bare)
+
     def look_into(self, folder: Path) -> list[Path]:
         """Take the images of a folder, and return the folders in it."""
         try:
@@ -164,6 +173,7 @@ class _Search:
         if folder != self._root and _is_own({entry.name for entry in entries}):
             self.pass_over(folder, "folder of a run or study")
             return []
+        self.folders.append(folder)
         return [path for entry in entries if (path := self._folder_or_note(entry)) is not None]
 
     def _folder_or_note(self, entry: os.DirEntry[str]) -> Path | None:

@@ -92,10 +92,12 @@ def _open_inputs(config: ClassifyConfig, say: Callable[[str], object]) -> Inputs
     images = load_images(config.data, progress=say)
     listing = images.listing
     if not listing.classes:
+        why = listing.unclear or f"layout {config.data.layout}"
         raise DataError(
-            f"{config.data.source}: these images carry no labels; point at class folders or a CSV id,filename,label"
+            f"{config.data.source}: these images carry no labels ({why}); "
+            "point at class folders, CLASS/image, or a CSV id,filename,label"
         )
-    parts = split(listing, config.data.split)
+    parts = split(listing, config.data.split, config.data.split_file)
     train = labelled_part(parts.train, listing.labels, config.label_fraction, config.data.split.seed)
     start = InitialBackbone.of(config)
     return Inputs(images, parts, train, start)
