@@ -254,9 +254,7 @@ def _part(path: Path, row: Row, column: str) -> str:
     return part_of(cell)
 
 
-def _found(
-    path: Path, names: Sequence[str], finder: FileFinder, folder: Path, notes: Sequence[str]
-) -> list[Path]:
+def _found(path: Path, names: Sequence[str], finder: FileFinder, folder: Path, notes: Sequence[str]) -> list[Path]:
     files = [finder.find(name) for name in names]
     absent = [str(folder / name) for name, file in zip(names, files, strict=True) if file is None]
     if absent:
@@ -278,7 +276,9 @@ def _set(
     unclear: str = "",
 ) -> ImageSet:
     if not samples:
-        why = "; a first line and no rows, or no lines" if root.is_file() else why_none(passed)
+        why = "; it has a header and no rows" if layout == "csv" else "; it names no file"
+        if root.is_dir():
+            why = why_none(passed)
         raise DataError(f"{root}: no images found as layout {layout!r}{why}")
     samples = sorted(samples, key=lambda sample: sample.id)
     return ImageSet(source, tuple(samples), tuple(classes), passed=tuple(passed), notes=tuple(notes), unclear=unclear)
