@@ -12,9 +12,9 @@ from unittest.mock import patch
 
 from conftest import save
 from corpus.case import Case, Refused
-from sightline.data import images_in, list_images, passed_line, walk
-from sightline.data.labelled.listing import list_unlabelled
 from sightline.config import DataConfig
+from sightline.data import IMAGE_SUFFIXES, images_in, list_images, passed_line, walk
+from sightline.data.labelled.listing import list_unlabelled
 from sightline.files.names import composed, printable
 
 
@@ -116,6 +116,16 @@ def without_permission(name: str, look: Callable[[Path], Any]) -> Callable[[Path
     return looked
 
 
+def without_heic(look: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    """Return a look as where the extra `heic` is not installed."""
+
+    def looked(folder: Path) -> Any:
+        with patch("sightline.data.images.folder.known_suffixes", lambda: IMAGE_SUFFIXES):
+            return look(folder)
+
+    return looked
+
+
 def record(name: str, *outputs: str) -> Any:
     """Return what writes the record of an answer of `prompt` that lists these outputs."""
     listed = ", ".join(f'"{output}"' for output in outputs)
@@ -145,9 +155,10 @@ CASES = [
     Case("other files are counted by suffix", files("a.png", "a.txt", "b.txt", "c"), seen,
          (["a.png"], ["2 file of no image (.txt) (a.txt, b.txt)", "1 file of no image (no suffix) (c)"])),
     Case("nothing is said of texts", files("a.png", "a.txt", "Thumbs.db"), said, ""),
-    Case("raw photographs are said", files("a.png", "b.CR2"), said, "data: passed over 1 file of no image (.cr2) (b.CR2)",
+    Case("raw photographs are said", files("a.png", "b.CR2"), said,
+         "data: passed over 1 file of no image (.cr2) (b.CR2)",
          "Listing"),
-    Case("HEIC without its extra", files("a.png", "b.HEIC"), said,
+    Case("HEIC without its extra", files("a.png", "b.HEIC"), without_heic(said),
          "data: passed over 1 HEIC image, for which sightline[heic] must be installed (b.HEIC)", "Listing"),
     Case("vector pictures", files("a.png", "b.svg"), said, "data: passed over 1 file of no image (.svg) (b.svg)"),
     Case("a folder named like an image", files("x.png/a.png"), taken, ["x.png/a.png"]),
@@ -202,8 +213,11 @@ CASES = [
     Case("decomposed names stay", files(f"{NFD}.png"), ids, [f"{NFD}.png"]),
     Case("emoji and spaces", files("🐈 1.png"), ids, ["🐈 1.png"]),
     Case("two suffixes of one stem", files("a.jpg", "a.png"), ids, ["a.jpg", "a.png"], "Listing", "two samples"),
-    Case("nothing at all", lambda f: (f / "data").mkdir(), prompted("data"), Refused("no images in this folder", ".jpg")),
-    Case("only what is passed over", files("a.heic"), prompted("data"), Refused("no images", "sightline[heic]")),
+    Case("nothing at all", lambda f: (f / "data").mkdir(), prompted("data"), Refused("no images in this folder",
+         ".jpg")),
+    Case("HEIC with its extra", files("b.HEIC"), taken, ["b.HEIC"], "Listing"),
+    Case("only what is passed over", files("a.heic"), without_heic(prompted("data")),
+         Refused("no images", "sightline[heic]")),
     Case("no such folder", lambda _: None, prompted("data"), Refused("no such file or folder")),
     Case("no such folder, to be named", lambda _: None, to_name("data"), Refused("no such file or folder")),
     Case("one image, to be named", picture, to_name("photo.jpg"), ["photo.jpg"]),
