@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -81,8 +82,9 @@ class Inputs:
 
     @property
     def fingerprint(self) -> str:
-        """A digest of images and weights."""
-        return text_digest(self.images.listing.fingerprint, self.start.checksum)
+        """A digest of images, parts and weights: a split file is part of the data, whatever its path."""
+        parts = json.dumps(self.parts.to_dict())
+        return text_digest(self.images.listing.fingerprint, parts, self.start.checksum)
 
 
 Run = Context[ClassifyConfig, Inputs]
