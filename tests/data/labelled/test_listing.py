@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from sightline.config import DataConfig
-from sightline.data import ImageSet, list_images
+from sightline.data import ImageSet, check, list_images
 from sightline.errors import DataError
 
 
@@ -140,3 +140,21 @@ def test_the_fingerprint_sees_files_and_labels(tmp_path: Path) -> None:
     assert opened(put(tmp_path / "b", "dog/1.png", "cat/1.png")).fingerprint == first.fingerprint
     assert opened(put(tmp_path / "c", "cat/1.png", "dog/2.png")).fingerprint != first.fingerprint
     assert replace(first, samples=first.samples[1:]).fingerprint != first.fingerprint
+
+
+def test_data_check_shows_what_was_passed_over_and_the_parts(tmp_path: Path) -> None:
+    put(tmp_path, *(f"{part}/{kind}/1.png" for part in ("train", "test") for kind in ("cat", "dog")), "montage.png")
+    (tmp_path / ".DS_Store").touch()
+    (tmp_path / "train" / "bird").mkdir()
+    rows = [(row["what"], row["value"]) for row in check(DataConfig(source=str(tmp_path)))]
+    assert rows == [
+        ("images", 4),
+        ("unreadable", 0),
+        ("class cat", 2),
+        ("class dog", 2),
+        ("part train", 2),
+        ("part test", 2),
+        ("passed over", "1 image beside the parts (montage.png)"),
+        ("passed over", "1 folder without images (train/bird)"),
+        ("passed over", "1 hidden (.DS_Store)"),
+    ]
