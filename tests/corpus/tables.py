@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -89,8 +90,6 @@ FILES = {"im0.jpg": "im0.jpg/a", "im1.jpg": "im1.jpg/b"}
 
 def raw_name(name: bytes) -> Callable[[Path], None]:
     """Return what renames im0.jpg to any bytes."""
-    import os
-
     return lambda folder: os.rename(folder / "data/im0.jpg", os.path.join(os.fsencode(folder), b"data", name))
 
 
@@ -233,6 +232,10 @@ CASES = [
     Case("a path twice in a list", table("im0.jpg\nim0.jpg\n", name="data/l.txt"), paths("data/l.txt"),
          Refused("path given more than once: im0.jpg")),
     Case("an image as a list", table("x"), lambda f: listed(f, "data/im0.jpg").ids, Refused("is one image")),
+    Case("a FIFO as a list", then(table("x"), lambda f: os.mkfifo(f / "data/p.jpg")), paths("data/p.jpg"),
+         Refused("is no regular file")),
+    Case("a FIFO as a table", then(table("x"), lambda f: os.mkfifo(f / "data/p.csv")), paths("data/p.csv"),
+         Refused("is no regular file")),
     Case("a film as a list", table(bytes(64), name="data/x.mp4"), paths("data/x.mp4"), Refused("zero byte")),
     Case("prompts", table("image,x,y\nim0.jpg,1,2\nim0.jpg,3,4\n"), points, {"im0.jpg": 2}, "CSV"),
     Case("prompts with semicolons", table("Image; X; Y\nim0.jpg; 1; 2\n"), points, {"im0.jpg": 1}),

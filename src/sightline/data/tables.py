@@ -72,6 +72,8 @@ def read_text(path: Path) -> tuple[str, list[str]]:
     Raises:
         DataError: the file cannot be read, or is no text.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):  # whoever opened a FIFO would wait for ever
+        raise DataError(f"{path}: is no regular file; give a table, a list of paths or a folder")
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -109,8 +111,8 @@ def read_table(path: Path) -> Table:
     text = text.removeprefix("\ufeff")
     first, _, rest = text.partition("\n")
     skipped, delimiter = 0, ""
-    if first.strip().lower().startswith("sep=") and len(first.strip()) == 5:  # Excel's own mark
-        text, skipped, delimiter = rest, 1, first.strip()[-1]
+    if (mark := first.strip("\r ").lower()).startswith("sep=") and mark[4:] in tuple(DELIMITERS):  # Excel's own mark
+        text, skipped, delimiter = rest, 1, mark[4:]
     lines = _lines(path, text, delimiter or _delimiter(text), skipped)
     header = next(lines, None)
     if header is None:
