@@ -13,7 +13,6 @@ from corpus.case import Case, Refused
 from sightline.config import DataConfig, SplitConfig
 from sightline.data import list_images, split
 from sightline.data.labelled.listing import list_unlabelled
-from sightline.tasks.prompt.requests import read_prompts
 
 TABLE = "data/t.csv"
 ROWS = {"0": "im0.jpg/a", "1": "im1.jpg/b"}
@@ -60,6 +59,8 @@ def paths(name: str) -> Callable[[Path], list[str]]:
 
 def points(folder: Path) -> dict[str, int]:
     """Return how many points each image of a table of prompts has."""
+    from sightline.tasks.prompt.requests import read_prompts  # with torch, which no other line needs
+
     return {name: len(request.prompts.points) for name, request in read_prompts(folder / TABLE).items()}
 
 
