@@ -89,8 +89,9 @@ def load_images(config: DataConfig, progress: Say | None = None, *, labels: bool
         labels: as of `list_images`.
     """
     listing = list_images(config, labels=labels)
-    for line in listing.said() if progress else ():
-        progress(line)
+    if progress is not None:
+        for line in listing.said():
+            progress(line)
     return load_image_set(listing, config.image_size or 64, max_bad_fraction=config.max_bad_fraction, progress=progress)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -156,7 +156,7 @@ def list_unlabelled(path: Path, root: Path | None = None) -> ImageSet:
 
 def _of_folder(config: DataConfig, root: Path, layout: str) -> ImageSet:
     listing = walk(root)
-    paths = {path.relative_to(root): path for path in listing.images}
+    paths: dict[PurePath, Path] = {path.relative_to(root): path for path in listing.images}
     meaning = read_folders(paths, layout) if layout != "folder" else Meaning("folder", ())
     if meaning.layout == "folder":
         _no_styles(root, config.style)
