@@ -24,7 +24,7 @@ def evaluate(
     ] = "all",
     split_file: Annotated[
         Path | None,
-        Parameter(name="--split-file", help="JSON file of the tiles in each part and scene; segmenters only."),
+        Parameter(name=["--split", "--split-file"], help="JSON file of the tiles of each part; segmenters only."),
     ] = None,
     interventions: Annotated[
         bool,
