@@ -138,7 +138,7 @@ Layout = Annotated[
     Parameter(
         name="--layout",
         help="Layout of the source: folder, list, classes, styles or csv, and with masks pairs, folders, labelme, coco "
-        "or yolo; found out where it is not given.",
+        "or yolo; by default it is detected.",
     ),
 ]
 Style = Annotated[str | None, Parameter(name="--style", help=description(DataConfig, "style"))]

@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from sightline.config.palettes import MOST_CLASSES
+from sightline.data.images.folder import name_below
 from sightline.data.masks.palette import Palette, voc_color
+from sightline.data.split_file import part_of
 from sightline.errors import DataError
 from sightline.run_lengths import decode_rle
 
@@ -19,8 +21,7 @@ SHOWN = 5
 # Ends of a mask's name, beside the image or in a folder of masks, and of an image's name.
 MASK_ENDS = ("_mask", "-mask", "_masks", "_label", "-label", "_labels", "_gt", "-gt", "_seg", "-seg", "_segmentation")
 IMAGE_ENDS = ("_sat", "_image", "-image", "_img")
-_PART = re.compile(r"(train|training|val|valid|validation|test|testing)(?:[-_]?\d{4})?")
-_PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
+_YEAR = re.compile(r"[-_]?\d{4}$")
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,9 @@ class Found:
     remarks: tuple[str, ...] = ()
 
 
-def part_of(relative: Path) -> str:
+def part_on_way(relative: Path) -> str:
     """Return the part that a folder on a file's way names, "" for none; train2017 is train."""
-    for name in relative.parts[:-1]:
-        if match := _PART.fullmatch(name.lower()):
-            return _PARTS.get(match[1], "val")
-    return ""
+    return next(filter(None, (part_of(_YEAR.sub("", name)) for name in relative.parts[:-1])), "")
 
 
 def stripped(stem: str, ends: Sequence[str]) -> str:
@@ -116,7 +114,7 @@ def match(source: str, root: Path, images: Iterable[tuple[str, Path]], masks: It
 def pair_of(root: Path, image: Path, mask: Path, part: str = "", draw: Callable[[], np.ndarray] | None = None) -> Pair:
     """Return a pair whose id is the image's path below the root."""
     relative = image.relative_to(root)
-    return Pair(relative.as_posix(), image, mask, part or part_of(relative), draw)
+    return Pair(name_below(root, image), image, mask, part or part_on_way(relative), draw)
 
 
 def in_order(pairs: Iterable[Pair]) -> tuple[Pair, ...]:
@@ -183,7 +181,7 @@ def numbers(values: object, where: str) -> np.ndarray:
 
 
 def _named(root: Path, paths: Sequence[Path]) -> str:
-    names = [path.relative_to(root).as_posix() for path in paths[:SHOWN]]
+    names = [name_below(root, path) for path in paths[:SHOWN]]
     return ", ".join(names) + (f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else "")
 
 

@@ -20,7 +20,7 @@ from sightline.data.masks.layouts.base import (
     in_order,
     numbers,
     pair_of,
-    part_of,
+    part_on_way,
     polygon_mask,
 )
 from sightline.errors import DataError
@@ -95,7 +95,7 @@ def _pairs(
     known = {entry["id"] for entry in content["images"]}
     if stray := [str(image) for image in of_image if image not in known]:
         raise DataError(f"{path}: annotations of image {stray[0]}, which is none of its images")
-    part = part_of(path.relative_to(root)) or _part_of_name(path.stem)
+    part = part_on_way(path.relative_to(root)) or _part_of_name(path.stem)
     for entry in content["images"]:
         image = _image(source, root, path, entry["file_name"], places)
         yield pair_of(root, image, path, part, partial(_draw, path, entry, of_image[entry["id"]], number_of))
@@ -103,7 +103,7 @@ def _pairs(
 
 def _part_of_name(stem: str) -> str:
     words = stem.lower().replace("-", "_").split("_")
-    return next((part for word in words if (part := part_of(Path(word, "x")))), "")
+    return next((part for word in words if (part := part_on_way(Path(word, "x")))), "")
 
 
 def _image(source: str, root: Path, path: Path, name: str, places: dict[str, list[Path]]) -> Path:
