@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from sightline.data.images.decode import MAX_PIXELS, UnreadableImage, decode, quiet
+from sightline.data.images.decode import MAX_PIXELS, UnreadableImage, decode, opened, quiet, refuse_trouble
 from sightline.data.images.geotiff import is_geotiff
 from sightline.data.masks.palette import NO_KEY
 from sightline.errors import NotAvailable
@@ -50,7 +50,7 @@ def read_plane(path: Path) -> Plane:
         UnreadableImage: missing, damaged, no image, or pixels of no certain meaning.
     """
     try:
-        with quiet(), Image.open(path) as image:
+        with quiet(), opened(path) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise UnreadableImage(path, f"{image.width * image.height:,} pixels, over the limit of {MAX_PIXELS:,}")
             _one_picture(path, image)
@@ -68,6 +68,7 @@ def read_plane(path: Path) -> Plane:
         reason = "empty file" if path.is_file() and not path.stat().st_size else "not an image of a known format"
         raise UnreadableImage(path, reason) from None
     except Exception as error:  # Pillow's parsers meet a damaged file with nearly any exception there is
+        refuse_trouble(path, error)
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise UnreadableImage(path, f"damaged: {reason}") from None
     return Plane(pixels, table, lossy, nodata, described)
@@ -80,12 +81,15 @@ def size_of(path: Path) -> tuple[int, int]:
         UnreadableImage: missing, or no image.
     """
     try:
-        with quiet(), Image.open(path) as image:
+        with quiet(), opened(path) as image:
             width, height = image.size
             turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
     except UnidentifiedImageError:
         return decode(path).shape[:2]  # a TIFF that only rasterio reads, or no image at all
+    except UnreadableImage:
+        raise
     except Exception as error:  # as above
+        refuse_trouble(path, error)
         raise UnreadableImage(path, f"damaged: {error}") from None
     return (width, height) if turned else (height, width)
 
