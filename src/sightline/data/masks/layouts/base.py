@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -187,4 +187,3 @@ def _named(root: Path, paths: Sequence[Path]) -> str:
 
 Files = Sequence[Path]
 Layout = Callable[[str, Path, Files], Found | None]
-Annotations = Mapping[str, object]
