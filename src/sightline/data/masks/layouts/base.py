@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -163,7 +164,8 @@ def polygon_mask(points: np.ndarray, size: tuple[int, int], where: str) -> np.nd
         raise DataError(f"{where}: a polygon has three points or more, each of x and y")
     if not np.isfinite(points).all() or np.abs(points).max() > limit:
         raise DataError(f"{where}: a polygon has points far from its image of {width} × {height} pixels")
-    runs = merge(frPyObjects([points.ravel().tolist()], height, width))
+    # Bytes, whatever its stubs say.
+    runs: Any = merge(frPyObjects([points.ravel().tolist()], height, width))
     return decode_rle({"size": [height, width], "counts": runs["counts"].decode()})
 
 
