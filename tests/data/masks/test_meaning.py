@@ -70,6 +70,16 @@ def test_a_run_s_palette_is_taken_where_it_explains_the_masks(tmp_path: Path):
     assert load_masks(config).palette.classes == ("#0000ff", "#00ff00")
 
 
+def test_a_run_s_palette_is_not_taken_for_indices(tmp_path: Path):
+    """Thresholded, indices are all black, which DeepGlobe ignores."""
+    Image.fromarray(INDICES).save(tmp_path / "a.png")
+    assert settle(take_census([tmp_path / "a.png"]), known=DEEPGLOBE).palette.classes == (
+        "class 0",
+        "class 1",
+        "class 2",
+    )
+
+
 def test_a_census_is_counted_once_and_anew_where_its_file_is_damaged(tmp_path: Path, monkeypatch):
     Image.fromarray(INDICES).save(tmp_path / "a.png")
     counted: list[Path] = []

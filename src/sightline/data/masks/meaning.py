@@ -132,7 +132,7 @@ def settle(
         return _stated(described, name)
     if known is not None:
         for palette in (known, replace(known, indexed=False, ignored=(known.void_color,), blended=False)):
-            if not _unexplained(census, palette):
+            if _explains(palette, census):
                 return Meaning(palette, "the run's own classes")
     return _found(census, name, deepglobe_names)
 
@@ -201,13 +201,19 @@ def _ignored_values(census: Sequence[MaskCount], classes: Sequence[int], said: S
     return tuple(sorted({*said, *none, IGNORE_INDEX} - set(classes)))
 
 
-def _unexplained(census: Sequence[MaskCount], palette: Palette) -> int:
-    """Return how many pixels a palette does not explain."""
-    off = 0
+def _explains(palette: Palette, census: Sequence[MaskCount]) -> bool:
+    """Return whether a palette has a class for masks and explains all their pixels; nearly all, where it thresholds."""
+    counted, off, total = 0, 0, 0
     for count in census:
-        _, known = palette.classes_of(_keys(count, palette))
+        keys = _keys(count, palette)
+        classes, known = palette.classes_of(keys)
+        if palette.thresholded:
+            colors = unpacked(keys)
+            known &= ((colors < PURE) | (colors > 255 - PURE)).all(axis=1)
+        counted += int(count.pixels[known & (classes != IGNORE_INDEX)].sum())
         off += int(count.pixels[~known].sum()) + count.rest
-    return off
+        total += int(count.pixels.sum()) + count.rest
+    return counted > 0 and off <= (1 - MOSTLY_PURE if palette.thresholded else 0) * total
 
 
 def _keys(count: MaskCount, palette: Palette) -> np.ndarray:
