@@ -202,7 +202,12 @@ def _ignored_values(census: Sequence[MaskCount], classes: Sequence[int], said: S
 
 
 def _explains(palette: Palette, census: Sequence[MaskCount]) -> bool:
-    """Return whether a palette has a class for masks and explains all their pixels; nearly all, where it thresholds."""
+    """Return whether a palette has a class for masks and explains all their pixels; nearly all, where it thresholds.
+
+    Thresholded, indices are black and 255 is white: gray alone is no sign of such a palette.
+    """
+    if palette.thresholded and not any(count.kind in (COLORS, INDICES) for count in census):
+        return False
     counted, off, total = 0, 0, 0
     for count in census:
         keys = _keys(count, palette)
