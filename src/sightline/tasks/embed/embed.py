@@ -37,8 +37,7 @@ def embed(config: EmbedConfig, out: Path, *, progress: Progress | None = None) -
         DataError: the data cannot be opened.
     """
     report = progress or make_progress()
-    if Path(config.run).is_dir():
-        able_kind(RunFolder.open(Path(config.run)), "embed")
+    able_kind(RunFolder.open(Path(config.run)), "embed")
     loaded = load_backbone(config.run)
     preprocessing = loaded.description["preprocessing"]
     fabric = make_fabric(RunConfig(device=config.device, seed=config.seed))
