@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -48,3 +49,9 @@ def test_sweep_removes_what_dead_processes_left(tmp_path: Path):
     mine.touch()
     assert sweep(tmp_path) == [stale]
     assert mine.exists()
+
+
+def test_a_name_that_is_no_utf_8_goes_through_json_and_back(tmp_path: Path):
+    name = os.fsdecode(b"\xf1\xe9.png")
+    write_json(tmp_path / "a.json", {name: [name, "é"]})
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {name: [name, "é"]}
