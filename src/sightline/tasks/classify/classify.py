@@ -97,7 +97,7 @@ def _open_inputs(config: ClassifyConfig, say: Callable[[str], object]) -> Inputs
         )
     parts = split(listing, config.data.split)
     train = labelled_part(parts.train, listing.labels, config.label_fraction, config.data.split.seed)
-    start = InitialBackbone.of(config)
+    start = InitialBackbone.of(config, say)
     return Inputs(images, parts, train, start)
 
 

@@ -72,7 +72,7 @@ def open_inputs(config: PretrainConfig, say: Callable[[str], object]) -> Inputs:
     """Load the images and the weights to begin with."""
     images = load_images(config.data, progress=say)
     _check_size(config, len(images))
-    return Inputs(images, InitialBackbone.of(config))
+    return Inputs(images, InitialBackbone.of(config, say))
 
 
 def build_task(context: Context[PretrainConfig, Inputs]) -> PretrainTask:
