@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -303,15 +304,29 @@ def _way_out(backbone: Backbone, tensors: Mapping[str, Tensor], network: str) ->
 
 def fits(library: Library, name: str, stem: Stem, tensors: Mapping[str, Tensor], network: str = "teacher") -> bool:
     """Return whether a checkpoint is of that architecture; nothing is computed, only names and shapes."""
-    try:
-        with torch.device("meta"):
-            inner = library.build(name)
-            if stem == "3x3":
-                use_small_stem(inner, name)
-    except Exception:  # an architecture that cannot be built without values: it is not offered
+    inner = _skeleton(library.build, name, stem)
+    if inner is None or _shapes(inner.state_dict()) - _shapes(tensors):
         return False
     report, _ = match(inner, tensors, network)
     return not (report.missing or report.mismatched or left_over(inner, report))
+
+
+@cache
+def _skeleton(build: Callable[[str], nn.Module], name: str, stem: Stem) -> nn.Module | None:
+    """Return a network without values; None where it cannot be built so, and is not offered."""
+    try:
+        with torch.device("meta"):
+            inner = build(name)
+            if stem == "3x3":
+                use_small_stem(inner, name)
+    except Exception:  # libraries refuse in many ways
+        return None
+    return inner
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> Counter[tuple[int, ...]]:
+    """Count the shapes of tensors: what has not all of a network's cannot fit it, and need not be looked at."""
+    return Counter(tuple(value.shape) for name, value in tensors.items() if not name.endswith(DERIVED))
 
 
 def _best_prefix(tensors: Mapping[str, Tensor], state: Mapping[str, Tensor], network: str) -> tuple[str, int]:

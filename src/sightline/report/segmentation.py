@@ -10,7 +10,7 @@ from sightline.runs import RunFolder, read_json
 from sightline.runs.artifacts import ARCHITECTURE, INTERVENTIONS, PROGRESS, PROGRESS_INDEX
 from sightline.runs.metrics import METRICS
 from sightline.runs.numbers import count, percent
-from sightline.runs.results import ClassIou
+from sightline.runs.results import ClassIou, Interventions
 
 MEAN_IOU = METRICS["mean_iou"]
 SHOWN = 4  # strips a network: enough to see, not a wall
@@ -52,7 +52,7 @@ def interventions(runs: Mapping[str, RunFolder]) -> list[Block]:
     for arm, run in runs.items():
         if not (run.path / INTERVENTIONS).is_file():
             continue
-        measured = read_json(run.path / INTERVENTIONS)
+        measured = Interventions.from_dict(read_json(run.path / INTERVENTIONS), where=INTERVENTIONS).to_dict()
         classes = list(measured["per_class"])
         rows = [
             [f"{kind} skip {skip}", MEAN_IOU.score(change["mean_iou"]), MEAN_IOU.difference(change["change"]),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from sightline.errors import RunError
+
+# A number that may be NaN: JSON has null for it.
+Number = Annotated[float, BeforeValidator(lambda value: float("nan") if value is None else value)]
 
 
 class Record:

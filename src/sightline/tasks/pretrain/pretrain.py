@@ -92,6 +92,11 @@ def make_task(config: PretrainConfig, images: Images, fabric: Fabric, evaluation
 def _check_size(config: PretrainConfig, count: int) -> None:
     if config.batch_size % config.devices:
         raise ConfigError(f"batch_size = {config.batch_size}: expected a multiple of devices = {config.devices}")
+    if config.batch_size < 2 * config.devices:
+        raise ConfigError(
+            f"batch_size = {config.batch_size}: the images of a batch are compared with each other, so a process needs "
+            f"two; give at least {2 * config.devices}"
+        )
     per_step = config.batch_size * config.accumulate
     if count < per_step:
         raise DataError(
