@@ -177,6 +177,14 @@ def test_another_architecture_is_refused(states, tmp_path):
         load_backbone(tmp_path / "a.pth", "timm/test_vit")
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_blamed_on_their_file(value, states, tmp_path):
+    broken = {**states[0], "layer3.0.conv1.weight": torch.full_like(states[0]["layer3.0.conv1.weight"], value)}
+    torch.save(broken, tmp_path / "a.pth")
+    with pytest.raises(WeightsError, match=r"a\.pth: 1 of its tensors hold NaN or infinity: layer3\.0\.conv1\.weight"):
+        load_backbone(tmp_path / "a.pth", "resnet18")
+
+
 @pytest.mark.parametrize("content", [{"epoch": 3}, [1, 2], 7, torch.zeros(3)])
 def test_a_file_without_named_tensors_is_refused(content, tmp_path):
     torch.save(content, tmp_path / "a.pth")

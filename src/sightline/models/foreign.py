@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -95,6 +95,7 @@ def read_foreign(path: Path) -> dict[str, Tensor]:
     try:
         with torch.serialization.safe_globals(HARMLESS):
             content = torch.load(path, map_location="cpu", weights_only=True)
+        tensors = dict(_flatten(content))
     except Exception as error:  # damaged bytes make the restricted unpickler raise nearly anything
         first = str(error).strip().split("\n")[0] or type(error).__name__
         raise WeightsError(
@@ -102,7 +103,6 @@ def read_foreign(path: Path) -> dict[str, Tensor]:
             "Where you trust the file, convert it once: state = torch.load(FILE, map_location='cpu', "
             "weights_only=False), then safetensors.torch.save_file on the dict of tensors in it, and give that file"
         ) from None
-    tensors = dict(_flatten(content))
     if not tensors:
         raise WeightsError(f"{path}: holds no tensors by name, but a {type(content).__name__}; give a state dict")
     return tensors
@@ -113,6 +113,9 @@ def _flatten(content: object, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
         return
     for key, value in content.items():
         if isinstance(value, Tensor):
+            # Sparse, quantized and complex tensors are of no backbone: what they stand for is missing.
+            if value.layout != torch.strided or value.is_quantized or value.is_complex() or value.is_meta:
+                continue
             yield f"{prefix}{key}", value
         else:
             yield from _flatten(value, f"{prefix}{key}.")
@@ -158,12 +161,19 @@ def check_finite(tensors: Mapping[str, Tensor], where: str) -> None:
     Raises:
         WeightsError: some do; the message names the first.
     """
-    bad = [name for name, value in tensors.items() if value.is_floating_point() and not torch.isfinite(value).all()]
+    bad = [name for name, value in tensors.items() if not _finite(value)]
     if bad:
         raise WeightsError(
             f"{where}: {len(bad)} of its tensors hold NaN or infinity: {_first(bad)}; the training that wrote them "
             "diverged, or the file is damaged: give an earlier checkpoint"
         )
+
+
+def _finite(value: Tensor) -> bool:
+    if not value.is_floating_point():
+        return True
+    # The eighth-precision types know no such test.
+    return bool(torch.isfinite(value if value.element_size() > 1 else value.float()).all())
 
 
 def match(
@@ -304,15 +314,24 @@ def _way_out(backbone: Backbone, tensors: Mapping[str, Tensor], network: str) ->
 
 def fits(library: Library, name: str, stem: Stem, tensors: Mapping[str, Tensor], network: str = "teacher") -> bool:
     """Return whether a checkpoint is of that architecture; nothing is computed, only names and shapes."""
-    inner = _skeleton(library.build, name, stem)
-    if inner is None or _shapes(inner.state_dict()) - _shapes(tensors):
+    skeleton = _skeleton(library.build, name, stem)
+    # What lacks some of a network's shapes cannot fit it, and need not be looked at.
+    if skeleton is None or skeleton.shapes - _shapes(tensors):
         return False
+    inner = skeleton.inner
     report, _ = match(inner, tensors, network)
     return not (report.missing or report.mismatched or left_over(inner, report))
 
 
+class _Skeleton(NamedTuple):
+    """A network without values, and how often it has which shape."""
+
+    inner: nn.Module
+    shapes: Counter[tuple[int, ...]]
+
+
 @cache
-def _skeleton(build: Callable[[str], nn.Module], name: str, stem: Stem) -> nn.Module | None:
+def _skeleton(build: Callable[[str], nn.Module], name: str, stem: Stem) -> _Skeleton | None:
     """Return a network without values; None where it cannot be built so, and is not offered."""
     try:
         with torch.device("meta"):
@@ -321,11 +340,11 @@ def _skeleton(build: Callable[[str], nn.Module], name: str, stem: Stem) -> nn.Mo
                 use_small_stem(inner, name)
     except Exception:  # libraries refuse in many ways
         return None
-    return inner
+    return _Skeleton(inner, _shapes(inner.state_dict()))
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> Counter[tuple[int, ...]]:
-    """Count the shapes of tensors: what has not all of a network's cannot fit it, and need not be looked at."""
+    """Count the shapes of tensors."""
     return Counter(tuple(value.shape) for name, value in tensors.items() if not name.endswith(DERIVED))
 
 
