@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from sightline.cli.common import Json, data_layer, given, show
+from sightline.cli.common import Json, data_layer, given, say_weights, show
 from sightline.cli.flags import Device, Layout, Style
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def evaluate(
     work = function_of(folder, "evaluate", options)
     layer = data_layer(data, layout, style)["data"] | given(split_file=str(split_file) if split_file else None)
     result = work(run, data_config(folder, layer), device=device)
+    say_weights(run)
     if as_json:
         show([{"run": str(run), **_ROWS[result.metric](result)}], as_json=True)
         return

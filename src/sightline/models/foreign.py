@@ -8,6 +8,7 @@ names come together with the right shapes: under `teacher.module.backbone.` in o
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -277,7 +278,8 @@ SPELLINGS = (_as_written, _hugging_face, _numbered)
 
 
 # -- what would fit
-# Tried first, in this order; then what begins with the same word as the network that was asked for.
+NEAR = 12  # names tried after these, the most like the one asked for; all of a library would take a minute
+# Tried first, in this order.
 COMMON = (
     "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "wide_resnet50_2", "wide_resnet101_2",
     "resnext50_32x4d", "resnext101_32x8d", "resnet50_gn", "resnet18d", "resnet26", "resnet26d", "resnet34d",
@@ -296,20 +298,23 @@ def _way_out(backbone: Backbone, tensors: Mapping[str, Tensor], network: str) ->
     for stem in stems:
         if fits(library, asked, stem, tensors, network):
             return f"It fits {backbone.name} with the stem {stem}: --set stem={stem}"
-    family = re.match(r"[a-z]*", asked)
-    word = family[0] if family else ""
-    near = [name for each in BACKBONE_LIBRARIES.values() for name in each.names() if name.startswith(word)]
+    names = _names()
+    known = sorted(set[str]().union(*names.values()))
+    near = difflib.get_close_matches(library.architecture(asked), known, n=NEAR, cutoff=0.0)
     for name in dict.fromkeys((*COMMON, *near)):
-        found = [
-            prefix
-            for prefix, each in BACKBONE_LIBRARIES.items()
-            if name in each.names() and fits(each, name, backbone.stem, tensors, network)
-        ]
+        homes = [prefix for prefix in BACKBONE_LIBRARIES if name in names[prefix]]
+        found = [p for p in homes if fits(BACKBONE_LIBRARIES[p], name, backbone.stem, tensors, network)]
         if found:
-            bare = name if next(p for p, each in BACKBONE_LIBRARIES.items() if name in each.names()) in found else ""
-            named = " or ".join(f"{prefix}/{name}" for prefix in found)
-            return f"It fits {named}: --backbone {bare or f'{found[0]}/{name}'}"
+            # A bare name is the first library's that has it.
+            named = name if found[0] == homes[0] else f"{found[0]}/{name}"
+            return f"It fits {' or '.join(f'{prefix}/{name}' for prefix in found)}: --backbone {named}"
     return f"Its first names are {', '.join(sorted(tensors)[:SHOWN])}; give the --backbone that it was trained with"
+
+
+@cache
+def _names() -> dict[str, set[str]]:
+    """Return the names of each library: a library lists them anew each time."""
+    return {prefix: set(each.names()) for prefix, each in BACKBONE_LIBRARIES.items()}
 
 
 def fits(library: Library, name: str, stem: Stem, tensors: Mapping[str, Tensor], network: str = "teacher") -> bool:
