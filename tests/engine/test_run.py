@@ -12,11 +12,17 @@ from sightline.engine import Extra, NoProgress, record, train
 from sightline.engine.example import ExampleStep
 from sightline.errors import DataError, OutOfMemory, RunError
 from sightline.runs import RunFolder, read_json
+from sightline.runs.record import Record
 
 
 @dataclass(frozen=True)
 class Inputs:
     fingerprint: str = "a"
+
+
+@dataclass(frozen=True)
+class ToyResult(Record):
+    bias: float
 
 
 class Life:
@@ -47,7 +53,7 @@ class Life:
     def finish(self, context, task, seconds) -> None:
         self.at("finish")
         assert task.best.epoch == 0, "training is over"
-        context.run.finish({"bias": task.best.score}, {"fit_seconds": seconds})
+        context.run.finish(ToyResult(bias=task.best.score), {"fit_seconds": seconds})
 
     def run(self, **options) -> RunFolder:
         config = ToyConfig(device="cpu", threads=1, **self.keys)
@@ -112,16 +118,24 @@ def test_a_run_that_trains_nothing_has_the_same_life(tmp_path):
 
     def work(context) -> None:
         calls.append(context.run.status)
-        context.run.finish({"answer": 42}, {})
+        context.run.finish(ToyResult(bias=42), {})
 
     calls = list[str]()
     for _ in range(2):
         run = record(config, tmp_path / "run", Inputs(), work, resume=True, progress=NoProgress())
     assert calls == ["running"]
-    assert run.result() == {"answer": 42}
+    assert run.result() == {"bias": 42}
 
 
 # -- the result first, then the extras
+@dataclass(frozen=True)
+class Score(Record):
+    """result.json of a run that has an extra."""
+
+    score: float
+    masks: str | None
+
+
 class Extras:
     """Extras of a run that note what was made; those named in `broken` raise."""
 
@@ -141,7 +155,7 @@ class Extras:
 
 def finished(out, extras) -> RunFolder:
     def work(context) -> None:
-        context.run.finish({"masks": None, "score": float("nan")}, {})
+        context.run.finish(Score(float("nan"), None), {})
 
     config = ToyConfig(device="cpu", precision="32-true")
     return record(config, out, Inputs(), work, extras=extras, resume=True, progress=NoProgress())
@@ -161,7 +175,8 @@ def test_a_resumed_run_makes_the_extras_that_failed_and_no_others(tmp_path):
     again = Extras()
     run = finished(tmp_path / "run", again)
     assert again.made == ["masks"]
-    assert (run.result()["masks"], run.result()["notes"]) == ("masks.json", [])
+    assert run.result()["masks"] == "masks.json"
+    assert "notes" not in run.result()
     assert not (run.path / "notes" / "masks.txt").exists()
     once_more = Extras()
     finished(tmp_path / "run", once_more)

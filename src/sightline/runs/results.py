@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 from sightline.runs.record import Number, Record
 
+Row = dict[str, Any]  # of a table: column → value
+
 
 # -- parts
 @dataclass(frozen=True, kw_only=True)
@@ -53,13 +55,13 @@ class ScoredResult(Record):
         images_seen: with repetition, of all epochs.
         bad_images: unreadable ones, left out.
         split: samples of each part.
-        notes: what failed and the run did without, each with the file that keeps the details.
+        notes: what failed and the run did without, each with the file that keeps the details; None where all went well.
     """
 
     images_seen: int
     bad_images: int
     split: Mapping[str, int]
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] | None = None
 
     @property
     def class_count(self) -> int:
@@ -90,6 +92,14 @@ class Evaluation(Record):
     def value(self) -> float:
         """The score itself, in 0–1."""
         return self.interval.value
+
+    def row(self) -> Row:
+        """Return everything as one row, for a program."""
+        raise NotImplementedError
+
+    def tables(self) -> list[tuple[str, list[Row]]]:
+        """Return the tables that a person reads, each with its title; the first holds the scores."""
+        raise NotImplementedError
 
 
 # -- pretraining
@@ -156,7 +166,7 @@ class PretrainResult(Record):
         health: last values by key of metrics.jsonl.
         warnings: every collapse or plateau, with its epoch.
         method: what the method tells of itself.
-        notes: what failed and the run did without, each with the file that keeps the details.
+        notes: what failed and the run did without, each with the file that keeps the details; None where all went well.
     """
 
     epochs: int
@@ -167,7 +177,7 @@ class PretrainResult(Record):
     health: Mapping[str, Number]
     warnings: tuple[str, ...]
     method: MethodReport
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] | None = None
 
 
 # -- classification
@@ -229,6 +239,15 @@ class ClassifyEvaluation(Evaluation):
     metric: ClassVar[str] = "accuracy"
     accuracy: Interval
 
+    def row(self) -> Row:
+        """Return accuracy, interval and number of images."""
+        score = self.accuracy
+        return {"accuracy": score.value, "low": score.low, "high": score.high, "n": score.n}
+
+    def tables(self) -> list[tuple[str, list[Row]]]:
+        """Return the one row."""
+        return [("evaluation", [self.row()])]
+
 
 # -- segmentation
 @dataclass(frozen=True, kw_only=True)
@@ -253,7 +272,7 @@ class SegmentScores(Record):
     """What a segmenter is worth on images with masks.
 
     Attributes:
-        mean_iou: of all images together, with its bootstrap interval.
+        mean_iou: of all images together, with its interval.
         boundary_iou: mean over classes.
         per_class: by class that occurs.
         absent: classes in neither prediction nor truth.
@@ -309,6 +328,25 @@ class SegmentEvaluation(SegmentScores, Evaluation):
 
     metric: ClassVar[str] = "mean_iou"
     interventions: Interventions | None = None
+
+    def row(self) -> Row:
+        """Return all of it, as JSON has it."""
+        return self.to_dict()
+
+    def tables(self) -> list[tuple[str, list[Row]]]:
+        """Return the scores, the scores by class, and what replaced skips change."""
+        score = self.mean_iou
+        row = {"mean IoU": score.value, "low": score.low, "high": score.high, "tiles": score.n}
+        others = {"Boundary IoU": self.boundary_iou, "pixel accuracy": self.pixel_accuracy}
+        classes: list[Row] = [{"class": name, **values.to_dict()} for name, values in self.per_class.items()]
+        tables: list[tuple[str, list[Row]]] = [("evaluation", [row | others]), ("", classes)]
+        if self.interventions is not None:
+            changes: list[Row] = [
+                {"skip": skip, **{name: f"{effect.change:+.4f}" for name, effect in effects.items()}}
+                for skip, effects in self.interventions.skips.items()
+            ]
+            tables.append(("change of mean IoU with a skip taken away, not retrained", changes))
+        return tables
 
 
 @dataclass(frozen=True, kw_only=True)

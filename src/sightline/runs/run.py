@@ -49,12 +49,14 @@ class Run:
     @property
     def result(self) -> Record:
         """The content of result.json: a PretrainResult, ClassifyResult, SegmentResult or PromptResult."""
-        content = self.folder.result()
-        return kind_named(self.kind).result.from_dict(content, where=f"{self.path}/result.json")
+        return self.folder.result_as(kind_named(self.kind).result)
 
     @property
     def metric(self) -> str | None:
-        """What it is judged by, accuracy or mean_iou; None for pretraining, which has no score of its own."""
+        """The metric of its score, which is its kind's; a study may compare runs by another of their outputs.
+
+        None for pretraining, which has no score of its own.
+        """
         return kind_named(self.kind).metric or None
 
     @property

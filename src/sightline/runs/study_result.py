@@ -19,8 +19,8 @@ Pair = tuple[str, str]
 
 # -- arms
 @dataclass(frozen=True, kw_only=True)
-class ArmScore(Record):
-    """What the runs of an arm say together.
+class Summary(Record):
+    """What the runs of an arm say together by one metric.
 
     Attributes:
         scenes: where the interval is over whole scenes, how many there are.
@@ -30,8 +30,6 @@ class ArmScore(Record):
         n: samples.
         seeds: the value of each seed.
         per_class: mean over seeds of each class.
-        seconds: of all seeds together, without pretraining.
-        images_seen: likewise.
     """
 
     scenes: int | None = None
@@ -41,6 +39,17 @@ class ArmScore(Record):
     n: int
     seeds: tuple[float, ...]
     per_class: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmScore(Summary):
+    """What the runs of an arm say together, and what they cost.
+
+    Attributes:
+        seconds: of all seeds together, without pretraining.
+        images_seen: likewise.
+    """
+
     seconds: float
     images_seen: int
 
@@ -192,7 +201,9 @@ class Comparison(Record):
         high: its upper end.
         p_raw: two-sided.
         p: corrected by Holm over the comparisons of the study.
-        verdict: higher, lower or undecided.
+        verdict: higher, lower or undecided; of fewer than three seeds "one run each" or "two runs each".
+        detectable: smallest true difference that four studies of five would tell from none, corrected for all; None
+            where it is not known.
     """
 
     a: str
@@ -203,6 +214,7 @@ class Comparison(Record):
     p_raw: float
     p: float
     verdict: str
+    detectable: float | None = None
 
     @property
     def pair(self) -> Pair:
@@ -213,6 +225,11 @@ class Comparison(Record):
     def decided(self) -> bool:
         """Whether it says which arm is higher."""
         return self.verdict in ("higher", "lower")
+
+    @property
+    def judged(self) -> bool:
+        """Whether there were seeds enough to say anything."""
+        return self.decided or self.verdict == "undecided"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,14 +15,13 @@ from sightline.config import SegmentConfig, SegmentDataConfig
 from sightline.data import load_parts
 from sightline.engine import NoProgress
 from sightline.errors import WeightsError
-from sightline.files.atomic import write_json
 from sightline.metrics.segmentation import MeanIou
 from sightline.models import save_model
 from sightline.report.segmentation import interventions as report_of
 from sightline.runs import RunFolder, read_json
 from sightline.runs.results import Interventions, SegmentResult
 from sightline.tasks.segment import segment
-from sightline.tasks.segment.interventions import _changes
+from sightline.tasks.segment.interventions import _effect
 
 URBAN, AGRICULTURE, WATER, BARREN = (0, 255, 255), (255, 255, 0), (0, 0, 255), (255, 255, 255)
 SMALL = {"backbone": "timm/resnet10t", "precision": "32-true", "threads": 1, "workers": 0, "device": "cpu", "crop": 32}
@@ -63,7 +62,7 @@ def test_a_class_that_the_validation_tiles_lack_costs_no_run(tmp_path):
     config = SegmentConfig.build(SMALL, {"data": data, "epochs": 2, "batch_size": 4})
     run = segment(config, tmp_path / "run", progress=NoProgress())
     result = SegmentResult.from_dict(strict(run.path / "result.json"))
-    assert result.notes == ()
+    assert result.notes is None
     measured = Interventions.from_dict(strict(run.path / "interventions.json"))
     assert measured.n == len(parts["val"])
     assert report_of({"a": run})
@@ -71,15 +70,10 @@ def test_a_class_that_the_validation_tiles_lack_costs_no_run(tmp_path):
 
 def test_a_change_that_is_no_number_is_null_and_read_back_as_nan(tmp_path):
     base, changed = MeanIou(0.5, np.array([0.5, 0.0]), 0.5), MeanIou(0.4, np.array([0.4, np.nan]), 0.4)
-    effect = _changes(changed, base, [(0, "land"), (1, "water")])
-    content = {
-        "part": "val",
-        "n": 2,
-        "mean_iou": 0.5,
-        "per_class": {"land": 0.5, "water": 0.0},
-        "skips": {"1": {"zero": effect}},
-    }
-    write_json(tmp_path / "interventions.json", content)
+    effect = _effect(changed, base, [(0, "land"), (1, "water")])
+    named = {"land": 0.5, "water": 0.0}
+    measured = Interventions(part="val", n=2, mean_iou=0.5, per_class=named, skips={"1": {"zero": effect}})
+    measured.write(tmp_path / "interventions.json")
     read = Interventions.from_dict(strict(tmp_path / "interventions.json"))
     assert np.isnan(read.skips["1"]["zero"].per_class["water"])
     assert read.skips["1"]["zero"].per_class["land"] == pytest.approx(-0.1)

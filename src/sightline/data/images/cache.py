@@ -80,11 +80,19 @@ class Images(PixelStore):
         self.listing = listing
 
 
-def load_images(config: DataConfig, progress: Say | None = None) -> Images:
-    """Open a source's images, decoded at its `image_size` (64 px where that is not settled)."""
-    return load_image_set(
-        list_images(config), config.image_size or 64, max_bad_fraction=config.max_bad_fraction, progress=progress
-    )
+def load_images(config: DataConfig, progress: Say | None = None, *, labels: bool = True) -> Images:
+    """Open a source's images, decoded at its `image_size` (64 px where that is not settled).
+
+    Args:
+        config: the source.
+        progress: called with lines of text, of what was passed over and what is done.
+        labels: as of `list_images`.
+    """
+    listing = list_images(config, labels=labels)
+    if progress is not None:
+        for line in listing.said():
+            progress(line)
+    return load_image_set(listing, config.image_size or 64, max_bad_fraction=config.max_bad_fraction, progress=progress)
 
 
 def load_image_set(
@@ -226,4 +234,6 @@ def _decoded(sample: Sample, size: int) -> np.ndarray | str:
     try:
         return shrink(decode(sample.path, at_least=size), size)
     except UnreadableImage as error:
+        if not sample.path.exists():  # it was there a moment ago: no damage to be remembered
+            raise DataError(f"{sample.path}: was listed and is gone; put it back, or list again") from None
         return str(error)

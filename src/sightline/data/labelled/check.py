@@ -7,7 +7,9 @@ from typing import Any
 
 from sightline.config import DataConfig
 from sightline.data.images.cache import load_image_set
+from sightline.data.images.folder import passed_rows
 from sightline.data.labelled.listing import list_images
+from sightline.data.split_file import PARTS
 
 
 def check(config: DataConfig) -> list[dict[str, Any]]:
@@ -22,5 +24,11 @@ def check(config: DataConfig) -> list[dict[str, Any]]:
     rows += [{"what": f"class {name}", "value": counts[i]} for i, name in enumerate(listing.classes)]
     styles = Counter(sample.style for sample in images.listing.samples if sample.style)
     rows += [{"what": f"style {name}", "value": count} for name, count in sorted(styles.items())]
+    parts = Counter(sample.part for sample in images.listing.samples if sample.part)
+    rows += [{"what": f"part {name}", "value": parts[name]} for name in PARTS if parts[name]]
+    if listing.unclear:
+        rows.append({"what": "labels", "value": f"none: {listing.unclear}"})
+    rows += [{"what": "note", "value": note} for note in listing.notes]
+    rows += passed_rows(listing.passed)
     rows += [{"what": f"unreadable: {bad.id}", "value": bad.reason} for bad in images.listing.bad]
     return rows

@@ -164,7 +164,7 @@ def predict_masks(
     check_outputs(targets, files)
     maker = MaskMaker(run, options, device)
     for target, path in targets.items():
-        _write(maker, path, target)
+        (_write_geotiff if is_geotiff(path) else _write_png)(maker, path, target)
     return list(targets)
 
 
@@ -173,9 +173,7 @@ def _target(path: Path, folder: Path) -> Path:
     return folder / f"{name}{'.tif' if is_geotiff(path) else '.png'}"
 
 
-def _write(maker: MaskMaker, path: Path, target: Path) -> None:
-    if is_geotiff(path):
-        return _write_geotiff(maker, path, target)
+def _write_png(maker: MaskMaker, path: Path, target: Path) -> None:
     try:
         pixels = decode(path)
     except UnreadableImage as error:
@@ -184,7 +182,6 @@ def _write(maker: MaskMaker, path: Path, target: Path) -> None:
     for top, classes in _classes(maker, pixels, target):
         indices[top : top + len(classes)] = classes
     save_png(target, maker.palette.decode(indices))
-    return None
 
 
 def _write_geotiff(maker: MaskMaker, path: Path, target: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from sightline.models.segmentation import (
 from sightline.randomness import sample_keys
 from sightline.runs import RunFolder, artifacts
 from sightline.runs.artifacts import INTERVENTIONS
+from sightline.runs.mask_history import MaskColors
 from sightline.runs.results import Init, SegmentResult
 from sightline.tasks.segment.counts import Counts, count_tiles, describe_counts, keep_mask_at_evaluation
 from sightline.tasks.segment.example_step import example_step
@@ -198,11 +199,11 @@ def _mask_keeper(context: Run) -> Callable[[int, Segmenter], None]:
     config, images = context.config, context.inputs.images
     chosen = find_watched(config.log_images, images.ids)
     keeper = MaskProgress(
-        context.run.path / artifacts.PROGRESS,
+        context.run,
         config.log_images,
         [images.image(i) for i in chosen],
         [images.mask(i) for i in chosen],
-        {"names": list(images.palette.classes), "colors": images.palette.colors.tolist()},
+        MaskColors(names=images.palette.classes, colors=tuple(map(tuple, images.palette.colors.tolist()))),
         config.epochs,
         config.log_images_every,
     )
@@ -253,7 +254,7 @@ def _finish(context: Run, task: SegmentTask, seconds: float) -> None:
         split={name: len(part) for name, part in images.parts.items()},
         progress=(),
     )
-    context.run.finish(result.to_dict(), {"fit_seconds": seconds})
+    context.run.finish(result, {"fit_seconds": seconds})
 
 
 def _extras(context: Run) -> list[Extra]:
@@ -265,11 +266,11 @@ def _extras(context: Run) -> list[Extra]:
         return place(load_segmenter(run.path).segmenter, context.fabric.device).eval()
 
     def architecture() -> dict[str, Any]:
-        write_json(run.path / artifacts.ARCHITECTURE, asdict(describe(network(), crop, crop)))
+        describe(network(), crop, crop).write(run.path / artifacts.ARCHITECTURE)
         return {}
 
     def mask_history() -> dict[str, Any]:
-        pictures = draw_progress(run.path / artifacts.PROGRESS)
+        pictures = draw_progress(run)
         return {"progress": [str(path.relative_to(run.path)) for path in pictures]}
 
     return [
@@ -289,8 +290,8 @@ def _intervene(context: Run, network: Segmenter) -> str | None:
     if not config.interventions or not interventable(network):
         return None
     chosen = some_tiles(images.parts["val"], config.data.split_seed)
-    effects = interventions(_predictor(context, network), images, chosen, seed=config.data.split_seed)
-    write_json(context.run.path / INTERVENTIONS, {"part": "val", **effects})
+    effects = interventions(_predictor(context, network), images, chosen, part="val", seed=config.data.split_seed)
+    effects.write(context.run.path / INTERVENTIONS)
     return INTERVENTIONS
 
 
