@@ -34,10 +34,10 @@ def test_an_error_keeps_the_old_content(tmp_path: Path):
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_nan_is_refused(tmp_path: Path):
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        write_json(tmp_path / "a.json", {"x": float("nan")})
-    assert list(tmp_path.iterdir()) == []
+def test_nan_and_infinity_are_null(tmp_path: Path):
+    write_json(tmp_path / "a.json", {"a": float("nan"), "b": [float("inf"), 1.5], "c": {"d": (float("-inf"),)}})
+    content = json.loads((tmp_path / "a.json").read_text(), parse_constant=pytest.fail)
+    assert content == {"a": None, "b": [None, 1.5], "c": {"d": [None]}}
 
 
 def test_sweep_removes_what_dead_processes_left(tmp_path: Path):

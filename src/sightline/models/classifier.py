@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Self
 
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sightline.errors import RunError
 from sightline.models.backbones import build_backbone
 from sightline.models.freezing import hold_still
 from sightline.models.heads import LinearHead
-from sightline.models.weights import read_description
+from sightline.models.weights import read_description, read_weights
 from sightline.runs import RunFolder
 
 
@@ -62,5 +61,5 @@ def load_classifier(run: RunFolder) -> LoadedClassifier:
         )
     backbone = build_backbone(description["backbone"], description["stem"])
     classifier = Classifier(backbone, LinearHead(backbone.dim, len(description["classes"])))
-    classifier.load_state_dict(load_file(run.weights))
+    classifier.load_state_dict(read_weights(run))
     return LoadedClassifier(classifier.eval(), description)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -35,11 +36,17 @@ class InitialBackbone:
     checksum: str
 
     @classmethod
-    def of(cls, config: BackboneConfig) -> InitialBackbone:
-        """Build the backbone that a run of `config` begins with; errors as of `initial_backbone`."""
-        return initial_backbone(
+    def of(cls, config: BackboneConfig, say: Callable[[str], object] | None = None) -> InitialBackbone:
+        """Build the backbone that a run of `config` begins with, and say what was loaded into it.
+
+        Errors as of `initial_backbone`.
+        """
+        start = initial_backbone(
             config.init, config.backbone, config.stem, config.seed, reference=config.reference, network=config.network
         )
+        if say is not None and start.matched:
+            say(f"{start.source}: {start.matched}")
+        return start
 
 
 def initial_backbone(

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from sightline.errors import RunError, WeightsError
 from sightline.files import file_sha256
 from sightline.files.atomic import atomic_path, write_json
 from sightline.models.backbones import Backbone, Stem, build_backbone
-from sightline.models.foreign import MatchReport, load_matching, read_foreign
+from sightline.models.foreign import MatchReport, check_finite, load_matching, read_foreign
 from sightline.runs import RunFolder, read_json
 
 PREFIXES = {"backbone": "", "classifier": "backbone.", "segmenter": "encoder."}  # of a backbone's tensors, by kind
@@ -70,6 +70,17 @@ def read_description(run: RunFolder) -> dict[str, Any]:
     return description
 
 
+def read_weights(run: RunFolder) -> dict[str, Tensor]:
+    """Return the tensors of a finished run, whose checksum `read_description` has verified.
+
+    Raises:
+        WeightsError: no safetensors, or some hold NaN or infinity.
+    """
+    tensors = read_foreign(run.weights)
+    check_finite(tensors, str(run.weights))
+    return tensors
+
+
 def load_backbone(
     source: str | Path,
     name: str | None = None,
@@ -93,16 +104,16 @@ def load_backbone(
         run = RunFolder.open(path)
         description = read_description(run)
         backbone = build_backbone(description["backbone"], description["stem"])
-        state = load_file(run.weights)
-        prefix = PREFIXES[description["kind"]]
-        state = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
+        tensors, prefix = read_weights(run), PREFIXES[description["kind"]]
+        state = {key.removeprefix(prefix): v for key, v in tensors.items() if key.startswith(prefix)}
         if not all(key.startswith("inner.") for key in state):  # an architecture of another library, under its names
             raise RunError(
                 f"{path}: its {description.get('model')} does not keep a backbone as it was; "
                 "give the run of a U-Net, or the weights that this run started from"
             )
         backbone.load_state_dict(state)
-        return Loaded(backbone, MatchReport(tuple(state), (), (), (), ""), description)
+        others = tuple(sorted(tensors.keys() - {prefix + key for key in state}))
+        return Loaded(backbone, MatchReport(tuple(state), (), others, (), ""), description)
     if not path.is_file():
         raise WeightsError(
             f"init = {str(source)!r}: no such run folder or file; give none, reference, a run or a checkpoint"

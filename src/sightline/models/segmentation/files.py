@@ -6,14 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
-
 from sightline.errors import RunError, WeightsError
 from sightline.models.segmentation.build import build_segmenter
 from sightline.models.segmentation.segmenter import Segmenter
 from sightline.models.segmentation.skipping import policy_of
 from sightline.models.segmentation.skips import SkipPolicy
-from sightline.models.weights import read_description, save_model
+from sightline.models.weights import read_description, read_weights, save_model
 from sightline.runs import RunFolder
 
 
@@ -71,7 +69,7 @@ def load_segmenter(source: str | Path) -> LoadedSegmenter:
         policy=SkipPolicy(**description["skips"]),
     )
     try:
-        segmenter.load_state_dict(load_file(run.weights))
+        segmenter.load_state_dict(read_weights(run))
     except RuntimeError as error:
         raise WeightsError(
             f"{run.weights}: does not fit {description['model']} on {description['backbone']}, as model.json "
