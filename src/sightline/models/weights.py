@@ -10,12 +10,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from sightline.data.images.reading import Reading
 from sightline.errors import RunError, WeightsError
 from sightline.files import file_sha256
 from sightline.files.atomic import atomic_path, write_json
 from sightline.models.backbones import Backbone, Stem, build_backbone
 from sightline.models.foreign import MatchReport, load_matching, read_foreign
+from sightline.models.libraries import RGB
 from sightline.runs import RunFolder, read_json
+from sightline.runs.artifacts import MODEL
 
 PREFIXES = {"backbone": "", "classifier": "backbone.", "segmenter": "encoder."}  # of a backbone's tensors, by kind
 
@@ -70,6 +73,12 @@ def read_description(run: RunFolder) -> dict[str, Any]:
     return description
 
 
+def reading_of(init: str) -> Reading:
+    """Return how the images were read that a run's weights have seen; for weights of another origin the default."""
+    path = Path(init) / MODEL
+    return Reading.from_dict(read_json(path).get("reading")) if path.is_file() else Reading()
+
+
 def load_backbone(
     source: str | Path,
     name: str | None = None,
@@ -92,7 +101,9 @@ def load_backbone(
     if path.is_dir():
         run = RunFolder.open(path)
         description = read_description(run)
-        backbone = build_backbone(description["backbone"], description["stem"])
+        backbone = build_backbone(
+            description["backbone"], description["stem"], in_chans=description.get("in_chans", RGB)
+        )
         state = load_file(run.weights)
         prefix = PREFIXES[description["kind"]]
         state = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}

@@ -56,7 +56,7 @@ def test_sixteen_bits_are_scaled_and_not_cut(tmp_path: Path) -> None:
 def test_floats_are_stretched_and_not_a_number_is_put_up_with(tmp_path: Path) -> None:
     values = np.array([[-1.0, 0.0, 1.0, np.nan]], np.float32)
     pixels = decode(saved(tmp_path, Image.fromarray(values), "image.tif"))
-    np.testing.assert_array_equal(pixels[0, :, 0], [0, 127, 255, 0])
+    np.testing.assert_array_equal(pixels[0, :, 0], [0, 128, 255, 0])
 
 
 def test_transparency_lies_on_white(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def check_masks(config: SegmentDataConfig, progress: Say | None = None) -> MaskC
         DataError: no images with masks, missing partners, or so few tiles that a part is empty.
     """
     images = load_parts(config.model_copy(update={"max_bad_fraction": 1.0}), progress=progress)
-    return MaskCheck(images, find_leaks(images.image, len(images.ids)), count_pixels(images))
+    return MaskCheck(images, find_leaks(images.picture, len(images.ids)), count_pixels(images))
 
 
 def count_pixels(images: SegmentImages) -> np.ndarray:

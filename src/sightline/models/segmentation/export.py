@@ -41,7 +41,7 @@ class OnnxReport:
     """A written ONNX file.
 
     Attributes:
-        path: of the file: input `images` float32 (batch, 3, height, width), normalised; output `logits`
+        path: of the file: input `images` float32 (batch, C, height, width), normalised; output `logits`
             (batch, classes, height, width).
         smallest: least height and width that it takes, in pixels.
         sizes: (batch, height, width) that it was checked on.
@@ -110,7 +110,7 @@ def export_onnx(segmenter: Segmenter, path: Path) -> OnnxReport:
     sizes = ((1, smallest, smallest), (2, smallest + 7, 2 * smallest - 3), (1, 3 * smallest, smallest + 1))
     try:
         segmenter.eval()
-        content = _any_size(_core_program(segmenter), segmenter.stride)
+        content = _any_size(_core_program(segmenter), segmenter.stride, segmenter.in_chans)
         session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
         pairs = [_run_both(segmenter, session, size) for size in sizes]
     finally:
@@ -129,7 +129,7 @@ def _core_program(segmenter: Segmenter) -> Any:
     }
     dimensions = ({0: torch.export.Dim("batch", min=1), **sides},)
     # Unequal sides, and a batch that is not one: the exporter takes equal sizes for one size, and one for a constant.
-    example = torch.zeros(2, 3, 2 * segmenter.stride, 4 * segmenter.stride).contiguous(
+    example = torch.zeros(2, segmenter.in_chans, 2 * segmenter.stride, 4 * segmenter.stride).contiguous(
         memory_format=torch.channels_last
     )
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
@@ -153,7 +153,7 @@ def _core_program(segmenter: Segmenter) -> Any:
     return program.model_proto
 
 
-def _any_size(model: Any, stride: int) -> bytes:
+def _any_size(model: Any, stride: int, in_chans: int) -> bytes:
     """Put the padding before, and the cutting after, a model that takes multiples of `stride`; return the file."""
     import onnx
 
@@ -173,7 +173,7 @@ def _any_size(model: Any, stride: int) -> bytes:
     after = helper.make_node("Slice", ["padded_logits", "size_from", "size", "size_axes"], ["logits"])
     nodes = [*before, *graph.node, after]
     classes = graph.output[0].type.tensor_type.shape.dim[1].dim_value
-    images = helper.make_tensor_value_info("images", onnx.TensorProto.FLOAT, ["batch", 3, "height", "width"])
+    images = helper.make_tensor_value_info("images", onnx.TensorProto.FLOAT, ["batch", in_chans, "height", "width"])
     logits = helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["batch", classes, "height", "width"])
     for field, values in ((graph.node, nodes), (graph.input, [images]), (graph.output, [logits])):
         copies = list(values)
@@ -185,7 +185,7 @@ def _any_size(model: Any, stride: int) -> bytes:
 
 @torch.no_grad()
 def _run_both(segmenter: Segmenter, session: Any, size: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
-    images = pictures(*size)
+    images = pictures(*size, in_chans=segmenter.in_chans)
     (outputs,) = session.run(["logits"], {"images": images.numpy()})
     return segmenter(images).numpy(), outputs
 
@@ -208,12 +208,15 @@ def export_library(segmenter: Segmenter, folder: Path) -> LibraryReport:
         raise ConfigError(
             f"export: segmentation-models-pytorch has no encoder {segmenter.encoder_name}; export to ONNX"
         )
-    network = architecture(encoder_name=key, encoder_weights=None, classes=segmenter.classes)
+    network = architecture(
+        encoder_name=key, encoder_weights=None, in_channels=segmenter.in_chans, classes=segmenter.classes
+    )
     state = _renamed(segmenter, network.state_dict())
     config = {
         "_model_class": architecture.__name__,
         "encoder_name": key,
         "encoder_weights": None,
+        "in_channels": segmenter.in_chans,
         "classes": segmenter.classes,
     }
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -265,7 +268,7 @@ def _load_and_run(segmenter: Segmenter, folder: Path) -> tuple[np.ndarray, np.nd
     with redirect_stdout(io.StringIO()):
         network: Any = smp.from_pretrained(str(folder), strict=True).eval()
     side = 2 * segmenter.stride
-    images = pictures(2, side, 2 * side)
+    images = pictures(2, side, 2 * side, in_chans=segmenter.in_chans)
     try:
         return segmenter.eval()(images).numpy(), network(images).numpy()
     finally:

@@ -9,6 +9,7 @@ from typing import Any
 from safetensors.torch import load_file
 
 from sightline.errors import RunError, WeightsError
+from sightline.models.libraries import RGB
 from sightline.models.segmentation.build import build_segmenter
 from sightline.models.segmentation.segmenter import Segmenter
 from sightline.models.segmentation.skipping import policy_of
@@ -45,6 +46,7 @@ def save_segmenter(run: RunFolder, segmenter: Segmenter, description: dict[str, 
         "backbone": segmenter.encoder_name,
         "stem": segmenter.stem,
         "outputs": segmenter.classes,
+        "in_chans": segmenter.in_chans,
         "skips": asdict(policy_of(segmenter)),
     }
     save_model(run, segmenter.state_dict(), {**description, **built})
@@ -69,6 +71,7 @@ def load_segmenter(source: str | Path) -> LoadedSegmenter:
         description["outputs"],
         stem=description["stem"],
         policy=SkipPolicy(**description["skips"]),
+        in_chans=description.get("in_chans", RGB),
     )
     try:
         segmenter.load_state_dict(load_file(run.weights))

@@ -18,7 +18,7 @@ from sightline.errors import DataError
 from sightline.files import text_digest
 from sightline.files.atomic import write_json
 from sightline.metrics import statistics
-from sightline.models import Backbone, Classifier, InitialBackbone, LinearHead, save_model
+from sightline.models import Backbone, Classifier, InitialBackbone, LinearHead, reading_of, save_model
 from sightline.models.cpu import place
 from sightline.models.features import extract_features
 from sightline.models.freezing import freeze, is_frozen
@@ -89,7 +89,7 @@ Run = Context[ClassifyConfig, Inputs]
 
 
 def _open_inputs(config: ClassifyConfig, say: Callable[[str], object]) -> Inputs:
-    images = load_images(config.data, progress=say)
+    images = load_images(config.data, progress=say, earlier=reading_of(config.init))
     listing = images.listing
     if not listing.classes:
         raise DataError(
@@ -97,7 +97,7 @@ def _open_inputs(config: ClassifyConfig, say: Callable[[str], object]) -> Inputs
         )
     parts = split(listing, config.data.split)
     train = labelled_part(parts.train, listing.labels, config.label_fraction, config.data.split.seed)
-    start = InitialBackbone.of(config)
+    start = InitialBackbone.of(config, images.channels)
     return Inputs(images, parts, train, start)
 
 
@@ -233,9 +233,11 @@ def _save_weights(context: Run, network: Classifier) -> None:
         "backbone": backbone.name,
         "stem": backbone.stem,
         "dim": backbone.dim,
+        "in_chans": backbone.in_chans,
         "classes": list(context.inputs.images.listing.classes),
         "image_size": config.data.image_size,
         "preprocessing": replace(start.preprocessing, input_size=config.input_size).to_dict(),
+        "reading": context.inputs.images.reading.to_dict(),
     }
     save_model(context.run, network.state_dict(), description)
 

@@ -11,6 +11,7 @@ import torch
 
 from sightline.config import FEATURE_BATCH, DataConfig, RunConfig
 from sightline.data import UnreadableImage, decode, images_in, is_image, load_images, shrink
+from sightline.data.images.reading import Reading
 from sightline.engine import make_fabric
 from sightline.errors import DataError
 from sightline.files import check_outputs
@@ -36,6 +37,7 @@ class LabelMaker:
         loaded = load_classifier(run)
         self.classes: list[str] = loaded.description["classes"]
         self.image_size: int = loaded.description["image_size"]
+        self.reading = Reading.from_dict(loaded.description.get("reading"))
         self._fabric = make_fabric(RunConfig(device=device))
         self._classifier = place(loaded.classifier, self._fabric.device)
         preprocessing = Preprocessing.from_dict(loaded.description["preprocessing"])
@@ -80,7 +82,7 @@ def predict(
         check_outputs({out: images}, [*table, *(path for _, _, path in listed)])
     probabilities = in_batches(
         len(listed),
-        lambda begin, end: labeler.probabilities(_decode_all(listed[begin:end], labeler.image_size)),
+        lambda begin, end: labeler.probabilities(_decode_all(listed[begin:end], labeler.image_size, labeler.reading)),
     )
     predictions = LabelPredictions(
         ids=tuple(name for name, _, _ in listed),
@@ -113,7 +115,8 @@ def evaluate(run_path: Path, data: DataConfig, *, device: str = "auto") -> Class
         DataError: the data has other classes than the run.
     """
     labeler = LabelMaker(RunFolder.open(run_path), device)
-    images = load_images(data.model_copy(update={"image_size": data.image_size or labeler.image_size}))
+    sized = data.model_copy(update={"image_size": data.image_size or labeler.image_size})
+    images = load_images(sized, earlier=labeler.reading)
     listing = images.listing
     unknown = sorted(set(listing.classes) - set(labeler.classes))
     if unknown or not listing.classes:
@@ -154,11 +157,11 @@ def _listed(images: Path, root: Path | None) -> list[tuple[str, str, Path]]:
     return listed
 
 
-def _decode_all(listed: list[tuple[str, str, Path]], size: int) -> list[np.ndarray]:
+def _decode_all(listed: list[tuple[str, str, Path]], size: int, reading: Reading) -> list[np.ndarray]:
     pixels, bad = [], []
     for _, _, path in listed:
         try:
-            pixels.append(shrink(decode(path), size))
+            pixels.append(shrink(decode(path, reading=reading), size))
         except UnreadableImage as error:
             bad.append(str(error))
     if bad:

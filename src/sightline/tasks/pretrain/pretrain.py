@@ -13,7 +13,7 @@ from sightline.data import Images, load_images
 from sightline.engine import Context, Progress, train
 from sightline.errors import ConfigError, DataError
 from sightline.files import text_digest
-from sightline.models import InitialBackbone, save_model
+from sightline.models import InitialBackbone, reading_of, save_model
 from sightline.runs import RunFolder
 from sightline.runs.results import PretrainResult
 from sightline.tasks.pretrain.crops import crop_loader
@@ -70,9 +70,9 @@ class Inputs:
 
 def open_inputs(config: PretrainConfig, say: Callable[[str], object]) -> Inputs:
     """Load the images and the weights to begin with."""
-    images = load_images(config.data, progress=say)
+    images = load_images(config.data, progress=say, earlier=reading_of(config.init))
     _check_size(config, len(images))
-    return Inputs(images, InitialBackbone.of(config))
+    return Inputs(images, InitialBackbone.of(config, images.channels))
 
 
 def build_task(context: Context[PretrainConfig, Inputs]) -> PretrainTask:
@@ -85,7 +85,11 @@ def build_task(context: Context[PretrainConfig, Inputs]) -> PretrainTask:
 def make_task(config: PretrainConfig, images: Images, fabric: Fabric, evaluation: Evaluation) -> PretrainTask:
     """Return the task of `config` on `images`, with another evaluation than the monitor's."""
     return PretrainTask(
-        InitialBackbone.of(config).backbone, config, crop_loader(config, images, fabric), fabric, evaluation
+        InitialBackbone.of(config, images.channels).backbone,
+        config,
+        crop_loader(config, images, fabric),
+        fabric,
+        evaluation,
     )
 
 
@@ -114,7 +118,11 @@ def _finish(context: Context[PretrainConfig, Inputs], task: PretrainTask, second
             "stem": backbone.stem,
             "dim": backbone.dim,
             "method": method.title,
-            "preprocessing": Preprocessing(views.global_size, views.mean, views.std).to_dict(),
+            "in_chans": backbone.in_chans,
+            "preprocessing": Preprocessing(views.global_size, views.mean, views.std)
+            .for_channels(backbone.in_chans)
+            .to_dict(),
+            "reading": images.reading.to_dict(),
         },
     )
     epochs = [line for line in run.metrics() if any(key.startswith("health/") for key in line)]
