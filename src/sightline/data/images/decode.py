@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,10 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".
 # header alone, before a byte of it is decompressed.
 MAX_PIXELS = 178_956_970
 _ORIENTATION, _GEO_KEYS = 0x0112, 34735  # tags of TIFF and EXIF, and of GeoTIFF
+
+
+# Of a TIFF that GDAL is to read it would print what it does not know.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 class UnreadableImage(DataError):

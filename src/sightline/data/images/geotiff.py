@@ -51,12 +51,12 @@ class TiffRaster(Raster):
         names = list(file.colorinterp)
         claimed = next((i for i, name in enumerate(names, 1) if name == ColorInterp.alpha), None)
         kind = np.dtype(np.uint8 if self._colors is not None else file.dtypes[0])
-        self._clear = claimed if claimed and is_transparency(_sampled(file, [claimed])[0]) else None
+        believed = claimed and is_transparency(_sampled(file, [claimed])[0])
+        # A band that is asked for is a band.
+        self._clear = claimed if believed and claimed not in (reading.bands or ()) else None
         of_colors = 3 if self._colors is not None else file.count - (self._clear is not None)
         super().__init__(file.height, file.width, of_colors, kind, reading)
-        if reading.bands and claimed in reading.bands:
-            self._clear = None  # it is asked for as a band
-        if claimed and self._clear is None:
+        if claimed and not believed:
             self.remarks.append(
                 f"its band {claimed} is called transparency in the file and holds a picture; it is taken for a band"
             )
