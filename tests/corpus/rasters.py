@@ -313,7 +313,7 @@ CASES = [
     case("a band that is not there", tiff(plain(1, 2, 3)), corners((4,)), Refused("data.bands = [4]", "3 bands")),
     case("the second band of a gray PNG", pillow("a.png", plain(90)), corners((2,)), Refused("data.bands", "1 band")),
     # depths
-    *[case(f"{kind}, a ramp", tiff(ramp(0, 3500, kind)), row, RAMP8, "the picture's own percentiles") for kind in KINDS],
+    *[case(f"{kind}, a ramp", tiff(ramp(0, 3500, kind)), row, RAMP8, "own percentiles") for kind in KINDS],
     case("int16 below zero", tiff(ramp(-300, 400, "int16")), row, RAMP8),
     case("int8", tiff(ramp(-70, 70, "int8")), row, RAMP8),
     case("12 bits in a 16-bit PNG", pillow("a.png", ramp(0, 4095, "uint16")), levels, (0, 255, 8)),

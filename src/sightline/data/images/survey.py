@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -15,6 +16,9 @@ from sightline.data.images.decode import UnreadableImage, open_image
 from sightline.data.images.reading import COLORS, PERCENTILES, Reading, percentiles
 
 FILES = 64  # looked at, evenly spread over the names: enough for percentiles, a second of reading
+FEW_LEVELS = 16  # of brightness: a photograph has more, and 12 bits taken for 16 have no more
+SHOWN = 5
+Rows = list[dict[str, Any]]
 # Formats of 8 bits only: their files need not be opened.
 EIGHT_BITS = frozenset({".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp"})
 
@@ -50,6 +54,8 @@ def survey(paths: Sequence[Path], reading: Reading) -> Survey:
     several = [path for path in paths if path.suffix.lower() not in EIGHT_BITS]
     chosen = [several[i] for i in np.unique(np.linspace(0, len(several) - 1, min(FILES, len(several))).astype(int))]
     kinds, counts, samples, remarks = Counter[str](), Counter[int](), list[list[np.ndarray]](), dict[str, str]()
+    if known := min(FILES, len(paths) - len(several)):
+        kinds["uint8"], counts[COLORS] = known, known
     for path in chosen:
         try:
             if _plain(path):
@@ -130,3 +136,35 @@ def _lines(here: Survey, bands: tuple[int, ...] | None, measured: bool) -> list[
 
 def _counts(counter: Counter[int]) -> str:
     return ", ".join(f"{count} with {bands}" for bands, count in sorted(counter.items()))
+
+
+def check_rows(paths: Sequence[Path], reading: Reading, image: Callable[[int], np.ndarray], ids: Sequence[str]) -> Rows:
+    """Return rows of (what, value) on bits, bands, scale and levels, for `data check`.
+
+    Args:
+        paths: of all images.
+        reading: by which they were decoded.
+        image: index → decoded image, uint8 (H, W, C).
+        ids: of the decoded images.
+    """
+    here = survey(paths, reading)
+    rows: Rows = [
+        *(
+            {"what": f"images of {kind} values, of {here.images} looked at", "value": n}
+            for kind, n in here.kinds.items()
+        ),
+        *({"what": f"images of {count} bands", "value": n} for count, n in sorted(here.bands.items())),
+    ]
+    for name, counter in (("kinds of values", here.kinds), ("numbers of bands", here.bands)):
+        if len(counter) > 1:
+            rows.append({"what": f"warning: different {name}", "value": ", ".join(map(str, sorted(counter)))})
+    rows += [{"what": "remark", "value": remark} for remark in here.remarks]
+    if reading.bands is not None:
+        rows.append({"what": "bands that are seen", "value": ", ".join(map(str, reading.bands))})
+    for channel, (low, high) in enumerate(reading.scale or ()):
+        rows.append({"what": f"scale of channel {channel + 1}", "value": f"{low:g} to {high:g}"})
+    few = [name for i, name in enumerate(ids) if len(np.unique(image(i))) < FEW_LEVELS]
+    if few:
+        rows.append({"what": f"warning: images of fewer than {FEW_LEVELS} levels", "value": len(few)})
+        rows += [{"what": "few levels", "value": name} for name in few[:SHOWN]]
+    return rows

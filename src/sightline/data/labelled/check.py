@@ -6,14 +6,15 @@ from collections import Counter
 from typing import Any
 
 from sightline.config import DataConfig
-from sightline.data.images.cache import load_image_set
+from sightline.data.images.cache import load_images
+from sightline.data.images.survey import check_rows
 from sightline.data.labelled.listing import list_images
 
 
 def check(config: DataConfig) -> list[dict[str, Any]]:
     """Open every image, and return rows of (what, value): counts, classes, sizes, and each unreadable file."""
     listing = list_images(config)
-    images = load_image_set(listing, config.image_size or 64, max_bad_fraction=1.0)
+    images = load_images(config.model_copy(update={"max_bad_fraction": 1.0}))
     rows: list[dict[str, Any]] = [
         {"what": "images", "value": len(listing)},
         {"what": "unreadable", "value": len(images.listing.bad)},
@@ -22,5 +23,8 @@ def check(config: DataConfig) -> list[dict[str, Any]]:
     rows += [{"what": f"class {name}", "value": counts[i]} for i, name in enumerate(listing.classes)]
     styles = Counter(sample.style for sample in images.listing.samples if sample.style)
     rows += [{"what": f"style {name}", "value": count} for name, count in sorted(styles.items())]
+    rows += check_rows(
+        [sample.path for sample in listing.samples], images.reading, images.__getitem__, images.listing.ids
+    )
     rows += [{"what": f"unreadable: {bad.id}", "value": bad.reason} for bad in images.listing.bad]
     return rows
