@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 from sightline.config import ClassifyConfig, DataConfig, EmbedConfig, PretrainConfig, SegmentConfig, SegmentDataConfig
 from sightline.data import decode, load_images, load_masks
 from sightline.data.images.reading import Reading
-from sightline.engine import NoProgress
+from sightline.engine import Interrupted, NoProgress
 from sightline.models import load_backbone
 from sightline.runs import RunFolder
 from sightline.tasks.classify import classify
@@ -47,6 +48,17 @@ def write(path: Path, numbers: np.ndarray, **keys) -> Path:
     return path
 
 
+class StopAt(NoProgress):
+    """Asks the run to stop, as Ctrl-C does, when a step is done."""
+
+    def __init__(self, step: int) -> None:
+        self._step = step
+
+    def advance(self, done: int, note: str) -> None:
+        if done == self._step:
+            signal.raise_signal(signal.SIGINT)
+
+
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("bands") / "labelled"
@@ -73,7 +85,7 @@ def data(source: Path, **more) -> dict:
 
 def test_a_classifier_of_five_bands(labelled: Path, tmp_path: Path):
     keys = SMALL | {"data": data(labelled), "input_size": 32, "epochs": 1, "batch_size": 8, "train": "all"}
-    run = classify(ClassifyConfig.build(keys), tmp_path / "run", progress=NoProgress())
+    run = classify(ClassifyConfig.build(keys).settled(), tmp_path / "run", progress=NoProgress())
     described = json.loads(run.model_json.read_text())
     assert described["in_chans"] == BANDS
     assert len(described["preprocessing"]["mean"]) == BANDS
@@ -122,15 +134,18 @@ def test_a_segmenter_of_five_bands_learns_from_the_fifth(masked: Path, tmp_path:
 
 def test_pretraining_on_five_bands_goes_on_exactly(labelled: Path, tmp_path: Path):
     views = {"global_size": 32, "local_size": 16, "local_crops": 1}
-    method = {"name": "dino", "output": 64}
+    method = {"name": "dino", "prototypes": 64, "hidden": 32, "bottleneck": 16}
     keys = SMALL | {"data": data(labelled), "views": views, "method": method, "epochs": 2, "batch_size": 10}
-    config = PretrainConfig.build(keys)
+    config = PretrainConfig.build(keys).settled()
     whole = pretrain(config, tmp_path / "whole", progress=NoProgress())
-    again = pretrain(config, tmp_path / "again", progress=NoProgress())
+    with pytest.raises(Interrupted):
+        pretrain(config, tmp_path / "broken", progress=StopAt(3))
+    again = pretrain(config, tmp_path / "broken", resume=True, progress=NoProgress())
     assert whole.weights.read_bytes() == again.weights.read_bytes()
+    assert whole.model_json.read_bytes() == again.model_json.read_bytes()
     assert load_backbone(whole.path).backbone.in_chans == BANDS
     keys = SMALL | {"data": {"source": str(labelled)}, "init": str(whole.path), "input_size": 32, "epochs": 1}
-    run = classify(ClassifyConfig.build(keys), tmp_path / "run", progress=NoProgress())
+    run = classify(ClassifyConfig.build(keys).settled(), tmp_path / "run", progress=NoProgress())
     described = json.loads(RunFolder.open(run.path).model_json.read_text())
     assert described["in_chans"] == BANDS
     assert described["reading"] == json.loads(whole.model_json.read_text())["reading"]
