@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from sightline.config import BackboneConfig
 from sightline.data.images.reading import Reading
 from sightline.errors import RunError, WeightsError
 from sightline.files import file_sha256
@@ -73,9 +74,9 @@ def read_description(run: RunFolder) -> dict[str, Any]:
     return description
 
 
-def reading_of(init: str) -> Reading:
-    """Return how the images were read that a run's weights have seen; for weights of another origin the default."""
-    path = Path(init) / MODEL
+def reading_of(config: BackboneConfig) -> Reading:
+    """Return how the images were read that the initial weights have seen: a run's; of another origin the default."""
+    path = Path(config.reference if config.init == "reference" else config.init) / MODEL
     return Reading.from_dict(read_json(path).get("reading")) if path.is_file() else Reading()
 
 

@@ -23,7 +23,7 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".
 # Where Pillow itself refuses to go on (twice its warning's threshold): 13,377 × 13,377. A larger file is refused by its
 # header alone, before a byte of it is decompressed.
 MAX_PIXELS = 178_956_970
-_ORIENTATION, _GEO_KEYS = 0x0112, 34735  # tags of TIFF and EXIF, and of GeoTIFF
+_ORIENTATION, _BITS, _GEO_KEYS = 0x0112, 258, 34735  # tags of TIFF and EXIF, and of GeoTIFF
 
 
 # Of a TIFF that GDAL is to read it would print what it does not know.
@@ -168,6 +168,8 @@ def _for_rasterio(image: Image.Image) -> bool:
     """
     tags: Mapping[int, Any] = getattr(image, "tag_v2", {})
     turned = tags.get(_ORIENTATION, 1) not in (0, 1) and _GEO_KEYS not in tags
+    if image.mode in ("RGB", "RGBA") and max(tags.get(_BITS, (8,))) > 8:
+        return True  # also where it is not installed: Pillow would cut the numbers to 8 bits without a word
     return rasterio_is_here() and not turned and image.mode != "LAB"
 
 
@@ -202,7 +204,7 @@ def _deep_colors(path: Path, image: Image.Image) -> np.ndarray | None:
 
     Pillow has read the whole file by then, so that none that is cut short comes here: OpenCV takes those silently.
     """
-    if image.format not in ("PNG", "PPM") or image.mode not in ("RGB", "RGBA"):
+    if image.format not in ("PNG", "PPM") or image.mode not in ("LA", "RGB", "RGBA"):
         return None
     with path.open("rb") as file:
         head = file.read(26)

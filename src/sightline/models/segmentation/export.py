@@ -10,6 +10,7 @@ import json
 import os
 import tempfile
 import warnings
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ from sightline.models.segmentation.unet import Unet
 from sightline.runs import RunFolder
 from sightline.runs.outputs import Exported
 
+NOTED = ("preprocessing", "reading", "classes")  # of model.json: what a reader of the file needs beside the network
 LARGEST_SIDE = 8192  # pixels; the bound under which the exporter reasons about sizes
 
 
@@ -88,17 +90,23 @@ class _Core(nn.Module):
 
 def export_run(run: RunFolder, format: str, path: Path) -> Exported:
     """Write the network of a segment run as onnx, smp or hf to `path`, a file or a folder; smp and hf are the same."""
-    segmenter = load_segmenter(run.path).segmenter
+    loaded = load_segmenter(run.path)
+    segmenter = loaded.segmenter
     if format == "onnx":
-        written, open_with = export_onnx(segmenter, path), f'onnxruntime.InferenceSession("{path}")'
+        written, open_with = export_onnx(segmenter, path, loaded.description), f'onnxruntime.InferenceSession("{path}")'
     else:
         written = export_library(segmenter, path)
         open_with = f'segmentation_models_pytorch.from_pretrained("{path}")'
     return Exported(path, written.max_difference, written.largest_logit, open_with)
 
 
-def export_onnx(segmenter: Segmenter, path: Path) -> OnnxReport:
+def export_onnx(segmenter: Segmenter, path: Path, description: Mapping[str, Any] | None = None) -> OnnxReport:
     """Write an ONNX file that takes any batch and any size from `smallest` up, padding included.
+
+    Args:
+        segmenter: the network.
+        path: to write.
+        description: model.json of its run, of which preprocessing, reading and classes go into the file's metadata.
 
     Raises:
         NotAvailable: the extra `export` is not installed.
@@ -110,7 +118,11 @@ def export_onnx(segmenter: Segmenter, path: Path) -> OnnxReport:
     sizes = ((1, smallest, smallest), (2, smallest + 7, 2 * smallest - 3), (1, 3 * smallest, smallest + 1))
     try:
         segmenter.eval()
-        content = _any_size(_core_program(segmenter), segmenter.stride, segmenter.in_chans)
+        program = _core_program(segmenter)
+        for key in NOTED:
+            if key in (description or {}):
+                program.metadata_props.add(key=key, value=json.dumps((description or {})[key]))
+        content = _any_size(program, segmenter.stride, segmenter.in_chans)
         session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
         pairs = [_run_both(segmenter, session, size) for size in sizes]
     finally:

@@ -89,7 +89,7 @@ Run = Context[ClassifyConfig, Inputs]
 
 
 def _open_inputs(config: ClassifyConfig, say: Callable[[str], object]) -> Inputs:
-    images = load_images(config.data, progress=say, earlier=reading_of(config.init))
+    images = load_images(config.data, progress=say, earlier=reading_of(config))
     listing = images.listing
     if not listing.classes:
         raise DataError(

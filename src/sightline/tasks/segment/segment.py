@@ -96,7 +96,7 @@ Run = Context[SegmentConfig, Inputs]
 
 def open_inputs(config: SegmentConfig, say: Callable[[str], object]) -> Inputs:
     """Load images, masks and initial weights."""
-    images = load_parts(config.data, progress=say, earlier=reading_of(config.init))
+    images = load_parts(config.data, progress=say, earlier=reading_of(config))
     start = InitialBackbone.of(config, images.channels)
     return Inputs(images, start)
 
