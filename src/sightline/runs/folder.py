@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -21,8 +21,11 @@ from sightline.runs import artifacts
 from sightline.runs.artifacts import CONFIG, INFO, PREDICTIONS, RESULT
 from sightline.runs.info import RunInfo
 from sightline.runs.provenance import hardware, versions
+from sightline.runs.record import Record, read_json
 
 SHOWN_DIFFERENCES = 5
+
+R = TypeVar("R", bound=Record)
 
 
 class RunFolder:
@@ -114,7 +117,7 @@ class RunFolder:
 
     def info(self) -> RunInfo:
         """Return run.json."""
-        return RunInfo.from_dict(read_json(self.path / INFO), where=str(self.path / INFO))
+        return RunInfo.read(self.path / INFO)
 
     def config(self) -> dict[str, Any]:
         """Return config.yaml."""
@@ -139,6 +142,26 @@ class RunFolder:
         if not (self.path / RESULT).is_file():
             raise RunError(f"{self.path}: has no result, its status is {self.status}; let it finish with --resume")
         return read_json(self.path / RESULT)
+
+    def result_as(self, cls: type[R]) -> R:
+        """Return result.json as the class of the run's kind, or as another of its fields.
+
+        Raises:
+            RunError: the run has not finished, or has another result.
+        """
+        return cls.from_dict(self.result(), where=str(self.path / RESULT))
+
+    def record(self, name: str, cls: type[R]) -> R | None:
+        """Return a further JSON file of the run; None where the run has none.
+
+        Args:
+            name: one of `artifacts`, relative to the run.
+            cls: what it holds.
+
+        Raises:
+            RunError: it is damaged.
+        """
+        return cls.read(self.path / name) if (self.path / name).is_file() else None
 
     def metrics(self) -> list[dict[str, Any]]:
         """Return the lines of metrics.jsonl; a last line cut by a crash is left out."""
@@ -201,9 +224,9 @@ class RunFolder:
             (np.savez_compressed if compressed else np.savez)(file, **arrays)  # pyright: ignore[reportArgumentType]
         return self.path / name
 
-    def finish(self, result: Mapping[str, Any], timings: Mapping[str, float]) -> None:
+    def finish(self, result: Record, timings: Mapping[str, float]) -> None:
         """Write result.json, then mark the run done."""
-        write_json(self.path / RESULT, result)
+        result.write(self.path / RESULT)
         self._update(status="done", reason="", timings=dict(timings), finished=_now())
 
     def fail(self, reason: str) -> None:
@@ -234,20 +257,6 @@ class RunFolder:
     def model_json(self) -> Path:
         """What a user takes away: how to build the model, and its preprocessing."""
         return self.path / artifacts.MODEL
-
-
-def read_json(path: Path) -> Any:
-    """Read JSON.
-
-    Raises:
-        RunError: the file is missing or damaged.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RunError(f"{path}: no such file; the run or study it belongs to is not finished") from None
-    except json.JSONDecodeError as error:
-        raise RunError(f"{path}: damaged, not JSON ({error}); run it again into another folder") from None
 
 
 def _differences(before: Any, now: Any, key: str = "") -> list[str]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, Self
 
 from pydantic import TypeAdapter, ValidationError
 
 from sightline.errors import RunError
+from sightline.files.atomic import write_json
 
 
 class Record:
@@ -18,6 +21,19 @@ class Record:
     A field of the value None whose default is None is left out of the file; any other is written. Keys of a file that
     the class does not know are passed over, for files gain keys.
     """
+
+    def write(self, path: Path) -> None:
+        """Write it to a JSON file."""
+        write_json(path, self.to_dict())
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read it from a JSON file.
+
+        Raises:
+            RunError: the file is missing or damaged, a key of it is missing, or holds something else.
+        """
+        return cls.from_dict(read_json(path), where=str(path))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain dicts, lists, numbers and strings, keys in the order of the fields."""
@@ -41,6 +57,20 @@ class Record:
             raise RunError(
                 f"{where}: not as Sightline writes it ({faults}); run it again into another folder"
             ) from None
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{path}: no such file; the run or study it belongs to is not finished") from None
+    except json.JSONDecodeError as error:
+        raise RunError(f"{path}: damaged, not JSON ({error}); run it again into another folder") from None
 
 
 def plain_dict(record: Any) -> dict[str, Any]:
