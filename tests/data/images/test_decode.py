@@ -122,8 +122,9 @@ def test_a_reduced_jpeg_is_large_enough_and_looks_the_same(tmp_path: Path) -> No
     assert decode(path, at_least=1000).shape == (480, 640, 3)
 
 
-def test_warnings_stay_quiet_in_threads_and_come_back(tmp_path: Path) -> None:
-    path = saved(tmp_path, Image.new("L", (64, 64)))
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_warnings_stay_quiet_in_threads_and_come_back(tmp_path: Path, suffix: str) -> None:
+    path = saved(tmp_path, Image.new("L", (64, 64)), "image" + suffix)
     before = list(warnings.filters)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(decode, [path] * 200))

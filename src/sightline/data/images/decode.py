@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -16,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from sightline.data.images.geotiff import is_tiff, open_raster, rasterio_is_here
+from sightline.data.images.quiet import quiet
 from sightline.data.images.reading import COLORS, ArrayRaster, Raster, Reading, is_transparency
 from sightline.errors import DataError, NotAvailable
 
@@ -41,37 +40,6 @@ class UnreadableImage(DataError):
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
         self.path, self.reason = path, reason
-
-
-class _Quiet:
-    """Silences warnings while any thread decodes.
-
-    `warnings.catch_warnings` alone is no help: it swaps a list that all threads share, so that the first thread to
-    leave switches the warnings of the others back on, and the last one may leave them off for good.
-    """
-
-    def __init__(self) -> None:
-        self._lock, self._inside = threading.Lock(), 0
-        self._filters = warnings.catch_warnings()
-
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        with self._lock:
-            self._inside += 1
-            if self._inside == 1:
-                self._filters = warnings.catch_warnings()
-                self._filters.__enter__()
-                warnings.simplefilter("ignore")
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._inside -= 1
-                if not self._inside:
-                    self._filters.__exit__(None, None, None)
-
-
-_quiet = _Quiet()
 
 
 def decode(path: Path, *, reading: Reading | None = None, at_least: int | None = None) -> np.ndarray:
@@ -132,7 +100,7 @@ def _unreadable(path: Path, error: DataError) -> UnreadableImage:
 def _decoded(path: Path, reading: Reading, at_least: int | None) -> Raster | None:
     """Return an image in memory; None for a TIFF that GDAL is to read."""
     try:
-        with _quiet(), Image.open(path) as image:
+        with quiet(), Image.open(path) as image:
             if image.format == "TIFF" and _for_rasterio(image):
                 return None
             if image.width * image.height > MAX_PIXELS:
@@ -263,7 +231,7 @@ def image_size(path: Path, formats: tuple[str, ...] | None = None) -> tuple[int,
         UnreadableImage: missing, no image, of another format, or more than MAX_PIXELS pixels.
     """
     try:
-        with _quiet(), Image.open(path, formats=None if formats is None else list(formats)) as image:
+        with quiet(), Image.open(path, formats=None if formats is None else list(formats)) as image:
             width, height = image.size
     except FileNotFoundError:
         raise UnreadableImage(path, "no such file") from None

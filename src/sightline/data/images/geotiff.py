@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sightline.data.images.quiet import quiet
 from sightline.data.images.reading import SAMPLE, Raster, Reading, Values, is_transparency, unsaid
 from sightline.errors import DataError, NotAvailable
 from sightline.files.atomic import atomic_path
@@ -152,7 +152,7 @@ def open_raster(path: Path, reading: Reading | None = None) -> Iterator[Raster]:
     # One driver: a VRT that is called a TIFF could name any file of the machine.
     with rasterio.Env(GDAL_CACHEMAX=CACHE):
         try:
-            with _no_georeference_is_fine():
+            with quiet():
                 file = rasterio.open(path, driver="GTiff")
         except RasterioError as error:
             raise DataError(f"{path}: cannot be read as a TIFF ({error})") from None
@@ -237,12 +237,13 @@ def write_raster(
     with (
         rasterio.Env(GDAL_CACHEMAX=CACHE, GDAL_TIFF_INTERNAL_MASK=True),
         atomic_path(path) as temporary,
-        _no_georeference_is_fine(),
-        rasterio.open(temporary, "w", height=height, width=width, nodata=nodata, **profile, **georeference) as file,
     ):
-        writer = RasterWriter(file, width, masked)
-        yield writer
-        writer.close()
+        with quiet():
+            file = rasterio.open(temporary, "w", height=height, width=width, nodata=nodata, **profile, **georeference)
+        with file:
+            writer = RasterWriter(file, width, masked)
+            yield writer
+            writer.close()
 
 
 def _rasterio(path: Path) -> Any:
@@ -251,12 +252,3 @@ def _rasterio(path: Path) -> Any:
     except ImportError:
         raise NotAvailable(f"{path}: a GeoTIFF needs rasterio: install sightline[geo], or save it as PNG") from None
     return rasterio
-
-
-@contextmanager
-def _no_georeference_is_fine() -> Iterator[None]:
-    from rasterio.errors import NotGeoreferencedWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        yield

@@ -13,6 +13,7 @@ from PIL import Image
 
 from sightline.config.data import PixelsConfig
 from sightline.data.images.decode import UnreadableImage, open_image
+from sightline.data.images.quiet import quiet
 from sightline.data.images.reading import COLORS, PERCENTILES, Reading, percentiles
 
 FILES = 64  # looked at, evenly spread over the names: enough for percentiles, a second of reading
@@ -105,7 +106,7 @@ def settle(
 def _plain(path: Path) -> bool:
     """Return whether a header says 8 bits, so that no pixel need be decoded."""
     try:
-        with Image.open(path) as image:
+        with quiet(), Image.open(path) as image:
             if image.format == "TIFF" or image.mode.startswith(("I", "F")):
                 return False
             # A PNG's mode does not tell 16-bit colors; its header does.
