@@ -169,14 +169,14 @@ class Raster(ABC):
 
     def known(self, top: int, bottom: int) -> np.ndarray:
         """Return where the file holds data, bool (rows, W): False where no band seen has any, or it is clear."""
-        known: np.ndarray = np.ones((bottom - top, self.width), bool)
+        known = np.ones((bottom - top, self.width), bool)
         if self.holey:
             values = self._read(self.bands, top, bottom)
             if values.known is not None:
-                known = values.known.any(axis=2)
+                known = np.logical_or.reduce(values.known, axis=2)
             alpha = self._alpha(top, bottom)
             if alpha is not None:
-                known = known & (alpha > 0)
+                known = np.logical_and(known, alpha > 0)
         return known
 
     def sample(self) -> list[np.ndarray]:
