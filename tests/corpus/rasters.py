@@ -354,7 +354,7 @@ CASES = [
     case("nodata 0 of 16 bits", tiff(hole(ramp(500, 1200, "uint16", 3), 0), nodata=0), both, (True, 2 * W)),
     case("nodata 65535", tiff(hole(ramp(500, 1200, "uint16"), 65535), nodata=65535), row, [0] * W),
     case("nodata 0 of 8 bits", tiff(hole(plain(*RED), 0), nodata=0), both, (True, 2 * W)),
-    case("nodata 255 of 8 bits is black", tiff(hole(plain(*RED), 255), nodata=255), corners(), (BLACK, RED)),
+    case("nodata 255 of 8 bits stays as it is", tiff(hole(plain(*RED), 255), nodata=255), corners(), (WHITE, RED)),
     case("nodata in one band only", tiff(halves((0, 50, 60), RED), nodata=0), both, (True, 0)),
     case("a mask inside the file", masked_tiff, both, (True, 2 * W)),
     case("nodata out of the type's range", tiff(plain(*RED), nodata=None), both, (True, 0)),

@@ -1,10 +1,10 @@
 """How the numbers of a file become pixels: one rule for every format, in training, prediction, prompts and the page.
 
 8-bit values are pixels as they are. Others (more bits, signed, float) are mapped from a low and a high value a band to
-0–255: those of the run's data set, those that the user gave, or else those of the picture itself. No-data is black,
-and `Raster.known` tells it; transparency is laid on white. A band that a TIFF calls transparency is believed to be that
-only if it holds next to nothing but "all" and "none": GDAL calls the fourth of four 8-bit bands so, and it is mostly
-near infrared.
+0–255: those of the run's data set, those that the user gave, or else those of the picture itself; their no-data is
+black. `Raster.known` tells where there is data. Transparency is laid on white. A band that a TIFF calls transparency is
+believed to be that only if it holds next to nothing but "all" and "none": GDAL calls the fourth of four 8-bit bands so,
+and it is mostly near infrared.
 """
 
 from __future__ import annotations
@@ -277,20 +277,18 @@ def _between(numbers: np.ndarray) -> tuple[float, float]:
 
 
 def _bytes(values: Values, pairs: Pairs | None) -> np.ndarray:
-    """Return uint8 (H, W, bands); no-data is 0."""
+    """Return uint8 (H, W, bands): 8 bits as they are, others scaled; their no-data is 0."""
     numbers = values.numbers
-    if pairs is None and values.known is None:
+    if pairs is None:
         return numbers
     pixels = np.empty(numbers.shape, np.uint8)
     # Exact for 16 bits; wider integers need more.
     exact = np.float64 if numbers.dtype.itemsize > 2 and numbers.dtype != np.float32 else np.float32
     for i in range(numbers.shape[2]):
-        band = numbers[..., i]
-        if pairs is not None:
-            low, high = pairs[i]
-            with np.errstate(invalid="ignore", over="ignore"):
-                scaled = (band.astype(exact) - exact(low)) * exact(255 / (high - low))
-            band = np.rint(np.clip(np.nan_to_num(scaled, nan=0.0, posinf=255.0, neginf=0.0), 0, 255))
+        low, high = pairs[i]
+        with np.errstate(invalid="ignore", over="ignore"):
+            scaled = (numbers[..., i].astype(exact) - exact(low)) * exact(255 / (high - low))
+        band = np.rint(np.clip(np.nan_to_num(scaled, nan=0.0, posinf=255.0, neginf=0.0), 0, 255))
         pixels[..., i] = band if values.known is None else np.where(values.known[..., i], band, 0)
     return pixels
 
