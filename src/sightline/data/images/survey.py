@@ -103,6 +103,19 @@ def settle(
     return here.reading
 
 
+def remarks_on(paths: Sequence[Path], reading: Reading) -> tuple[str, ...]:
+    """Return what a user may not expect of new images that a finished network is to see, looked at some of them."""
+    here = survey(paths, reading)
+    lines = [*here.remarks, *_lines(here, reading.bands, measured=False)]
+    if reading.scale is None and set(here.kinds) - {"uint8"}:
+        kinds = ", ".join(sorted(set(here.kinds) - {"uint8"}))
+        lines.append(
+            f"images of {kinds} values, and the run was trained on 8 bits; each is seen from the "
+            f"{PERCENTILES[0]:g}th to the {PERCENTILES[1]:g}th of its own percentiles"
+        )
+    return tuple(lines)
+
+
 def _plain(path: Path) -> bool:
     """Return whether a header says 8 bits, so that no pixel need be decoded."""
     try:

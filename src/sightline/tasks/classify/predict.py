@@ -12,6 +12,7 @@ import torch
 from sightline.config import FEATURE_BATCH, DataConfig, RunConfig
 from sightline.data import UnreadableImage, decode, images_in, is_image, load_images, shrink
 from sightline.data.images.reading import Reading
+from sightline.data.images.survey import remarks_on
 from sightline.engine import make_fabric
 from sightline.errors import DataError
 from sightline.files import check_outputs
@@ -91,6 +92,7 @@ def predict(
         probabilities=probabilities,
         classes=tuple(labeler.classes),
         path=out,
+        remarks=remarks_on([path for _, _, path in listed], labeler.reading),
     )
     if out is not None:
         _write_csv(out, predictions)

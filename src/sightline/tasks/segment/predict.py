@@ -13,6 +13,7 @@ from sightline.data import Palette, UnreadableImage, images_in
 from sightline.data.images.decode import open_image
 from sightline.data.images.geotiff import is_geotiff, rasterio_is_here, write_raster
 from sightline.data.images.reading import Raster, Reading
+from sightline.data.images.survey import remarks_on
 from sightline.data.masks.pictures import save_png
 from sightline.data.masks.tiles import blend, plan
 from sightline.engine import make_fabric
@@ -130,7 +131,11 @@ def predict(
         raise ConfigError(f"out: {run} holds a segment run, whose masks are written as files; give a folder for them")
     paths = predict_masks(run, images, out, Options(tta=tta, probabilities=probabilities), device=device)
     description = read_description(RunFolder.open(run))
-    return MaskPredictions(paths=tuple(paths), classes=Palette.from_dict(description["palette"]).classes)
+    return MaskPredictions(
+        paths=tuple(paths),
+        classes=Palette.from_dict(description["palette"]).classes,
+        remarks=remarks_on(images_in(images), Reading.from_dict(description.get("reading"))),
+    )
 
 
 def predict_masks(
