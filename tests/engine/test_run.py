@@ -124,4 +124,4 @@ def test_a_run_that_trains_nothing_has_the_same_life(tmp_path):
     for _ in range(2):
         run = record(config, tmp_path / "run", Inputs(), work, resume=True, progress=NoProgress())
     assert calls == ["running"]
-    assert run.result() == {"answer": 42}
+    assert run.result() == {"bias": 42}

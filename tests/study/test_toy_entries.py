@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -24,11 +24,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from conftest import write_classes
-from sightline.config import METHODS, MethodConfig, PretrainConfig
+from sightline.config import METHODS, DataConfig, MethodConfig, PretrainConfig, RunConfig, StudyConfig, resolve
 from sightline.config.losses import LOSSES, LossEntry
 from sightline.config.methods import Method
-from sightline.data import DEEPGLOBE
+from sightline.data import DEEPGLOBE, load_images, split
+from sightline.data.labelled.listing import ImageSet
 from sightline.data.sets.catalog import CATALOG, Entry
+from sightline.engine import Context, NoProgress, record
 from sightline.errors import ConfigError
 from sightline.models import Backbone
 from sightline.models.cpu import place, swap
@@ -49,12 +51,17 @@ from sightline.prompts import (
     pixel,
 )
 from sightline.report import pictures, write
+from sightline.report.document import Answer, Section, Text
+from sightline.report.face import Heading, Rows, StudyView
 from sightline.runs import RunFolder, StudyFolder
+from sightline.runs.kinds import KINDS, Kind
 from sightline.runs.metrics import METRICS, Metric
-from sightline.runs.results import HealthPlot, MethodReport
+from sightline.runs.record import Record
+from sightline.runs.results import HealthPlot, Interval, MethodReport, ScoredResult
 from sightline.study import arms, run_study
-from sightline.study.arms import SETTINGS, Asked, Setting
+from sightline.study.arms import SETTINGS, Arm, ArmFamily, Asked, Setting, parse_arm
 from sightline.study.evidence import Accuracy
+from sightline.study.plan import Node
 from sightline.tasks.pretrain import monitor
 from sightline.tasks.pretrain.methods import Crops, EpochMeans, MeansMethod
 from sightline.tasks.segment.losses import Pixels
@@ -238,6 +245,98 @@ QUESTION = Asked(
 ENGINE = EngineInfo(f"{__name__}:Halves", "a toy that halves pictures", Halves.accepts)
 
 
+# -- a kind of run, whose arms are named by a family of their own
+class GuessConfig(RunConfig):
+    """Always the first class."""
+
+    kind: Literal["guess"] = "guess"
+    data: DataConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuessDetails(Record):
+    answer: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuessResult(GuessDetails, ScoredResult):
+    right: Interval
+
+    @property
+    def class_count(self) -> int:
+        return 2
+
+    def details(self) -> GuessDetails:
+        return GuessDetails(answer=self.answer)
+
+
+def guess(config: GuessConfig, out: Path, *, resume: bool = False) -> RunFolder:
+    return record(config, out, load_images(config.data).listing, judge_guesses, resume=resume, progress=NoProgress())
+
+
+def judge_guesses(context: Context[GuessConfig, ImageSet]) -> None:
+    listing = context.inputs
+    test = split(listing, context.config.data.split).test
+    correct = listing.labels[test] == 0
+    context.run.write_predictions({"id": [listing.ids[i] for i in test], "correct": correct})
+    right = Interval(value=float(correct.mean()), low=0.0, high=1.0, n=len(test))
+    result = GuessResult(
+        answer=listing.classes[0], right=right, images_seen=len(test), bad_images=0, split={"test": len(test)}
+    )
+    context.run.finish(result, {"fit_seconds": 0.0})
+
+
+def guesses(runs: Sequence[RunFolder]) -> Accuracy:
+    rows = [run.predictions().sort_by("id")["correct"].to_numpy(zero_copy_only=False) for run in runs]
+    return Accuracy(np.stack(rows).astype(np.float64), {})
+
+
+def guess_node(study: StudyConfig, arm: Arm, seed: int, out: StudyFolder) -> Node:
+    assert study.classify is not None
+    data = {"data": study.classify.data.model_dump(exclude_unset=True)}
+    return Node(arm.run_name(seed), arm.task, resolve(GuessConfig, file=data, flags={"seed": seed}), (), arm.name)
+
+
+class GuessFace:
+    verb = "study"
+    heading = Heading(anchor="guesses", title="Guesses of the toy", prefix="guesses-", curves="", settings="")
+
+    def rows(self, run: RunFolder) -> Rows:
+        return [("Answer of the toy", run.result_as(GuessResult).answer)]
+
+    def answers(self, run: RunFolder) -> list[Answer]:
+        return [Answer("Right", "By chance.", [])]
+
+    def sections(self, run: RunFolder) -> Sequence[Section]:
+        return []
+
+    def study_sections(self, view: StudyView) -> Sequence[Section]:
+        details = [arm.details for arm in view.arms("guess")]
+        return [Section("toy", "A toy of its kind", [Text([f"It says {of.answer}." for of in details if of])])]
+
+
+FACE = GuessFace()
+COINS = ArmFamily(
+    lambda: ("coin",),
+    lambda name: Arm(name=name, title="always the first class", task="guess", trained=None) if name == "coin" else None,
+)
+GUESS = Kind(
+    config=GuessConfig,
+    result=GuessResult,
+    details=GuessDetails,
+    run=f"{__name__}:guess",
+    face=f"{__name__}:FACE",
+    workload="",
+    data="labelled",
+    data_title="Labelled",
+    arms=f"{__name__}:COINS",
+    node=f"{__name__}:guess_node",
+    metric="right",
+    trained=False,
+)
+RIGHT = replace(ERRORS, name="right", title="Lucky guesses", kinds=("guess",), evidence=f"{__name__}:guesses")
+
+
 def write_scenes(folder: Path, parts: Mapping[str, int], side: int = 32) -> Path:
     """Write pictures whose left and right parts differ, with masks."""
     rng = np.random.default_rng(0)
@@ -264,15 +363,20 @@ def study_file(folder: Path) -> Path:
     scenes = write_scenes(folder / "scenes", {"train": 12, "validation": 4})
     study = {
         "name": "toys",
-        "arms": ["A", "Z", "mosaic", "mosaic-own", "sam"],
-        "seeds": [0],
+        "arms": ["A", "Z", "mosaic", "mosaic-own", "sam", "coin"],
+        # Of A and Z three, for with fewer there is no verdict.
+        "seeds": [0, 1, 2],
         "pretrain": {"recipe": str(recipe), "data": {"source": "toy-stripes"}},
         "classify": {
             "data": {"source": "toy-stripes"},
             "metric": "errors",
             "set": classify,
         },
-        "segment": {"data": {"source": str(scenes)}, "set": {"crop": 16, "loss": "brier", **common, "batch_size": 5}},
+        "segment": {
+            "data": {"source": str(scenes)},
+            "seeds": [0],
+            "set": {"crop": 16, "loss": "brier", **common, "batch_size": 5},
+        },
         "prompt": {"engine": "halves", "clicks": 1, "superpixel_vote": "mosaic-own"},
         "embed_arm": "A",
     }
@@ -294,6 +398,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudyFolder]:
         patch.setitem(SETTINGS, "Z", Setting("random", "head"))
         patch.setattr(arms, "QUESTIONS", (*arms.QUESTIONS, QUESTION))
         patch.setitem(METRICS, "errors", ERRORS)
+        patch.setitem(METRICS, "right", RIGHT)
+        patch.setitem(KINDS, "guess", GUESS)
         patch.setitem(LOSSES, "brier", LossEntry(f"{__name__}:brier", "Brier's score"))
         patch.setitem(MODELS, "mosaic", mosaic)
         patch.setitem(ENGINES, "halves", ENGINE)
@@ -318,7 +424,7 @@ def pages(written: list[Path]) -> list[str]:
 def test_every_arm_ran(finished: StudyFolder):
     result = json.loads((finished.path / "result.json").read_text(encoding="utf-8"))
     assert {arm["arm"]: (arm["status"], arm.get("reason", "")) for arm in result["arms"]} == dict.fromkeys(
-        ("A", "Z", "mosaic", "mosaic-own", "sam"), ("done", "")
+        ("A", "Z", "mosaic", "mosaic-own", "sam", "coin"), ("done", "")
     )
 
 
@@ -327,7 +433,8 @@ def test_the_metric_of_the_study_is_the_toy_s(finished: StudyFolder, pages: list
     by_name = {arm["arm"]: arm for arm in result["arms"]}
     shares = {}
     for name in ("A", "Z"):
-        rows = pq.read_table(finished.path / "runs" / f"{name}-0" / "predictions.parquet").to_pylist()
+        paths = [finished.path / "runs" / f"{name}-{seed}" / "predictions.parquet" for seed in range(3)]
+        rows = [row for path in paths for row in pq.read_table(path).to_pylist()]
         shares[name] = sum(row["predicted"] != row["label"] for row in rows) / len(rows)
         assert by_name[name]["metric"] == "errors"
         assert finished.result[name].value == pytest.approx(shares[name])
@@ -382,8 +489,24 @@ def test_the_report_shows_network_loss_engine_library_and_data(
             assert text in page
 
 
+def test_a_kind_of_run_is_an_arm_and_has_a_face(finished: StudyFolder, pages: list[str]):
+    arm, rows = finished.result["coin"], finished.run("coin-0").predictions()["correct"].to_pylist()
+    assert (arm.task, arm.metric, arm.value) == ("guess", "right", pytest.approx(sum(rows) / len(rows)))
+    assert isinstance(arm.details, GuessDetails)
+    for page in pages:
+        for text in ("Guesses of the toy", "Lucky guesses", "always the first class", f"It says {arm.details.answer}."):
+            assert text in page
+    with pytest.raises(ConfigError, match="Did you mean 'coin'"):
+        parse_arm("coin!")
+
+
 def test_a_run_of_each_has_a_page_of_its_own(finished: StudyFolder, tmp_path: Path):
-    for name, text in (("pretrain", "Toy mirror"), ("mosaic-0", "brier"), ("sam-0", "a toy that halves pictures")):
+    for name, text in (
+        ("pretrain", "Toy mirror"),
+        ("mosaic-0", "brier"),
+        ("sam-0", "a toy that halves pictures"),
+        ("coin-0", "Answer of the toy"),
+    ):
         assert text in write(finished.path / "runs" / name, tmp_path / name)[1].read_text(encoding="utf-8")
 
 

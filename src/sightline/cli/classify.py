@@ -26,6 +26,7 @@ LR_GRID = (1e-5, 1e-4, 1e-3, 1e-2)
     "seed",
     "data.layout",
     "data.style",
+    "data.split_file",
 )
 def classify(
     data: str,

@@ -64,7 +64,8 @@ def check(
     layout: Layout = None,
     style: Style = None,
     split_file: Annotated[
-        Path | None, Parameter(name="--split-file", help="Split whose leaks are looked for; of images with masks.")
+        Path | None,
+        Parameter(name=["--split", "--split-file"], help="JSON file whose leaks are looked for; with masks only."),
     ] = None,
     write_split: Annotated[
         Path | None,
@@ -96,7 +97,7 @@ def check(
     """
     from sightline.config import DataConfig
     from sightline.data import check as check_images
-    from sightline.data import check_masks, holds_masks, write_leak_free_split
+    from sightline.data import check_masks, find, holds_masks, passed_rows, walk, write_leak_free_split
     from sightline.errors import ConfigError
 
     masks = SegmentDataConfig.build({"source": source}, given(split_file=str(split_file) if split_file else None))
@@ -104,7 +105,7 @@ def check(
         result = check_masks(
             masks.model_copy(update=given(layout=layout)), progress=lambda line: print(line, file=sys.stderr)
         )
-        rows = result.rows()
+        rows = result.rows() + passed_rows(walk(find(source)).passed)
         if write_split is not None:
             rows += write_leak_free_split(result, write_split, val, test, seed)
         show(rows, as_json=as_json, title=source)

@@ -27,7 +27,7 @@ def embed(
     Parameters
     ----------
     run
-        Folder of a finished run, or a checkpoint file.
+        Folder of a finished pretrain or classify run.
     data
         Images, with or without labels.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -60,6 +59,4 @@ def predict(
 
     options = given(root=root, tta=tta or None, probabilities=probabilities or None)
     predictions = function_of(RunFolder.open(run), "predict", options)(run, source, out, device=device)
-    for remark in predictions.remarks:
-        print(remark, file=sys.stderr)
     print(f"{len(predictions)} {predictions.noun} → {out}")

@@ -20,11 +20,16 @@ def prompt(
     *images: Path,
     out: Out,
     point: Annotated[
-        tuple[str, ...], Parameter(help="X,Y,+ for inside or X,Y,- for outside, in pixels; may be repeated.")
+        tuple[str, ...],
+        Parameter(
+            negative="", show_default=False, help="X,Y,+ for inside or X,Y,- for outside, in pixels; may be repeated."
+        ),
     ] = (),
     box: Annotated[str | None, Parameter(help="X0,Y0,X1,Y1 around the object, in pixels.")] = None,
-    text: Annotated[str, Parameter(help=f"Words for what is looked for; for {_TEXT}.")] = "",
-    everything: Annotated[bool, Parameter(negative="", help="All masks that the engine finds by itself.")] = False,
+    text: Annotated[str, Parameter(show_default=False, help=f"Words for what is looked for; for {_TEXT}.")] = "",
+    everything: Annotated[
+        bool, Parameter(negative="", show_default=False, help="All masks that the engine finds by itself.")
+    ] = False,
     prompts: Annotated[
         Path | None, Parameter(help="A .json or .csv with the prompts of each image, by file name.")
     ] = None,
@@ -33,10 +38,16 @@ def prompt(
     formats: Annotated[
         tuple[str, ...],
         Parameter(
-            name="--format", help="masks, palette, coco, geojson, overlay; may be repeated. Default: all but geojson."
+            name="--format",
+            negative="",
+            show_default=False,
+            help="Format to write: masks, palette, coco, geojson or overlay; may be repeated; by default all but "
+            "geojson.",
         ),
     ] = (),
-    single: Annotated[bool, Parameter(negative="", help="Only the best mask of each prompt.")] = False,
+    single: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Only the best mask of each prompt.")
+    ] = False,
     settings: Annotated[EverythingSettings, Parameter(name="*", group="Everything mode")] = _SETTINGS,
     device: str = "auto",
     as_json: Json = False,
@@ -52,7 +63,7 @@ def prompt(
     images
         Image files, or folders that are searched through.
     device
-        auto, cpu, cuda or mps.
+        Device to compute on: auto, cpu, cuda or mps.
     """
     from sightline.errors import ConfigError
     from sightline.prompts import Prompts

@@ -24,6 +24,7 @@ from sightline.config import SegmentConfig, from_environment, resolve
     "crop",
     "optim.lr",
     "log_images",
+    "data.split_file",
     "seed",
 )
 def segment(

@@ -19,9 +19,12 @@ def serve(
     host: Annotated[str, Parameter(help="Address to listen on; this machine alone by default.")] = "127.0.0.1",
     port: Annotated[int, Parameter(help="Port to listen on; 0 takes a free one.")] = 0,
     allow_host: Annotated[
-        tuple[str, ...], Parameter(negative="", help="A further host name to answer to; may be repeated.")
+        tuple[str, ...],
+        Parameter(negative="", show_default=False, help="A further host name to answer to; may be repeated."),
     ] = (),
-    no_open: Annotated[bool, Parameter(name="--no-open", negative="", help="Do not open the browser.")] = False,
+    no_open: Annotated[
+        bool, Parameter(name="--no-open", negative="", show_default=False, help="Do not open the browser.")
+    ] = False,
     engine: Annotated[str, Parameter(help=f"The engine that segments: {', '.join(ENGINES)}.")] = DEFAULT_ENGINE,
     model: Annotated[str | None, Parameter(help="The engine's weights, a hub id or a path.")] = None,
     device: str = "auto",
@@ -46,7 +49,7 @@ def serve(
     target
         demo; a study, run or embed folder; a folder of pictures, or one picture.
     device
-        auto, cpu, cuda or mps.
+        Device to compute on: auto, cpu, cuda or mps.
     """
     from dataclasses import replace
 

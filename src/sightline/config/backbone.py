@@ -11,7 +11,7 @@ from sightline.config.types import Init, Network, Stem
 
 
 class BackboneConfig(RunConfig):
-    """What every kind of run that trains a backbone has."""
+    """The base of the configuration of a run that trains a backbone: which one, and its first weights."""
 
     paths: ClassVar[tuple[str, ...]] = ("init",)
 

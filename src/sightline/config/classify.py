@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -16,6 +17,7 @@ from sightline.config.types import NonNegative, Positive, Range, Train
 class ClassifyConfig(BackboneConfig):
     """One of the five settings, or any other mix of where weights come from and what is trained."""
 
+    keywords: ClassVar[Mapping[str, str]] = {"split": "data.split_file"}
     effective: ClassVar[Effects] = {"crop_scale": ("augment", ("crop",))}
     kind: Literal["classify"] = "classify"
     data: DataConfig = Field(description="Labelled images.")

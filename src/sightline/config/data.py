@@ -93,6 +93,10 @@ class DataConfig(PixelsConfig):
         description="Largest share of unreadable images that is tolerated. A few broken files are normal in a folder "
         "from elsewhere; more than one in a hundred is a mistake.",
     )
+    split_file: str | None = Field(
+        default=None,
+        description="JSON file of part → ids, for example a run's split.json; it stands above the source's own parts.",
+    )
     split: SplitConfig = Field(default=SplitConfig(), description="Division into training, validation and test part.")
 
     def stored_for(self, input_size: int) -> DataConfig:

@@ -16,7 +16,7 @@ class EmbedConfig(Resolved):
     """Features of a run on a data set, and their picture."""
 
     kind: Literal["embed"] = "embed"
-    run: str = Field(description="Folder of a finished run, or a checkpoint file.")
+    run: str = Field(description="Folder of a finished pretrain or classify run.")
     data: DataConfig = Field(description="Images, with or without labels.")
     split: Literal["train", "val", "test", "all"] = Field(default="all", description="Part of the images to embed.")
     tsne: bool = Field(default=False, description="Whether the features are also mapped to the plane, by t-SNE.")

@@ -56,7 +56,7 @@ class OptimConfig(Frozen):
 
 
 class ClassifyOptim(OptimConfig):
-    """The published recipe of the five settings."""
+    """Optimizer and schedule of classification: the published recipe of the five settings."""
 
     name: OptimizerName = Field(default="adam", description=OPTIMIZER_TEXT)
     lr: float = Field(default=1e-4, description="Learning rate.")
@@ -77,7 +77,7 @@ class ClassifyOptim(OptimConfig):
 
 
 class SegmentOptim(OptimConfig):
-    """For a network whose decoder, at least, begins with random weights."""
+    """Optimizer and schedule of segmentation, for a network whose decoder, at least, begins with random weights."""
 
     name: OptimizerName = Field(default="adamw", description=OPTIMIZER_TEXT)
     lr: float = Field(

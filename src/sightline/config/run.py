@@ -1,4 +1,4 @@
-"""What every kind of training run has."""
+"""The keys that the configuration of every kind of run has."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FEATURE_BATCH = 96
 
 
 class RunConfig(Resolved):
-    """What every kind of training run has."""
+    """The base of the configuration of every kind of run: seed, device, precision, threads, checkpoints."""
 
     if TYPE_CHECKING:
         # Each kind of run declares its own, for example `kind: Literal["classify"] = "classify"`.

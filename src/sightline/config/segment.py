@@ -69,6 +69,7 @@ class SegmentConfig(BackboneConfig):
         "drop_skip": "skips.drop",
         "drop_mode": "skips.mode",
         "eval_skips": "skips.at_evaluation",
+        "split": "data.split_file",
     }
     kind: Literal["segment"] = "segment"
     data: SegmentDataConfig = Field(description="Images with masks.")

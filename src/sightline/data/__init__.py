@@ -2,9 +2,18 @@
 
 from sightline.data.images.cache import Images, load_image_set, load_images
 from sightline.data.images.decode import IMAGE_SUFFIXES, UnreadableImage, decode, image_size, shrink
-from sightline.data.images.folder import images_below, images_in, is_image
+from sightline.data.images.folder import (
+    Listing,
+    images_below,
+    images_in,
+    is_image,
+    passed_line,
+    passed_rows,
+    tell,
+    walk,
+)
 from sightline.data.labelled.check import check
-from sightline.data.labelled.listing import BadImage, ImageSet, Sample, list_images
+from sightline.data.labelled.listing import BadImage, ImageSet, Sample, list_images, list_unlabelled
 from sightline.data.labelled.split import Split, split
 from sightline.data.loader import Loader
 from sightline.data.masks.check import MaskCheck, check_masks, write_leak_free_split
@@ -22,6 +31,7 @@ __all__ = [
     "BadImage",
     "ImageSet",
     "Images",
+    "Listing",
     "Loader",
     "MaskCheck",
     "Pair",
@@ -46,13 +56,18 @@ __all__ = [
     "is_image",
     "list_images",
     "list_pairs",
+    "list_unlabelled",
     "load_image_set",
     "load_images",
     "load_masks",
     "load_parts",
+    "passed_line",
+    "passed_rows",
     "shrink",
     "split",
     "split_pairs",
+    "tell",
+    "walk",
     "write_demo",
     "write_leak_free_split",
 ]

@@ -104,7 +104,7 @@ class BarProgress:
 
 
 class NoProgress:
-    """Silence, for ranks other than the first and for callers that want none."""
+    """A progress report that prints nothing, for ranks other than the first and for callers that want none."""
 
     def start(self, what: str, total: int, done: int, where: str) -> None:
         """Ignore."""

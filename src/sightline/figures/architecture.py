@@ -1,4 +1,4 @@
-"""A segmentation network as a diagram, from its description (plain data): what runs, at what size, what is skipped."""
+"""A segmentation network as a diagram, from its description: what runs, at what size, what is skipped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a trained network loses when one skip is replaced at test time."""
+"""The change of mean IoU where one skip of a trained network is replaced at test time."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ Adding one is one entry of `METRICS`: figures, tables, sentences and curves ask 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sightline.errors import ConfigError, nearest
@@ -75,33 +75,29 @@ class Metric:
         return "better" if verdict == self.better else "worse"
 
 
+ACCURACY = Metric(
+    name="accuracy",
+    title="Accuracy",
+    text="accuracy",
+    samples="test images",
+    unit="percentage points",
+    scale=100,
+    digits=1,
+    per_class="Accuracy",
+    kinds=("classify",),
+    evidence="sightline.study.evidence:Accuracy.of",
+    fold_classes=True,
+)
+BALANCED_ACCURACY = replace(
+    ACCURACY,
+    name="balanced_accuracy",
+    title="Balanced accuracy",
+    text="balanced accuracy",
+    evidence="sightline.study.evidence:balanced_accuracy",
+)
 METRICS: dict[str, Metric] = {
-    "accuracy": Metric(
-        name="accuracy",
-        title="Accuracy",
-        text="accuracy",
-        samples="test images",
-        unit="percentage points",
-        scale=100,
-        digits=1,
-        per_class="Accuracy",
-        kinds=("classify",),
-        evidence="sightline.study.evidence:Accuracy.of",
-        fold_classes=True,
-    ),
-    "balanced_accuracy": Metric(
-        name="balanced_accuracy",
-        title="Balanced accuracy",
-        text="balanced accuracy",
-        samples="test images",
-        unit="percentage points",
-        scale=100,
-        digits=1,
-        per_class="Accuracy",
-        kinds=("classify",),
-        evidence="sightline.study.evidence:balanced_accuracy",
-        fold_classes=True,
-    ),
+    "accuracy": ACCURACY,
+    "balanced_accuracy": BALANCED_ACCURACY,
     "mean_iou": Metric(
         name="mean_iou",
         title="Mean IoU",

@@ -22,7 +22,6 @@ class LabelPredictions:
         probabilities: float32 (N, K), in 0–1; each row sums to 1.
         classes: names of the K columns.
         path: the CSV that was written; None where none was.
-        remarks: on the images: bands that were left out, numbers that were scaled.
         noun: what is counted.
     """
 
@@ -32,7 +31,6 @@ class LabelPredictions:
     probabilities: np.ndarray
     classes: tuple[str, ...]
     path: Path | None = None
-    remarks: tuple[str, ...] = ()
     noun: ClassVar[str] = "images"
 
     def __len__(self) -> int:
@@ -46,13 +44,11 @@ class MaskPredictions:
     Attributes:
         paths: of the masks, RGB in the palette of the run's data, one an image.
         classes: names by class index.
-        remarks: on the images: bands that were left out, numbers that were scaled.
         noun: what is counted.
     """
 
     paths: tuple[Path, ...]
     classes: tuple[str, ...]
-    remarks: tuple[str, ...] = ()
     noun: ClassVar[str] = "masks"
 
     def __len__(self) -> int:

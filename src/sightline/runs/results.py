@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 from sightline.runs.record import Record
 
+Row = dict[str, Any]  # of a table: column → value
+
 
 # -- parts
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +90,14 @@ class Evaluation(Record):
     def value(self) -> float:
         """The score itself, in 0–1."""
         return self.interval.value
+
+    def row(self) -> Row:
+        """Return everything as one row, for a program."""
+        raise NotImplementedError
+
+    def tables(self) -> list[tuple[str, list[Row]]]:
+        """Return the tables that a person reads, each with its title; the first holds the scores."""
+        raise NotImplementedError
 
 
 # -- pretraining
@@ -225,6 +235,15 @@ class ClassifyEvaluation(Evaluation):
     metric: ClassVar[str] = "accuracy"
     accuracy: Interval
 
+    def row(self) -> Row:
+        """Return accuracy, interval and number of images."""
+        score = self.accuracy
+        return {"accuracy": score.value, "low": score.low, "high": score.high, "n": score.n}
+
+    def tables(self) -> list[tuple[str, list[Row]]]:
+        """Return the one row."""
+        return [("evaluation", [self.row()])]
+
 
 # -- segmentation
 @dataclass(frozen=True, kw_only=True)
@@ -305,6 +324,25 @@ class SegmentEvaluation(SegmentScores, Evaluation):
 
     metric: ClassVar[str] = "mean_iou"
     interventions: Interventions | None = None
+
+    def row(self) -> Row:
+        """Return all of it, as JSON has it."""
+        return self.to_dict()
+
+    def tables(self) -> list[tuple[str, list[Row]]]:
+        """Return the scores, the scores by class, and what replaced skips change."""
+        score = self.mean_iou
+        row = {"mean IoU": score.value, "low": score.low, "high": score.high, "tiles": score.n}
+        others = {"Boundary IoU": self.boundary_iou, "pixel accuracy": self.pixel_accuracy}
+        classes: list[Row] = [{"class": name, **values.to_dict()} for name, values in self.per_class.items()]
+        tables: list[tuple[str, list[Row]]] = [("evaluation", [row | others]), ("", classes)]
+        if self.interventions is not None:
+            changes: list[Row] = [
+                {"skip": skip, **{name: f"{effect.change:+.4f}" for name, effect in effects.items()}}
+                for skip, effects in self.interventions.skips.items()
+            ]
+            tables.append(("change of mean IoU with a skip taken away, not retrained", changes))
+        return tables
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,7 +53,10 @@ class Run:
 
     @property
     def metric(self) -> str | None:
-        """What it is judged by, accuracy or mean_iou; None for pretraining, which has no score of its own."""
+        """The metric of its score, which is its kind's; a study may compare runs by another of their outputs.
+
+        None for pretraining, which has no score of its own.
+        """
         return kind_named(self.kind).metric or None
 
     @property

@@ -19,8 +19,8 @@ Pair = tuple[str, str]
 
 # -- arms
 @dataclass(frozen=True, kw_only=True)
-class ArmScore(Record):
-    """What the runs of an arm say together.
+class Summary(Record):
+    """What the runs of an arm say together by one metric.
 
     Attributes:
         scenes: where the interval is over whole scenes, how many there are.
@@ -30,8 +30,6 @@ class ArmScore(Record):
         n: samples.
         seeds: the value of each seed.
         per_class: mean over seeds of each class.
-        seconds: of all seeds together, without pretraining.
-        images_seen: likewise.
     """
 
     scenes: int | None = None
@@ -41,6 +39,17 @@ class ArmScore(Record):
     n: int
     seeds: tuple[float, ...]
     per_class: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmScore(Summary):
+    """What the runs of an arm say together, and what they cost.
+
+    Attributes:
+        seconds: of all seeds together, without pretraining.
+        images_seen: likewise.
+    """
+
     seconds: float
     images_seen: int
 

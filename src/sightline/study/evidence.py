@@ -16,29 +16,7 @@ from sightline.metrics.statistics import CrossedInterval
 from sightline.runs import RunFolder
 from sightline.runs.artifacts import COUNTS
 from sightline.runs.results import ClassifyResult
-
-
-@dataclass(frozen=True, kw_only=True)
-class Summary:
-    """What the runs of an arm say together, as `runs.study_result.ArmScore` keeps it.
-
-    Attributes:
-        mean: over seeds.
-        low: lower end of the 95 % interval.
-        high: its upper end.
-        n: samples.
-        seeds: the value of each seed.
-        per_class: mean over seeds of each class.
-        scenes: how many whole scenes the interval is over; None where it is over samples.
-    """
-
-    mean: float
-    low: float
-    high: float
-    n: int
-    seeds: tuple[float, ...]
-    per_class: dict[str, float]
-    scenes: int | None = None
+from sightline.runs.study_result import Summary
 
 
 class Evidence(Protocol):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -27,6 +29,9 @@ from sightline.runs.kinds import KINDS, Kind, import_dotted
 from sightline.study.arms import Arm, arms_of, parse_arm, seeds_of
 
 PRETRAIN, REFERENCE = "pretrain", "reference"
+# Keys of a study file that hold paths, wherever they stand, and words there that are no path.
+PATHS = frozenset({"source", "split_file", "init", "weights", "recipe"})
+NAMES = frozenset({"none", "reference"})
 
 
 @dataclass(frozen=True)
@@ -66,8 +71,29 @@ def read_study(source: str, environment: Mapping[str, Any] | None = None) -> Stu
     if source == "demo":
         file, where = read_yaml(Path(str(files("sightline.study") / "demo.yaml"))), "study demo"
     else:
-        file, where = read_yaml(Path(source)), source
+        file, where = from_file(read_yaml(Path(source)), Path(source).parent), source
     return resolve(StudyConfig, file=file, environment=environment, where=where)
+
+
+def from_file(block: Mapping[str, Any], folder: Path, prefix: str = "") -> dict[str, Any]:
+    """Return a block of a study file, its relative paths as they are reached from the working directory.
+
+    A path is looked for beside the file first; one that is only in the working directory is taken from there, and
+    that is said. What is neither, a name such as demo/objects or a hub id, stays as it is.
+    """
+    values = dict(block)
+    for key, value in block.items():
+        if isinstance(value, Mapping):
+            values[key] = from_file(value, folder, f"{prefix}{key}.")
+        elif key in PATHS and isinstance(value, str) and value and value not in NAMES:
+            here, there = Path(value).expanduser(), folder / Path(value).expanduser()
+            if key == "recipe" and not there.is_file():  # a folder may have a recipe's name
+                continue
+            if os.path.exists(there) and not (os.path.exists(here) and here.samefile(there)):
+                values[key] = str(there)
+            elif os.path.exists(here) and not os.path.exists(there):
+                print(f"study: {prefix}{key} = {value} is not beside the study file; taken from here", file=sys.stderr)
+    return values
 
 
 def expand(study: StudyConfig, out: Path, only: tuple[str, ...] = ()) -> list[Node]:

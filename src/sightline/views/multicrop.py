@@ -77,6 +77,10 @@ class MultiCrop:
         self.config = ViewsConfig.build(base.to_dict(), overrides, where="MultiCrop") if overrides else base
         self.recipes = recipes(self.config)
 
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{key}={value!r}" for key, value in self.config)
+        return f"MultiCrop({settings})"
+
     def draw(self, sizes: np.ndarray, keys: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the parameter tables of the global and of the local views, as `parameters.draw` describes them.
 

@@ -79,7 +79,10 @@ class Worker:
             self._waiting.discard(future)
 
     def stop(self) -> None:
-        """Let nobody wait any longer; called in the event loop. The running call finishes; its result is discarded."""
+        """Answer every waiting call with `Stopping`; called in the event loop.
+
+        The running call finishes; its result is discarded.
+        """
         for future in self._waiting:
             if not future.done():
                 future.set_exception(Stopping())

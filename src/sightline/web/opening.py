@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from sightline.config import DataConfig
-from sightline.data import IMAGE_SUFFIXES, find, list_images
+from sightline.data import find, is_image, list_images, tell
 from sightline.errors import RunError, UserError
 from sightline.files import data_home
 from sightline.runs import artifacts
@@ -44,9 +44,12 @@ def open_site(target: str, data: str | None = None) -> Site:
         return _results(path, DataConfig(source=data) if data else None)
     if data is not None:
         raise UserError(f"--data {data}: says where an embedding's pictures are, and {target} holds no embedding")
-    if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
+    if is_image(path):
         return Site(path.name, (path,))
-    return Site(path.name or target, tuple(sample.path for sample in list_images(DataConfig(source=str(path))).samples))
+    listing = list_images(DataConfig(source=str(path)), labels=False)
+    for line in listing.said():
+        tell(line)
+    return Site(path.name or target, tuple(sample.path for sample in listing.samples))
 
 
 def _holds_results(path: Path) -> bool:

@@ -71,7 +71,7 @@ class SegmentDesk:
         ]
 
     def stop(self) -> None:
-        """Let nobody wait for the engine any longer."""
+        """Stop the thread of the engine; calls that wait for it end."""
         self._worker.stop()
 
     def forget(self, session: Session) -> None:

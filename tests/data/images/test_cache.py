@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import subprocess
@@ -101,6 +102,30 @@ def test_a_failed_build_leaves_nothing_and_what_dead_processes_left_is_swept(
     load_image_set(listing(folder), 20, cache)
     left = [path.name for path in (cache / "pixels").iterdir() if path.name.startswith(MARK)]
     assert left == [f"{MARK}{host}-{os.getpid()}-ab"]
+
+
+@pytest.mark.parametrize("trouble", [errno.EACCES, errno.EIO, errno.ESTALE, errno.ENOENT])
+def test_a_passing_trouble_is_no_damage_and_is_not_kept(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: int
+) -> None:
+    cache, image_open = tmp_path / "cache", Image.open
+
+    def troubled(path, **options):
+        if Path(path).name == "2.png":
+            if trouble == errno.ENOENT:
+                (folder / "2.png").rename(tmp_path / "away.png")
+            raise OSError(trouble, os.strerror(trouble), str(path))
+        return image_open(path, **options)
+
+    listed = listing(folder)
+    monkeypatch.setattr(Image, "open", troubled)
+    with pytest.raises(DataError, match=r"2\.png: (cannot be read now|was listed and is gone)"):
+        load_image_set(listed, 20, cache, max_bad_fraction=1.0)
+    assert list((cache / "pixels").iterdir()) == []
+    monkeypatch.undo()
+    if trouble == errno.ENOENT:
+        (tmp_path / "away.png").rename(folder / "2.png")
+    assert load_image_set(listed, 20, cache).listing.bad == ()
 
 
 BUILD = """

@@ -135,3 +135,18 @@ def test_shrink_keeps_the_aspect_and_never_enlarges() -> None:
     assert shrink(np.zeros((100, 50, 3), np.uint8), 20).shape == (40, 20, 3)
     assert shrink(np.zeros((10, 5, 3), np.uint8), 20).shape == (10, 5, 3)
     assert shrink(np.zeros((1, 500, 3), np.uint8), 20).shape == (1, 500, 3)
+
+
+def test_heic_by_its_extra(tmp_path: Path) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.from_bytes("RGB", (30, 20), bytes([200, 30, 30]) * 600).save(tmp_path / "a.heic", quality=-1)
+    pixels = decode(tmp_path / "a.heic")
+    assert pixels.shape == (20, 30, 3)
+    assert np.abs(pixels.astype(int) - (200, 30, 30)).max() < 8
+
+
+@pytest.mark.parametrize("suffix", [".avif", ".jp2", ".j2k", ".jfif", ".jpe", ".tga", ".pbm", ".pnm", ".mpo"])
+def test_every_suffix_that_is_listed_is_read(tmp_path: Path, suffix: str) -> None:
+    formats = {".jfif": "JPEG", ".jpe": "JPEG", ".pnm": "PPM", ".j2k": "JPEG2000"}
+    Image.new("1" if suffix == ".pbm" else "RGB", (24, 20), 1).save(tmp_path / f"a{suffix}", format=formats.get(suffix))
+    assert decode(tmp_path / f"a{suffix}").shape == (20, 24, 3)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from sightline.config import DataConfig
-from sightline.data import ImageSet, list_images
+from sightline.data import ImageSet, check, list_images
 from sightline.errors import DataError
 
 
@@ -52,9 +52,19 @@ def test_style_folders_with_all_or_one(tmp_path: Path) -> None:
 
 
 def test_what_is_neither_classes_nor_styles_is_a_folder(tmp_path: Path) -> None:
-    put(tmp_path, "cat/1.png", "dog/1.png", "loose.png")
-    assert opened(tmp_path).classes == ()
+    put(tmp_path, "cat/1.png", "dog/1.png", "loose.png", "looser.png")
+    listing = opened(tmp_path)
+    assert listing.classes == ()
+    assert listing.unclear.startswith("2 images beside the folders and 2 in them. beside the folders: 2 images; cat: 1")
     assert opened(tmp_path, layout="classes").classes == ("cat", "dog")
+
+
+def test_a_few_images_beside_the_class_folders_are_passed_over_and_said(tmp_path: Path) -> None:
+    listing = opened(put(tmp_path, "cat/1.png", "dog/1.png", "montage.png"))
+    assert listing.classes == ("cat", "dog")
+    assert listing.said() == [f"{tmp_path}: passed over 1 image beside the class folders (montage.png)"]
+    every = list_images(DataConfig(source=str(tmp_path)), labels=False)
+    assert (every.ids, every.classes) == (["cat/1.png", "dog/1.png", "montage.png"], ())
 
 
 def test_a_list_file(tmp_path: Path) -> None:
@@ -89,12 +99,12 @@ def test_a_csv_beside_its_images_or_their_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("id,file,label\n1,a.png,x\n", "no column filename; found id, file, label"),
-        ("", "no column id, filename; found none"),
+        ("number,photo,label\n1,a.png,x\n", "no column filename; found number, photo, label"),
+        ("", "is empty; need a first line such as id,filename,label"),
         ("id,filename,label\n1,a.png,x\n1,b.png,y\n", "id given more than once: 1"),
         ("id,filename,label\n1,gone.png,x\n", r"1 files that are not there: .*gone\.png"),
         ("id,filename,label\n1,a.png,x\n2,b.png,\n", "1 rows have an empty label"),
-        ("id,filename,label\n1\n", "1 rows have an empty filename"),
+        ("id,filename,label\n1\n", "line 2: has 1 cells, fewer than the 3 columns"),
         ("id,filename,label\n", "no images found"),
     ],
 )
@@ -112,7 +122,7 @@ def test_wrong_sources_are_refused_with_a_way_out(tmp_path: Path) -> None:
         (tmp_path / "empty", {}, "no images found"),
         (tmp_path / "gone", {}, "no such folder or file"),
         (tmp_path / "a.png", {}, "is one image; give the folder"),
-        (tmp_path / "latin.csv", {}, "is no UTF-8 text"),
+        (tmp_path / "latin.csv", {}, "files that are not there: .*é.png.* read as Windows-1252"),
         (tmp_path, {"layout": "csv"}, "needs a file"),
         (tmp_path / "latin.csv", {"layout": "classes"}, "needs a folder"),
         (tmp_path, {"style": "photo"}, "leave style out"),
@@ -130,3 +140,21 @@ def test_the_fingerprint_sees_files_and_labels(tmp_path: Path) -> None:
     assert opened(put(tmp_path / "b", "dog/1.png", "cat/1.png")).fingerprint == first.fingerprint
     assert opened(put(tmp_path / "c", "cat/1.png", "dog/2.png")).fingerprint != first.fingerprint
     assert replace(first, samples=first.samples[1:]).fingerprint != first.fingerprint
+
+
+def test_data_check_shows_what_was_passed_over_and_the_parts(tmp_path: Path) -> None:
+    put(tmp_path, *(f"{part}/{kind}/1.png" for part in ("train", "test") for kind in ("cat", "dog")), "montage.png")
+    (tmp_path / ".DS_Store").touch()
+    (tmp_path / "train" / "bird").mkdir()
+    rows = [(row["what"], row["value"]) for row in check(DataConfig(source=str(tmp_path)))]
+    assert rows == [
+        ("images", 4),
+        ("unreadable", 0),
+        ("class cat", 2),
+        ("class dog", 2),
+        ("part train", 2),
+        ("part test", 2),
+        ("passed over", "1 image beside the parts (montage.png)"),
+        ("passed over", "1 folder without images (train/bird)"),
+        ("passed over", "1 hidden (.DS_Store)"),
+    ]

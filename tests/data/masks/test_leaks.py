@@ -189,8 +189,8 @@ def test_the_command_line_writes_the_split(source: Path, tmp_path: Path, capsys)
 
 
 def test_a_split_file_with_an_unknown_key_is_refused(source: Path, tmp_path: Path):
-    (tmp_path / "split.json").write_text('{"train": [], "valid": []}')
-    with pytest.raises(DataError, match=r"'valid' is none of train, val, test, scenes\. Did you mean 'val'"):
+    (tmp_path / "split.json").write_text('{"train": [], "vali": []}')
+    with pytest.raises(DataError, match=r"'vali' is none of train, val, test, scenes\. Did you mean 'val'"):
         load_parts(SegmentDataConfig(source=str(source), split_file=str(tmp_path / "split.json")))
 
 

@@ -88,18 +88,21 @@ class Images(PixelStore):
         return self.reading.channels
 
 
-def load_images(config: DataConfig, progress: Say | None = None, earlier: Reading | None = None) -> Images:
+def load_images(
+    config: DataConfig, progress: Say | None = None, *, labels: bool = True, earlier: Reading | None = None
+) -> Images:
     """Open a source's images, decoded at its `image_size` (64 px where that is not settled).
 
     Args:
-        config: which, and how they are read.
-        progress: called with a line of text now and then.
-        earlier: the reading of the run whose network is to see them; see `survey.settle`.
+        config: the source, and how its images are read.
+        progress: called with lines of text, of what was passed over and what is done.
+        labels: as of `list_images`.
+        earlier: the reading of the run whose network is to see the images; see `survey.settle`.
     """
-    listing = list_images(config)
-    reading = settle(
-        listing.name, [sample.path for sample in listing.samples], config, earlier, progress or (lambda _: None)
-    )
+    listing, say = list_images(config, labels=labels), progress or (lambda _: None)
+    for line in listing.said():
+        say(line)
+    reading = settle(listing.name, [sample.path for sample in listing.samples], config, earlier, say)
     return load_image_set(
         listing,
         config.image_size or 64,
@@ -252,4 +255,6 @@ def _decoded(sample: Sample, size: int, reading: Reading) -> np.ndarray | str:
     try:
         return shrink(decode(sample.path, reading=reading, at_least=size), size)
     except UnreadableImage as error:
+        if not sample.path.exists():  # it was there a moment ago: no damage to be remembered
+            raise DataError(f"{sample.path}: was listed and is gone; put it back, or list again") from None
         return str(error)

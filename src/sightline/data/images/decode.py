@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -18,7 +19,16 @@ from sightline.data.images.quiet import quiet
 from sightline.data.images.reading import COLORS, ArrayRaster, Raster, Reading, is_transparency
 from sightline.errors import DataError, NotAvailable
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"})
+# What photographs and scenes come in and Pillow decodes by itself; documents, icons and vector formats are left out.
+IMAGE_SUFFIXES = frozenset(
+    {".avif", ".bmp", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".mpo", ".pbm", ".pgm", ".png", ".pnm"}
+    | {".ppm", ".tga", ".tif", ".tiff", ".webp"}
+)
+# Numbers of the errors that a damaged file itself can cause, by an offset that leads nowhere, or a folder of that name;
+# None has the error that Pillow raises by itself.
+_OF_THE_FILE = frozenset({None, errno.EINVAL, errno.EISDIR, errno.EOVERFLOW})
+# Of phones; Pillow reads them with the extra `heic`.
+HEIC_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
 # Where Pillow itself refuses to go on (twice its warning's threshold): 13,377 × 13,377. A larger file is refused by its
 # header alone, before a byte of it is decompressed.
 MAX_PIXELS = 178_956_970
@@ -57,6 +67,7 @@ def decode(path: Path, *, reading: Reading | None = None, at_least: int | None =
 
     Raises:
         UnreadableImage: missing, truncated, no image, more than MAX_PIXELS pixels, or without the bands asked for.
+        DataError: the file cannot be read now, for example for want of a permission: no damage to be remembered.
     """
     with open_image(path, reading, at_least=at_least) as image:
         if image.height * image.width > MAX_PIXELS:
@@ -100,7 +111,7 @@ def _unreadable(path: Path, error: DataError) -> UnreadableImage:
 def _decoded(path: Path, reading: Reading, at_least: int | None) -> Raster | None:
     """Return an image in memory; None for a TIFF that GDAL is to read."""
     try:
-        with quiet(), Image.open(path) as image:
+        with quiet(), _opened(path) as image:
             if image.format == "TIFF" and _for_rasterio(image):
                 return None
             if image.width * image.height > MAX_PIXELS:
@@ -125,6 +136,7 @@ def _decoded(path: Path, reading: Reading, at_least: int | None) -> Raster | Non
     except DataError as error:
         raise _unreadable(path, error) from None
     except Exception as error:  # Pillow's parsers meet a damaged file with nearly any exception there is
+        _refuse_trouble(path, error)
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise UnreadableImage(path, f"damaged: {reason}") from None
 
@@ -194,6 +206,35 @@ def _lab_to_rgb() -> ImageCms.ImageCmsTransform:
     return ImageCms.buildTransform(*profiles, "LAB", "RGB")
 
 
+def _opened(path: Path, formats: list[str] | None = None) -> Image.Image:
+    """Open a file by its header; HEIC by the extra `heic`, which Pillow is told of here."""
+    if path.suffix.lower() in HEIC_SUFFIXES:
+        _know_heic(path)
+    return Image.open(path, formats=formats)
+
+
+@cache
+def _register_heic() -> None:
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener()
+
+
+def _know_heic(path: Path) -> None:
+    try:
+        _register_heic()
+    except ImportError:
+        raise UnreadableImage(path, "a HEIC image; install sightline[heic], or save it as JPEG") from None
+
+
+def _refuse_trouble(path: Path, error: Exception) -> None:
+    """Raise where the system, not the file, says no: Pillow's own OSErrors of damaged files have no number."""
+    if isinstance(error, OSError) and error.errno not in _OF_THE_FILE:
+        raise DataError(
+            f"{path}: cannot be read now ({error.strerror}); allow it to be read, or see to the drive, and start again"
+        ) from None
+
+
 def _too_large(pixels: int | None) -> str:
     size = "" if pixels is None else f"{pixels:,} pixels, "
     return f"{size}over the limit of {MAX_PIXELS:,} pixels; a decompression bomb, or a mosaic to be cut into tiles"
@@ -231,7 +272,7 @@ def image_size(path: Path, formats: tuple[str, ...] | None = None) -> tuple[int,
         UnreadableImage: missing, no image, of another format, or more than MAX_PIXELS pixels.
     """
     try:
-        with quiet(), Image.open(path, formats=None if formats is None else list(formats)) as image:
+        with quiet(), _opened(path, None if formats is None else list(formats)) as image:
             width, height = image.size
     except FileNotFoundError:
         raise UnreadableImage(path, "no such file") from None
@@ -245,6 +286,7 @@ def image_size(path: Path, formats: tuple[str, ...] | None = None) -> tuple[int,
     except MemoryError:  # says nothing about the file
         raise
     except Exception as error:  # as in `decode`
+        _refuse_trouble(path, error)
         raise UnreadableImage(path, f"damaged: {str(error).strip() or type(error).__name__}") from None
     if width * height > MAX_PIXELS:
         raise UnreadableImage(path, _too_large(width * height))

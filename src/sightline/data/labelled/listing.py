@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
 from sightline.config import DataConfig
-from sightline.data.images.decode import IMAGE_SUFFIXES
-from sightline.data.images.folder import images_below, is_image
+from sightline.data.images.folder import Passed, is_image, passed_line, walk, why_none
+from sightline.data.labelled.layouts import Meaning, read_folders
 from sightline.data.sets.catalog import find
+from sightline.data.split_file import part_of
+from sightline.data.tables import TABLE_SUFFIXES, FileFinder, Row, Table, check_unique, read_table, read_text, some
 from sightline.errors import DataError, nearest
-
-SHOWN = 5  # names in an error: enough to recognise, few enough to read
+from sightline.files.names import composed, printable
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,20 @@ class Sample:
     """One image.
 
     Attributes:
-        id: stable: the path below the source's root with forward slashes, or the CSV's id.
+        id: stable and printable: the path below the source's root with forward slashes, or the table's id.
         path: of the file.
         label: class index, −1 for none.
         style: of style/class folders, else "".
+        part: train, val or test where the source says so, else "".
+        filename: as a table or list calls the file, else "".
     """
 
     id: str
     path: Path
     label: int = -1
     style: str = ""
+    part: str = ""
+    filename: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,18 @@ class ImageSet:
         samples: in order of id.
         classes: names by class index; () without labels.
         bad: images that were left out.
+        passed: what the source holds beside the samples, one entry a reason.
+        notes: what a person should know of how the source was read.
+        unclear: why there are no labels, where folders might have been classes.
     """
 
     name: str
     samples: tuple[Sample, ...]
     classes: tuple[str, ...] = ()
     bad: tuple[BadImage, ...] = field(default=())
+    passed: tuple[Passed, ...] = ()
+    notes: tuple[str, ...] = ()
+    unclear: str = ""
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -81,168 +91,199 @@ class ImageSet:
         """
         digest = hashlib.blake2b(digest_size=16)
         for sample in self.samples:
-            digest.update(f"{sample.id}\0{sample.label}\0{sample.path.stat().st_size}\n".encode())
+            part = f"\0{sample.part}" if sample.part else ""
+            digest.update(f"{sample.id}\0{sample.label}\0{sample.path.stat().st_size}{part}\n".encode())
         return digest.hexdigest()
 
+    def said(self) -> list[str]:
+        """Return lines for a person: what was passed over, and how a table was read; none where all is usual."""
+        lines = [f"{printable(self.name)}: {note}" for note in self.notes]
+        return [line for line in (passed_line(self.name, self.passed), *lines) if line]
 
-def list_images(config: DataConfig) -> ImageSet:
+
+def list_images(config: DataConfig, *, labels: bool = True) -> ImageSet:
     """List the images of a source.
 
     Layouts, in the order in which `auto` tries them:
-        csv: a .csv file with columns id, filename and perhaps label (none where all are empty); each image in images/
-            beside the CSV or beside it, the first that is there.
+        csv: a .csv or .tsv file with columns filename and perhaps id, label and split (`tables.SYNONYMS`); each image
+            in images/ beside the table or beside it, the first that is there.
         list: any other file, one path a line, absolute or relative to it; # begins a comment.
-        classes: a folder with no images of its own and at least two folders, each with images: CLASS/image.
-        styles: the same one level deeper, at least two folders each: STYLE/CLASS/image; `style` chooses one. A folder
-            of train/CLASS and val/CLASS looks the same: point at one part.
-        folder: any other folder, searched through, without labels.
-    Names that begin with a dot are passed over.
+        classes, styles, folder: a folder, as `layouts.read_folders` tells them apart; `style` chooses one style.
+
+    Args:
+        config: the source, and the layout where it is not to be found out.
+        labels: False where none are wanted, as for pretraining: `auto` then takes every image below a folder.
 
     Raises:
-        DataError: nothing there, no images, or a list or CSV that does not hold.
+        DataError: nothing there, no images, or a list or table that does not hold.
     """
     if not config.source.strip():
         raise DataError("data.source is empty; give a folder, a list file, a CSV, or a known name such as demo/objects")
-    root = find(config.source)
-    if not root.exists():
-        raise DataError(f"data.source = {config.source!r}: no such folder, file or known data set")
-    layout = _detect(root) if config.layout == "auto" else config.layout
-    read = {"csv": _csv, "list": _list, "styles": _styles, "classes": _classes, "folder": _folder}[layout]
+    root, layout = find(config.source), config.layout
     if layout in ("csv", "list") and not root.is_file():
         raise DataError(f"{root}: layout {layout} needs a file, and this is a folder")
     if layout in ("styles", "classes", "folder") and not root.is_dir():
         raise DataError(f"{root}: layout {layout} needs a folder, and this is a file")
-    samples, classes = read(root, config.style)
-    if not samples:
-        known = ", ".join(sorted(IMAGE_SUFFIXES))
-        raise DataError(f"{root}: no images found as layout {layout!r}; known suffixes are {known}")
-    return ImageSet(config.source, tuple(sorted(samples, key=lambda sample: sample.id)), tuple(classes))
+    if not root.is_dir():
+        if is_image(root):
+            raise DataError(f"{root}: is one image; give the folder it lies in, or a list file")
+        _no_styles(root, config.style)
+        return _of_file(config.source, root, layout)
+    if layout == "auto" and not labels and config.style == "all":
+        layout = "folder"
+    return _of_folder(config, root, layout)
 
 
-def _detect(root: Path) -> str:
-    if root.is_file():
-        return "csv" if root.suffix.lower() == ".csv" else "list"
-    folders = _folders(root)
-    if len(folders) >= 2 and not _images(root):
-        if all(_images(folder) for folder in folders):
-            return "classes"
-        inner = [_folders(folder) for folder in folders]
-        if all(len(classes) >= 2 and all(_images(c) for c in classes) for classes in inner):
-            return "styles"
-    return "folder"
+def list_unlabelled(path: Path, root: Path | None = None) -> ImageSet:
+    """List images that are to be named: an image, those in and below a folder, or those of a table or list.
+
+    Args:
+        path: a file or a folder.
+        root: where relative names of a table or list begin; by default where `list_images` looks.
+
+    Raises:
+        DataError: as of `list_images`.
+    """
+    if path.is_dir():
+        return _of_folder(DataConfig(source=str(path)), path, "folder")
+    if is_image(path):
+        return ImageSet(str(path), (Sample(printable(path.name), path),))
+    if not path.is_file():
+        what = "is no regular file" if path.exists() else "no such file or folder"
+        raise DataError(f"{path}: {what}; give an image, a folder of images, or a CSV with columns id,filename")
+    return _of_file(str(path), path, "auto", root)
 
 
-def _folders(root: Path) -> list[Path]:
-    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-
-
-def _images(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if is_image(path))
-
-
-def _folder(root: Path, style: str) -> tuple[list[Sample], list[str]]:
-    _no_styles(root, style)
-    return [Sample(path.relative_to(root).as_posix(), path) for path in images_below(root)], []
-
-
-def _classes(root: Path, style: str) -> tuple[list[Sample], list[str]]:
-    _no_styles(root, style)
-    folders = _folders(root)
-    samples = [
-        Sample(path.relative_to(root).as_posix(), path, label)
-        for label, folder in enumerate(folders)
-        for path in _images(folder)
-    ]
-    return samples, [folder.name for folder in folders]
-
-
-def _styles(root: Path, style: str) -> tuple[list[Sample], list[str]]:
-    folders = _folders(root)
-    names = [folder.name for folder in folders]
-    if style != "all" and style not in names:
+def _of_folder(config: DataConfig, root: Path, layout: str) -> ImageSet:
+    listing = walk(root)
+    paths: dict[PurePath, Path] = {path.relative_to(root): path for path in listing.images}
+    meaning = read_folders(paths, layout) if layout != "folder" else Meaning("folder", ())
+    if meaning.layout == "folder":
+        _no_styles(root, config.style)
+        parts = {place.path: place.part for place in meaning.places}
+        samples = [Sample(listing.name(path), path, part=parts.get(short, "")) for short, path in paths.items()]
+        return _set(config.source, root, layout, samples, (), listing.passed, unclear=meaning.unclear)
+    styles = sorted({place.style for place in meaning.places} - {""})
+    if meaning.layout == "classes":
+        _no_styles(root, config.style)
+    elif config.style not in ("all", *styles):
         raise DataError(
-            f"style = {style!r}: {root} has no such style.{nearest(style, names)} It has {', '.join(names)}"
+            f"style = {config.style!r}: {root} has no such style.{nearest(config.style, styles)} "
+            f"It has {', '.join(styles)}"
         )
-    classes = sorted({inner.name for folder in folders for inner in _folders(folder)})
+    classes = tuple(sorted({place.label for place in meaning.places}))
+    index = {name: number for number, name in enumerate(classes)}
     samples = [
-        Sample(path.relative_to(root).as_posix(), path, classes.index(inner.name), folder.name)
-        for folder in folders
-        if style in ("all", folder.name)
-        for inner in _folders(folder)
-        for path in _images(inner)
+        Sample(listing.name(paths[p.path]), paths[p.path], index[p.label], p.style, p.part)
+        for p in meaning.places
+        if config.style in ("all", p.style)
     ]
-    return samples, classes
+    empty = [Passed("folder without images", listing.empty)] if listing.empty else []
+    return _set(config.source, root, layout, samples, classes, (*meaning.passed, *empty, *listing.passed))
+
+
+def _of_file(source: str, path: Path, layout: str, root: Path | None = None) -> ImageSet:
+    finder = FileFinder(*([root] if root is not None else [path.parent / "images", path.parent]))
+    if layout == "csv" or (layout == "auto" and path.suffix.lower() in TABLE_SUFFIXES):
+        return _of_table(source, read_table(path), finder, root or path.parent)
+    text, notes = read_text(path)
+    names = [line.strip() for line in text.removeprefix("\ufeff").splitlines()]
+    names = [name for name in names if name and not name.startswith("#")]
+    check_unique(path, names, "path")
+    found = _found(path, names, finder, root or path.parent, notes)
+    samples = [Sample(printable(name), file, filename=name) for name, file in zip(names, found, strict=True)]
+    return _set(source, path, "list", samples, (), notes=notes)
+
+
+def _of_table(source: str, table: Table, finder: FileFinder, folder: Path) -> ImageSet:
+    path, rows, notes = table.path, table.rows, list(table.notes)
+    by_id, file_column = table.column("id"), table.column("filename")
+    if file_column is None:
+        file_column = by_id
+        if file_column is None:
+            columns = ", ".join(name for name in table.columns if name)
+            raise DataError(
+                f"{path}: no column filename; found {printable(columns) or 'none'}; the first line must name the "
+                "columns, id,filename,label"
+            )
+        notes.append(f"column {file_column} is taken for the file names, for there is no column filename")
+    names = _column(table, file_column)
+    ids = _column(table, by_id) if by_id is not None else names
+    check_unique(path, ids, by_id or file_column)
+    label_column, part_column = table.column("label"), table.column("split")
+    labels = _labels(table, label_column)
+    classes = tuple(sorted(set(labels)))
+    index = {name: number for number, name in enumerate(classes)}
+    found = _found(path, names, finder, folder, notes)
+    samples = [
+        Sample(
+            printable(ids[i]),
+            found[i],
+            index[labels[i]] if labels else -1,
+            part=_part(path, row, part_column) if part_column else "",
+            filename=names[i],
+        )
+        for i, row in enumerate(rows)
+    ]
+    unclear = ""
+    if not classes:
+        unclear = f"column {label_column} is empty" if label_column else f"no column label ({', '.join(table.columns)})"
+    return _set(source, path, "csv", samples, classes, notes=notes, unclear=unclear)
+
+
+def _column(table: Table, name: str) -> list[str]:
+    """Return the cells of a column that must not be empty."""
+    if empty := [str(row.line) for row in table.rows if not row.cells[name]]:
+        raise DataError(
+            f"{table.path}: {len(empty)} rows have an empty {name}, in line {some(empty)}; fill or remove them"
+        )
+    return [row.cells[name] for row in table.rows]
+
+
+def _labels(table: Table, column: str | None) -> list[str]:
+    """Return the labels, [] where there are none yet: a list still to be predicted."""
+    if column is None or not any(row.cells[column] for row in table.rows):
+        return []
+    return [composed(printable(label)) for label in _column(table, column)]
+
+
+def _part(path: Path, row: Row, column: str) -> str:
+    cell = row.cells[column]
+    if cell and not part_of(cell):
+        raise DataError(f"{path}, line {row.line}: {column} = {printable(cell)!r}; expected train, val or test")
+    return part_of(cell)
+
+
+def _found(path: Path, names: Sequence[str], finder: FileFinder, folder: Path, notes: Sequence[str]) -> list[Path]:
+    files = [finder.find(name) for name in names]
+    absent = [str(folder / name) for name, file in zip(names, files, strict=True) if file is None]
+    if absent:
+        raise DataError(
+            f"{path}: names {len(absent)} files that are not there: {some(absent)}; names are paths from {folder}"
+            + "".join(f"; {note}" for note in notes)
+        )
+    return [file for file in files if file is not None]
+
+
+def _set(
+    source: str,
+    root: Path,
+    layout: str,
+    samples: list[Sample],
+    classes: Sequence[str],
+    passed: Sequence[Passed] = (),
+    notes: Sequence[str] = (),
+    unclear: str = "",
+) -> ImageSet:
+    if not samples:
+        why = "; it has a header and no rows" if layout == "csv" else "; it names no file"
+        if root.is_dir():
+            why = why_none(passed)
+        raise DataError(f"{root}: no images found as layout {layout!r}{why}")
+    samples = sorted(samples, key=lambda sample: sample.id)
+    return ImageSet(source, tuple(samples), tuple(classes), passed=tuple(passed), notes=tuple(notes), unclear=unclear)
 
 
 def _no_styles(root: Path, style: str) -> None:
     if style != "all":
         raise DataError(f"style = {style!r}: {root} has no STYLE/CLASS folders; leave style out")
-
-
-def _list(path: Path, style: str) -> tuple[list[Sample], list[str]]:
-    _no_styles(path, style)
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        raise DataError(f"{path}: is one image; give the folder it lies in, or a list file")
-    names = [line.strip() for line in _text(path).splitlines()]
-    names = [name for name in names if name and not name.startswith("#")]
-    _check_unique(path, names, "path")
-    samples = [Sample(name, path.parent / name) for name in names]
-    _check_present(path, samples)
-    return samples, []
-
-
-def _csv(path: Path, style: str) -> tuple[list[Sample], list[str]]:
-    _no_styles(path, style)
-    reader = csv.DictReader(io.StringIO(_text(path), newline=""), restval="")
-    columns = reader.fieldnames or []
-    rows = list(reader)
-    if missing := [name for name in ("id", "filename") if name not in columns]:
-        raise DataError(
-            f"{path}: no column {', '.join(missing)}; found {', '.join(columns) or 'none'}; need id,filename,label"
-        )
-    for name in ("id", "filename"):
-        if empty := sum(not row[name] for row in rows):
-            raise DataError(f"{path}: {empty} rows have an empty {name}; fill or remove them")
-    _check_unique(path, [row["id"] for row in rows], "id")
-    labels = [row["label"] for row in rows] if "label" in columns else []
-    if not any(labels):
-        labels = []  # a list still to be predicted
-    if any(not label for label in labels):
-        raise DataError(f"{path}: {sum(not label for label in labels)} rows have an empty label; fill or remove them")
-    classes = sorted(set(labels))
-    index = {name: number for number, name in enumerate(classes)}
-    samples = [
-        Sample(row["id"], _beside(path.parent, row["filename"]), index[row["label"]] if classes else -1) for row in rows
-    ]
-    _check_present(path, samples)
-    return samples, classes
-
-
-def _beside(folder: Path, filename: str) -> Path:
-    inner = folder / "images" / filename
-    return inner if inner.is_file() else folder / filename
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is no UTF-8 text (byte {error.start}); save it as UTF-8") from None
-
-
-def _check_unique(path: Path, names: list[str], what: str) -> None:
-    seen: set[str] = set()
-    twice = [name for name in names if name in seen or seen.add(name)]
-    if twice:
-        raise DataError(f"{path}: {what} given more than once: {_some(twice)}; each must stand once")
-
-
-def _check_present(path: Path, samples: list[Sample]) -> None:
-    absent = [str(sample.path) for sample in samples if not sample.path.is_file()]
-    if absent:
-        raise DataError(f"{path}: names {len(absent)} files that are not there: {_some(absent)}")
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

@@ -6,28 +6,18 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from sightline.config import SegmentDataConfig
-from sightline.data.images.folder import images_below
+from sightline.data.images.folder import walk
 from sightline.data.masks.palette import DEEPGLOBE, Palette, find_palette
 from sightline.data.sets.catalog import find
-from sightline.errors import DataError, RunError, nearest
-from sightline.runs import read_json
+from sightline.data.split_file import part_of, read_split
+from sightline.errors import DataError
 
 SHOWN = 5
-SPLIT_KEYS = ("train", "val", "test", "scenes")  # of a split file: ids, and scene → ids
 IMAGE_END, MASK_END = "_sat", "_mask"  # DeepGlobe: NAME_sat.jpg, NAME_mask.png
-PART_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "validation": "val",
-    "valid": "val",
-    "test": "test",
-}
 
 
 @dataclass(frozen=True)
@@ -111,7 +101,7 @@ PathsByKey = dict[tuple[Path, str], Path]
 
 def _listed(root: Path, config: SegmentDataConfig) -> tuple[PathsByKey, PathsByKey]:
     """Return images and masks of the first layout that has both; two empty dictionaries where none has."""
-    files = images_below(root)
+    files = list(walk(root, outputs=True).images)
     layouts = {"pairs": _pairs, "folders": _folders}
     for layout in list(layouts) if config.layout == "auto" else [config.layout]:
         images, masks = layouts[layout](files)
@@ -149,7 +139,7 @@ def _matched(source: str, root: Path, images: PathsByKey, masks: PathsByKey) -> 
             )
     for key in sorted(images, key=lambda key: images[key].relative_to(root).as_posix()):
         relative = images[key].relative_to(root)
-        part = next((PART_FOLDERS[name.lower()] for name in relative.parts[:-1] if name.lower() in PART_FOLDERS), "")
+        part = next(filter(None, map(part_of, relative.parts[:-1])), "")
         yield Pair(relative.as_posix(), images[key], masks[key], part)
 
 
@@ -165,7 +155,7 @@ def split_pairs(pair_set: PairSet, config: SegmentDataConfig) -> dict[str, np.nd
     """
     ids = pair_set.ids
     if config.split_file is not None:
-        parts = _from_file(config.split_file, ids)
+        parts = read_split(config.split_file).indices(ids)
     else:
         part_names = [pair.part for pair in pair_set.pairs]
         parts = {name: [i for i, part in enumerate(part_names) if part == name] for name in ("train", "val", "test")}
@@ -198,42 +188,11 @@ def scenes_of(config: SegmentDataConfig, ids: list[str]) -> list[str] | None:
     """
     if config.split_file is None:
         return None
-    named = _read_split(config.split_file).get("scenes")
+    named = read_split(config.split_file).scenes
     if named is None:
         return None
     scene = {member: name for name, members in named.items() for member in members}
     return [scene.get(identity, identity) for identity in ids]
-
-
-def _read_split(path: str) -> dict[str, Any]:
-    try:
-        content = read_json(Path(path))
-    except RunError as error:
-        raise DataError(f"data.split_file = {path!r}: {error}") from None
-    if not isinstance(content, dict):
-        raise DataError(
-            f"data.split_file = {path!r}: must be an object of part → ids, and is a {type(content).__name__}"
-        )
-    for name in content:
-        if name not in SPLIT_KEYS:
-            raise DataError(
-                f"data.split_file = {path!r}: {name!r} is none of {', '.join(SPLIT_KEYS)}.{nearest(name, SPLIT_KEYS)}"
-            )
-    return content
-
-
-def _from_file(path: str, ids: list[str]) -> dict[str, list[int]]:
-    content = _read_split(path)
-    index = {name: i for i, name in enumerate(ids)}
-    parts = {name: content.get(name, []) for name in ("train", "val", "test")}
-    named = [name for members in parts.values() for name in members]
-    if unknown := [name for name in named if name not in index]:
-        raise DataError(
-            f"data.split_file = {path!r}: names {unknown[0]} and {len(unknown) - 1} more that are not there"
-        )
-    if len(set(named)) < len(named):
-        raise DataError(f"data.split_file = {path!r}: names a tile in two parts, or twice; each belongs to one")
-    return {name: [index[member] for member in members] for name, members in parts.items()}
 
 
 def _hash(seed: int, identity: str) -> bytes:

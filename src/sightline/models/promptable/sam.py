@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sightline.devices import resolve_device
 from sightline.errors import ConfigError
-from sightline.models.promptable.embeddings import Embedding, EmbeddingCache
-from sightline.models.promptable.load import Family, Parts, load_parts
+from sightline.models.promptable.embedding_engine import EmbeddingEngine
+from sightline.models.promptable.embeddings import Embedding
+from sightline.models.promptable.load import Family
 from sightline.models.promptable.points import regions_by_points
-from sightline.prompts import ENGINES, EverythingSettings, ImageState, Progress, PromptEngine, Prompts, Region
+from sightline.prompts import ENGINES, EverythingSettings, ImageState, Progress, Prompts, Region
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,11 @@ class SamState(ImageState):
     model_width: int
 
 
-class Sam(PromptEngine):
+class Sam(EmbeddingEngine):
     """Segment Anything: points and boxes.
 
     Points and boxes reach the model scaled by its input size over the image's, as its processor does it; scores are
     the model's own estimates of IoU.
-
-    Args:
-        parts: model and processor.
-        model_id: for records.
-        device: that the model is on.
-        cache: of embeddings; the one on disk by default.
     """
 
     name = "sam"
@@ -51,24 +45,12 @@ class Sam(PromptEngine):
     accepts = ENGINES["sam"].accepts
     everything_method = "a grid of points, three masks each"
 
-    def __init__(self, parts: Parts, model_id: str, device: str, cache: EmbeddingCache | None = None) -> None:
-        self.model_id, self.device = model_id, device
-        self._model, self._processor = parts.model, parts.processor
-        self._cache = cache or EmbeddingCache(f"{self.name} {parts.checksum}")
-
-    @classmethod
-    def load(cls, model_id: str, device: str) -> Self:
-        """Return the engine with weights in transformers' format; arguments and errors as of PromptEngine.load."""
-        device = resolve_device(device)
-        return cls(load_parts(cls.family, model_id, device, cls.name), model_id, device)
-
     def _look(self, image: np.ndarray) -> SamState:
         begin = time.perf_counter()
-        embedding, from_cache = self._cache.get(image, lambda: self._embed(image))
+        embedding, from_cache = self._embedding(image)
         height, width = image.shape[:2]
-        on_device = {name: value.to(self.device) for name, value in embedding.items()}
         return SamState(
-            height, width, from_cache, time.perf_counter() - begin, on_device, *self.model_size(height, width)
+            height, width, from_cache, time.perf_counter() - begin, embedding, *self.model_size(height, width)
         )
 
     @torch.no_grad()

@@ -12,7 +12,8 @@ import torch
 
 from sightline.devices import resolve_device
 from sightline.errors import ConfigError
-from sightline.models.promptable.embeddings import Embedding, EmbeddingCache
+from sightline.models.promptable.embedding_engine import EmbeddingEngine
+from sightline.models.promptable.embeddings import Embedding
 from sightline.models.promptable.load import Family, Parts, load_parts
 from sightline.models.promptable.sam import Sam2, SamState
 from sightline.prompts import ENGINES, ImageState, PromptEngine, Prompts
@@ -29,7 +30,7 @@ class Sam3State(ImageState):
     embedding: Embedding
 
 
-class Sam3(PromptEngine):
+class Sam3(EmbeddingEngine):
     """Every instance of what some words name, or of what a box holds.
 
     With multimask off only the best instance is returned. Boxes in the answer are the model's.
@@ -39,23 +40,11 @@ class Sam3(PromptEngine):
     family = Family("Sam3Model", "Sam3Processor", ENGINES["sam3"].model_types)
     accepts = ENGINES["sam3"].accepts
 
-    def __init__(self, parts: Parts, model_id: str, device: str, cache: EmbeddingCache | None = None) -> None:
-        self.model_id, self.device = model_id, device
-        self._model, self._processor = parts.model, parts.processor
-        self._cache = cache or EmbeddingCache(f"{self.name} {parts.checksum}")
-
-    @classmethod
-    def load(cls, model_id: str, device: str) -> Self:
-        """Return the engine with weights in transformers' format; arguments and errors as of PromptEngine.load."""
-        device = resolve_device(device)
-        return cls(load_parts(cls.family, model_id, device, cls.name), model_id, device)
-
     def _look(self, image: np.ndarray) -> Sam3State:
         begin = time.perf_counter()
-        embedding, from_cache = self._cache.get(image, lambda: self._embed(image))
-        on_device = {name: value.to(self.device) for name, value in embedding.items()}
+        embedding, from_cache = self._embedding(image)
         height, width = image.shape[:2]
-        return Sam3State(height, width, from_cache, time.perf_counter() - begin, on_device)
+        return Sam3State(height, width, from_cache, time.perf_counter() - begin, embedding)
 
     @torch.no_grad()
     def _embed(self, image: np.ndarray) -> Embedding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -81,8 +82,9 @@ class Inputs:
 
     @property
     def fingerprint(self) -> str:
-        """A digest of images and weights."""
-        return text_digest(self.images.listing.fingerprint, self.start.checksum)
+        """A digest of images, parts and weights: a split file is part of the data, whatever its path."""
+        parts = json.dumps(self.parts.to_dict())
+        return text_digest(self.images.listing.fingerprint, parts, self.start.checksum)
 
 
 Run = Context[ClassifyConfig, Inputs]
@@ -92,10 +94,12 @@ def _open_inputs(config: ClassifyConfig, say: Callable[[str], object]) -> Inputs
     images = load_images(config.data, progress=say, earlier=reading_of(config))
     listing = images.listing
     if not listing.classes:
+        why = listing.unclear or f"layout {config.data.layout}"
         raise DataError(
-            f"{config.data.source}: these images carry no labels; point at class folders or a CSV id,filename,label"
+            f"{config.data.source}: these images carry no labels ({why}); "
+            "point at class folders, CLASS/image, or a CSV id,filename,label"
         )
-    parts = split(listing, config.data.split)
+    parts = split(listing, config.data.split, config.data.split_file)
     train = labelled_part(parts.train, listing.labels, config.label_fraction, config.data.split.seed)
     start = InitialBackbone.of(config, images.channels)
     return Inputs(images, parts, train, start)

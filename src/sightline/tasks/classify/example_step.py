@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from sightline.config import ClassifyConfig
 from sightline.config.types import Stem
-from sightline.data import list_images
+from sightline.data import list_images, split
 from sightline.engine.example import FORWARD, ExampleStep, Step, Workload, bands_fact, example_batch
 from sightline.models import Classifier, LinearHead, build_backbone
 from sightline.models.cpu import place
@@ -41,13 +41,14 @@ def example_step(config: ClassifyConfig, backbone: str, stem: Stem) -> ExampleSt
 
 def workload(config: ClassifyConfig) -> Workload:
     """Return what a run of `config` comes to: its epochs, or where features are cached one pass for each view."""
-    images, parts = len(list_images(config.data).samples), config.data.split
-    rest = images * (parts.val + parts.test)
-    train = (images - rest) * config.label_fraction
+    listing = list_images(config.data)
+    parts = split(listing, config.data.split, config.data.split_file)
+    images, rest = len(listing), len(parts.val) + len(parts.test)
+    train = len(parts.train) * config.label_fraction
     example = example_step(config, config.backbone, config.stem)
     if config.train == "head" and config.feature_cache:
         seen = train * (config.cached_views if config.augment != "none" else 1) + rest
     else:
-        seen = config.epochs * (train + images * parts.val * (1.0 if config.train == "head" else FORWARD))
+        seen = config.epochs * (train + len(parts.val) * (1.0 if config.train == "head" else FORWARD))
     # A run for each learning rate that is tried, and then the run itself.
     return Workload(images, (len(config.tune) + 1) * seen / (example.batch * config.devices), example)

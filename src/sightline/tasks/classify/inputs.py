@@ -18,7 +18,6 @@ from sightline.randomness import generator, sample_keys
 from sightline.views import Flip, RandomCrop, Resize
 from sightline.views.device import Preprocessing
 
-Augmented = Callable[[np.ndarray, int], Tensor]  # (sample indices, epoch) → inputs
 Plain = Callable[[np.ndarray], Tensor]
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from sightline.config import FEATURE_BATCH, DataConfig, RunConfig
-from sightline.data import UnreadableImage, decode, images_in, is_image, load_images, shrink
+from sightline.data import Sample, UnreadableImage, decode, list_unlabelled, load_images, shrink, tell
 from sightline.data.images.reading import Reading
 from sightline.data.images.survey import remarks_on
 from sightline.engine import make_fabric
@@ -66,10 +66,10 @@ def predict(
 
     Args:
         run_path: a finished classify run.
-        images: a CSV with columns id and filename, a folder searched through (id is then the relative path), or an
-            image.
+        images: a table with a column filename and perhaps id, a list of paths, a folder searched through (id is then
+            the relative path), or an image.
         out: the CSV to write; it is replaced only once the new one is whole. None writes nothing.
-        root: where the CSV's file names are found; its own folder by default.
+        root: where the table's file names begin; its own folder, or images/ beside it, by default.
         device: auto, cpu, cuda or mps.
 
     Raises:
@@ -77,22 +77,24 @@ def predict(
             input. Nothing is written then.
     """
     labeler = LabelMaker(RunFolder.open(run_path), device)
-    listed = _listed(images, root)
+    listing = list_unlabelled(images, root)
+    listed = listing.samples
+    for line in (*listing.said(), *remarks_on([sample.path for sample in listed], labeler.reading)):
+        tell(line)
     if out is not None:
         table = [images] if images.is_file() else []
-        check_outputs({out: images}, [*table, *(path for _, _, path in listed)])
+        check_outputs({out: images}, [*table, *(sample.path for sample in listed)])
     probabilities = in_batches(
         len(listed),
         lambda begin, end: labeler.probabilities(_decode_all(listed[begin:end], labeler.image_size, labeler.reading)),
     )
     predictions = LabelPredictions(
-        ids=tuple(name for name, _, _ in listed),
-        filenames=tuple(filename for _, filename, _ in listed),
+        ids=tuple(sample.id for sample in listed),
+        filenames=tuple(sample.filename or sample.id for sample in listed),
         labels=tuple(labeler.classes[i] for i in probabilities.argmax(axis=1)),
         probabilities=probabilities,
         classes=tuple(labeler.classes),
         path=out,
-        remarks=remarks_on([path for _, _, path in listed], labeler.reading),
     )
     if out is not None:
         _write_csv(out, predictions)
@@ -117,13 +119,13 @@ def evaluate(run_path: Path, data: DataConfig, *, device: str = "auto") -> Class
         DataError: the data has other classes than the run.
     """
     labeler = LabelMaker(RunFolder.open(run_path), device)
-    sized = data.model_copy(update={"image_size": data.image_size or labeler.image_size})
-    images = load_images(sized, earlier=labeler.reading)
+    stored = data.model_copy(update={"image_size": data.image_size or labeler.image_size})
+    images = load_images(stored, progress=tell, earlier=labeler.reading)
     listing = images.listing
     unknown = sorted(set(listing.classes) - set(labeler.classes))
     if unknown or not listing.classes:
         raise DataError(
-            f"{data.source}: classes {', '.join(unknown) or '(none)'} are not among the run's: "
+            f"{data.source}: classes {', '.join(unknown) or f'(none: {listing.unclear})'} are not among the run's: "
             f"{', '.join(labeler.classes)}"
         )
     probabilities = in_batches(
@@ -136,34 +138,11 @@ def evaluate(run_path: Path, data: DataConfig, *, device: str = "auto") -> Class
     return ClassifyEvaluation(accuracy=accuracy)
 
 
-def _listed(images: Path, root: Path | None) -> list[tuple[str, str, Path]]:
-    """Return (id, filename, path) of every image asked for."""
-    if images.is_dir() or is_image(images):
-        folder = images if images.is_dir() else images.parent
-        names = [(path.relative_to(folder).as_posix(), path) for path in images_in(images)]
-        return [(name, name, path) for name, path in names]
-    if not images.is_file():
-        raise DataError(f"{images}: no such file or folder; give a CSV with columns id,filename or a folder of images")
-    with images.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        columns = reader.fieldnames or []
-        missing = {"id", "filename"} - set(columns)
-        if missing:
-            raise DataError(
-                f"{images}: no column {', '.join(sorted(missing))}; found {', '.join(columns)}, need id,filename"
-            )
-        root = root or images.parent
-        listed = [(row["id"], row["filename"], root / row["filename"]) for row in reader]
-    if not listed:
-        raise DataError(f"{images}: has a header and no rows; give it a row id,filename for each image")
-    return listed
-
-
-def _decode_all(listed: list[tuple[str, str, Path]], size: int, reading: Reading) -> list[np.ndarray]:
+def _decode_all(listed: Sequence[Sample], size: int, reading: Reading) -> list[np.ndarray]:
     pixels, bad = [], []
-    for _, _, path in listed:
+    for sample in listed:
         try:
-            pixels.append(shrink(decode(path, reading=reading), size))
+            pixels.append(shrink(decode(sample.path, reading=reading), size))
         except UnreadableImage as error:
             bad.append(str(error))
     if bad:

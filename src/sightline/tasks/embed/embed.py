@@ -38,8 +38,7 @@ def embed(config: EmbedConfig, out: Path, *, progress: Progress | None = None) -
         DataError: the data cannot be opened.
     """
     report = progress or make_progress()
-    if Path(config.run).is_dir():
-        able_kind(RunFolder.open(Path(config.run)), "embed")
+    able_kind(RunFolder.open(Path(config.run)), "embed")
     loaded = load_backbone(config.run)
     preprocessing = loaded.description["preprocessing"]
     fabric = make_fabric(RunConfig(device=config.device, seed=config.seed))
@@ -51,7 +50,7 @@ def embed(config: EmbedConfig, out: Path, *, progress: Progress | None = None) -
     listing = images.listing
     chosen = np.arange(len(images))
     if config.split != "all":
-        chosen = getattr(split(listing, config.data.split), config.split)
+        chosen = getattr(split(listing, config.data.split, config.data.split_file), config.split)
     resize = Resize(preprocessing["input_size"])
     to_device = Preprocessing.from_dict(preprocessing).on(fabric.device)
     backbone = place(loaded.backbone, fabric.device)

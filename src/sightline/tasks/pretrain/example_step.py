@@ -43,5 +43,5 @@ def example_step(config: PretrainConfig) -> ExampleStep:
 
 def workload(config: PretrainConfig) -> Workload:
     """Return what a run of `config` comes to: all epochs over all images."""
-    images, example = len(list_images(config.data).samples), example_step(config)
+    images, example = len(list_images(config.data, labels=False).samples), example_step(config)
     return Workload(images, config.epochs * images / (example.batch * config.devices), example)

@@ -68,7 +68,7 @@ class Inputs:
 
 def open_inputs(config: PretrainConfig, say: Callable[[str], object]) -> Inputs:
     """Load the images and the weights to begin with."""
-    images = load_images(config.data, progress=say, earlier=reading_of(config))
+    images = load_images(config.data, progress=say, labels=False, earlier=reading_of(config))
     _check_size(config, len(images))
     return Inputs(images, InitialBackbone.of(config, images.channels))
 

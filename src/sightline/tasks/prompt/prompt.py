@@ -16,6 +16,8 @@ from sightline.data.masks import formats as mask_files
 from sightline.data.masks import outlines
 from sightline.errors import ConfigError, DataError, nearest
 from sightline.files.atomic import write_json
+from sightline.files.names import printable
+from sightline.files.written import replacing
 from sightline.prompts import (
     DEFAULT_ENGINE,
     EverythingSettings,
@@ -28,7 +30,6 @@ from sightline.prompts import (
 )
 from sightline.tasks.prompt.arrays import rgb_array
 from sightline.tasks.prompt.requests import Request
-from sightline.tasks.prompt.written import is_output, replacing
 
 FORMATS = ("masks", "palette", "coco", "geojson", "overlay")
 DEFAULT_FORMATS = ("masks", "palette", "coco", "overlay")  # geojson needs a georeference
@@ -161,7 +162,7 @@ def _find(
         masks, scores, boxes = list(answer.masks), answer.scores, answer.boxes
         written, prompts = [float(score) for score in scores], _plain(request.prompts)
     record = {
-        "image": None if path is None else str(path),
+        "image": None if path is None else printable(str(path)),
         "height": image.shape[0],
         "width": image.shape[1],
         "engine": engine.name,
@@ -236,8 +237,6 @@ def _named(images: Sequence[Path]) -> dict[str, Path]:
     named: dict[str, Path] = {}
     for given in images:
         for path in images_in(given):
-            if given.is_dir() and is_output(path):
-                continue
             name = (path.relative_to(given) if given.is_dir() else Path(path.name)).with_suffix("").as_posix()
             if named.setdefault(name, path) != path:
                 raise DataError(f"{named[name]} and {path} would both write {name}.json; ask for them one by one")

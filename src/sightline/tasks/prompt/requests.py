@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from sightline.data.tables import read_table, read_text
 from sightline.errors import ConfigError, DataError, nearest
 from sightline.prompts import Box, Point, Prompts
 
@@ -86,8 +86,8 @@ def read_prompts(path: Path) -> dict[str, Request]:
     if path.suffix.lower() == ".csv":
         return _from_csv(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, UnicodeDecodeError) as error:
+        content = json.loads(read_text(path)[0].removeprefix("\ufeff"))
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: is neither .csv nor readable as JSON ({error})") from None
     if not isinstance(content, dict) or not all(isinstance(value, dict) for value in content.values()):
         raise DataError(f'{path}: expected an object like {{"photo.jpg": {{"points": [[120, 80, 1]]}}}}')
@@ -112,24 +112,24 @@ def _request(value: Mapping[str, Any], where: str) -> Request:
 
 
 def _from_csv(path: Path) -> dict[str, Request]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        columns = reader.fieldnames or []
-        unknown = [name for name in columns if name not in COLUMNS]
-        if "image" not in columns or unknown:
-            raise DataError(f"{path}: columns {', '.join(columns)}; expected image and any of {', '.join(COLUMNS[1:])}")
-        requests: dict[str, Request] = {}
-        for number, row in enumerate(reader, start=2):
-            name = row["image"]
-            requests[name] = _with_row(requests.get(name, Request()), row, f"{path}, line {number}")
+    table = read_table(path)
+    image = table.column("filename")
+    unknown = [name for name in table.columns if name not in (image, *COLUMNS)]
+    if image is None or unknown:
+        columns = ", ".join(table.columns)
+        raise DataError(f"{path}: columns {columns}; expected image and any of {', '.join(COLUMNS[1:])}")
+    requests: dict[str, Request] = {}
+    for row in table.rows:
+        name = row.cells[image]
+        requests[name] = _with_row(requests.get(name, Request()), row.cells, f"{path}, line {row.line}")
     for name, request in requests.items():
         request.check(f"{path}: {name}")
     return requests
 
 
-def _with_row(request: Request, row: Mapping[str, str | None], where: str) -> Request:
+def _with_row(request: Request, row: Mapping[str, str], where: str) -> Request:
     """Add a row's point, box or text to the request for its image."""
-    given = {key: value.strip() for key, value in row.items() if value and value.strip()}
+    given = {key: value for key, value in row.items() if value}
     prompts, everything = request.prompts, request.everything
     try:
         if "x" in given or "y" in given:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sightline.config import IGNORE_INDEX, RunConfig
-from sightline.data import Palette, UnreadableImage, images_in
+from sightline.data import Palette, UnreadableImage, images_in, tell
 from sightline.data.images.decode import open_image
 from sightline.data.images.geotiff import is_geotiff, rasterio_is_here, write_raster
 from sightline.data.images.reading import Raster, Reading
@@ -134,7 +134,6 @@ def predict(
     return MaskPredictions(
         paths=tuple(paths),
         classes=Palette.from_dict(description["palette"]).classes,
-        remarks=remarks_on(images_in(images), Reading.from_dict(description.get("reading"))),
     )
 
 
@@ -171,6 +170,8 @@ def predict_masks(
     # Masks among the images are inputs too: labels, as in DeepGlobe's folders.
     check_outputs(targets, files)
     maker = MaskMaker(run, options, device)
+    for line in remarks_on(sources, maker.reading):
+        tell(line)
     for target, path in targets.items():
         _write(maker, path, target)
     return list(targets)

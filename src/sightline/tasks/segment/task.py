@@ -112,7 +112,7 @@ class SegmentTask(Task):
             mine.copy_(theirs)
 
     def evaluate(self, epoch: int) -> Values:
-        """Yield what validation says, and keep the weights where they are the best so far."""
+        """Yield the validation scores, and keep the weights where they are the best so far."""
         network = self.evaluated.eval()
         validation = self._validate(network)
         self.best.offer(validation.mean_iou, epoch, network)

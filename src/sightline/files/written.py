@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sightline.errors import DataError
-from sightline.files import write_json
+from sightline.files.atomic import write_json
 
 OUTPUT = re.compile(r"(?P<name>.+)_(?:mask_\d+|palette|overlay)\.png")
 

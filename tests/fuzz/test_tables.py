@@ -1,0 +1,133 @@
+"""Tables and split files of any content: read, or refused by one of Sightline's own errors, and nothing else.
+
+SIGHTLINE_FUZZ sets how many inputs each reader gets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from conftest import save
+from sightline.config import DataConfig, SplitConfig
+from sightline.data import ImageSet, Sample, list_images, split
+from sightline.errors import SightlineError
+from sightline.tasks.prompt.requests import read_prompts
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
+INPUTS = int(os.environ.get("SIGHTLINE_FUZZ", "100000"))
+fuzzed = settings(
+    max_examples=INPUTS,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+# What tables are made of, so that inputs come past the first check.
+WORDS = [
+    "id",
+    "filename",
+    "label",
+    "split",
+    "image",
+    "x",
+    "y",
+    "im0.jpg",
+    "im1",
+    "im1.png",
+    "a",
+    "b",
+    "train",
+    "val",
+    "test",
+    "1e9",
+    "é",
+]
+SIGNS = [",", ";", "\t", "|", "\n", "\r\n", "\r", '"', '""', " ", "\\", "/", "..", "sep=;", "#", "\ufeff", "\0"]
+PIECES = st.sampled_from([*WORDS, *SIGNS])
+ENCODINGS = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252", "latin-1"])
+TEXTS = st.lists(PIECES | st.text(max_size=4), max_size=40).map("".join)
+TABLES = st.builds(
+    lambda head, text, encoding: (head + text).encode(encoding, errors="replace"),
+    st.sampled_from(["", "id,filename,label\n", "filename;split\n", "image,x,y\n", "id\tfilename\n0\tim0.jpg\n"]),
+    TEXTS,
+    ENCODINGS,
+)
+JSON_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["a/0.png", "b/1.png"])
+    | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["train", "x"]), inner, max_size=3),
+    max_leaves=8,
+)
+KEYS = st.sampled_from(["train", "val", "valid", "test", "scenes", "Train"]) | st.text(max_size=4)
+SPLITS = st.dictionaries(KEYS, JSON_VALUES, max_size=4).map(lambda value: json.dumps(value).encode()) | JSON_VALUES.map(
+    lambda value: json.dumps(value).encode()
+)
+LISTING = ImageSet(
+    "set", tuple(Sample(f"{c}/{i}.png", Path("x"), label) for label, c in enumerate("ab") for i in range(3)), ("a", "b")
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for i, name in enumerate(("im0.jpg", "im1.png", "im1.jpg", "images/im2.jpg")):
+        save(tmp_path / name, i, size=4)
+    return tmp_path
+
+
+def attempt(path: Path, content: bytes, read: Callable[[], object]) -> None:
+    """Read the content: any error but Sightline's own is a failure."""
+    path.write_bytes(content)
+    with contextlib.suppress(SightlineError):
+        read()
+
+
+@fuzzed
+@given(content=TABLES | st.binary(max_size=200))
+def test_a_table_of_images_is_read_or_refused(folder: Path, content: bytes):
+    path = folder / "t.csv"
+
+    def read() -> None:
+        listing = list_images(DataConfig(source=str(path)))
+        json.dumps([*listing.ids, *listing.classes], ensure_ascii=False).encode()
+        assert len(set(listing.ids)) == len(listing) > 0
+        assert all(sample.path.is_file() for sample in listing.samples)
+
+    attempt(path, content, read)
+
+
+@fuzzed
+@given(content=TABLES | st.binary(max_size=200))
+def test_a_list_of_images_is_read_or_refused(folder: Path, content: bytes):
+    path = folder / "t.txt"
+    attempt(path, content, lambda: list_images(DataConfig(source=str(path))).fingerprint)
+
+
+@fuzzed
+@given(content=TABLES | st.binary(max_size=200))
+def test_a_table_of_prompts_is_read_or_refused(folder: Path, content: bytes):
+    path = folder / "p.csv"
+    attempt(path, content, lambda: read_prompts(path))
+
+
+@fuzzed
+@given(content=SPLITS | st.binary(max_size=200) | TEXTS.map(str.encode))
+def test_a_split_file_is_read_or_refused(tmp_path: Path, content: bytes):
+    path = tmp_path / "s.json"
+    path.write_bytes(content)
+    try:
+        parts = split(LISTING, SplitConfig(val=0.3, test=0.3), str(path)).to_dict()
+    except SightlineError:
+        return
+    assert all(parts.values())
