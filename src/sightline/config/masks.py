@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sightline.config.base import Frozen
+from sightline.config.data import PixelsConfig
 from sightline.config.types import Fraction, MaskLayout
 
 
-class SegmentDataConfig(Frozen):
+class SegmentDataConfig(PixelsConfig):
     """Images with masks, how classes are told from colors, and which part is for what."""
 
     source: str = Field(

@@ -10,12 +10,16 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from sightline.config import BackboneConfig
+from sightline.data.images.reading import Reading
 from sightline.errors import RunError, WeightsError
 from sightline.files import file_sha256
 from sightline.files.atomic import atomic_path, write_json
 from sightline.models.backbones import Backbone, Stem, build_backbone
 from sightline.models.foreign import MatchReport, check_finite, load_matching, read_foreign
+from sightline.models.libraries import RGB
 from sightline.runs import RunFolder, read_json
+from sightline.runs.artifacts import MODEL
 
 PREFIXES = {"backbone": "", "classifier": "backbone.", "segmenter": "encoder."}  # of a backbone's tensors, by kind
 
@@ -81,6 +85,12 @@ def read_weights(run: RunFolder) -> dict[str, Tensor]:
     return tensors
 
 
+def reading_of(config: BackboneConfig) -> Reading:
+    """Return how the images were read that the initial weights have seen: a run's; of another origin the default."""
+    path = Path(config.reference if config.init == "reference" else config.init) / MODEL
+    return Reading.from_dict(read_json(path).get("reading")) if path.is_file() else Reading()
+
+
 def load_backbone(
     source: str | Path,
     name: str | None = None,
@@ -103,7 +113,9 @@ def load_backbone(
     if path.is_dir():
         run = RunFolder.open(path)
         description = read_description(run)
-        backbone = build_backbone(description["backbone"], description["stem"])
+        backbone = build_backbone(
+            description["backbone"], description["stem"], in_chans=description.get("in_chans", RGB)
+        )
         tensors, prefix = read_weights(run), PREFIXES[description["kind"]]
         state = {key.removeprefix(prefix): v for key, v in tensors.items() if key.startswith(prefix)}
         if not all(key.startswith("inner.") for key in state):  # an architecture of another library, under its names

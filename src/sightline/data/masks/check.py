@@ -10,6 +10,7 @@ import numpy as np
 
 from sightline.config import IGNORE_INDEX, SegmentDataConfig
 from sightline.data.images.cache import Say
+from sightline.data.images.survey import check_rows
 from sightline.data.masks.leaks import Leaks, find_leaks
 from sightline.data.masks.load import SegmentImages, load_parts
 from sightline.data.masks.scene_split import split_by_scenes, write_split
@@ -40,6 +41,8 @@ class MaskCheck:
             {"what": "unusable", "value": len(images.bad)},
             *({"what": f"unusable: {bad.id}", "value": bad.reason} for bad in images.bad),
         ]
+        paths = [pair.image for pair in images.listing.pairs]
+        rows += check_rows(paths, images.reading, images.image, images.ids)
         for name, part in images.parts.items():
             rows += self._classes(name, part)
         rows += self._off_palette()
@@ -100,7 +103,7 @@ def check_masks(config: SegmentDataConfig, progress: Say | None = None) -> MaskC
         DataError: no images with masks, missing partners, or so few tiles that a part is empty.
     """
     images = load_parts(config.model_copy(update={"max_bad_fraction": 1.0}), progress=progress)
-    return MaskCheck(images, find_leaks(images.image, len(images.ids)), count_pixels(images))
+    return MaskCheck(images, find_leaks(images.picture, len(images.ids)), count_pixels(images))
 
 
 def count_pixels(images: SegmentImages) -> np.ndarray:

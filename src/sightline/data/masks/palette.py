@@ -44,6 +44,18 @@ class Palette:
         """Whether all channels are 0 or 255: masks are then read by thresholding at 128 (the graders' rule)."""
         return all(value in (0, 255) for color in (*self.rgb, *self.ignored) for value in color)
 
+    @property
+    def ignored_color(self) -> tuple[int, int, int]:
+        """Color of pixels that are ignored or hold no data: the first ignored one, else one that no class has."""
+        free = ((0, 0, 0), (255, 255, 255), (224, 224, 192))  # black, white, and PASCAL VOC's "void"
+        return self.ignored[0] if self.ignored else next(color for color in free if color not in self.rgb)
+
+    @property
+    def ignored_gray(self) -> int | None:
+        """Value of that color where it is gray and no channel of a class has it, so that it can be a no-data value."""
+        first, *rest = set(self.ignored_color)
+        return None if rest or any(first in color for color in self.rgb) else first
+
     def encode(self, mask: np.ndarray) -> tuple[np.ndarray, int]:
         """Return class indices uint8 (H, W), else `IGNORE_INDEX`, and how many pixels no colour explains.
 
@@ -65,10 +77,10 @@ class Palette:
         return np.where(known, values[order][at], np.uint8(IGNORE_INDEX)), int((~known).sum())
 
     def decode(self, indices: np.ndarray) -> np.ndarray:
-        """Return colours uint8 (H, W, 3) of class indices; ignored pixels get the first ignored colour, or black."""
+        """Return colours uint8 (H, W, 3) of class indices; ignored pixels get `ignored_color`."""
         table = np.zeros((256, 3), np.uint8)
         table[: len(self.rgb)] = self.colors
-        table[IGNORE_INDEX] = self.ignored[0] if self.ignored else (0, 0, 0)
+        table[IGNORE_INDEX] = self.ignored_color
         return table[indices]
 
     def to_dict(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sightline.errors import RunError, WeightsError
+from sightline.models.libraries import RGB
 from sightline.models.segmentation.build import build_segmenter
 from sightline.models.segmentation.segmenter import Segmenter
 from sightline.models.segmentation.skipping import policy_of
@@ -43,6 +44,7 @@ def save_segmenter(run: RunFolder, segmenter: Segmenter, description: dict[str, 
         "backbone": segmenter.encoder_name,
         "stem": segmenter.stem,
         "outputs": segmenter.classes,
+        "in_chans": segmenter.in_chans,
         "skips": asdict(policy_of(segmenter)),
     }
     save_model(run, segmenter.state_dict(), {**description, **built})
@@ -67,6 +69,7 @@ def load_segmenter(source: str | Path) -> LoadedSegmenter:
         description["outputs"],
         stem=description["stem"],
         policy=SkipPolicy(**description["skips"]),
+        in_chans=description.get("in_chans", RGB),
     )
     try:
         segmenter.load_state_dict(read_weights(run))

@@ -19,7 +19,7 @@ from sightline.errors import DataError
 from sightline.files import text_digest
 from sightline.files.atomic import write_json
 from sightline.metrics import statistics
-from sightline.models import Backbone, Classifier, InitialBackbone, LinearHead, save_model
+from sightline.models import Backbone, Classifier, InitialBackbone, LinearHead, reading_of, save_model
 from sightline.models.batch_norm import use_any_batch_norm
 from sightline.models.cpu import place
 from sightline.models.features import extract_features
@@ -92,7 +92,7 @@ Run = Context[ClassifyConfig, Inputs]
 
 
 def _open_inputs(config: ClassifyConfig, say: Callable[[str], object]) -> Inputs:
-    images = load_images(config.data, progress=say)
+    images = load_images(config.data, progress=say, earlier=reading_of(config))
     listing = images.listing
     if not listing.classes:
         why = listing.unclear or f"layout {config.data.layout}"
@@ -108,7 +108,7 @@ def _open_inputs(config: ClassifyConfig, say: Callable[[str], object]) -> Inputs
         )
     sizes = {"train": len(train), "val": len(parts.val), "test": len(parts.test)}
     check_sizes(config, sizes, config.data.source)
-    start = InitialBackbone.of(config, say)
+    start = InitialBackbone.of(config, images.channels, say)
     return Inputs(images, parts, train, start)
 
 
@@ -248,9 +248,11 @@ def _save_weights(context: Run, network: Classifier) -> None:
         "backbone": backbone.name,
         "stem": backbone.stem,
         "dim": backbone.dim,
+        "in_chans": backbone.in_chans,
         "classes": list(context.inputs.images.listing.classes),
         "image_size": config.data.image_size,
         "preprocessing": replace(start.preprocessing, input_size=config.input_size).to_dict(),
+        "reading": context.inputs.images.reading.to_dict(),
     }
     save_model(context.run, network.state_dict(), description)
 

@@ -9,6 +9,7 @@ import yaml
 
 from sightline.config import EmbedConfig, RunConfig
 from sightline.data import load_images, split
+from sightline.data.images.reading import Reading
 from sightline.engine import Progress, make_fabric, make_progress
 from sightline.files.atomic import write_json, write_text
 from sightline.metrics.features import knn_accuracy, silhouette
@@ -42,7 +43,11 @@ def embed(config: EmbedConfig, out: Path, *, progress: Progress | None = None) -
     report.say(f"{config.run}: {loaded.report}")
     preprocessing = loaded.description["preprocessing"]
     fabric = make_fabric(RunConfig(device=config.device, seed=config.seed))
-    images = load_images(config.data.stored_for(preprocessing["input_size"]), progress=report.say)
+    images = load_images(
+        config.data.stored_for(preprocessing["input_size"]),
+        progress=report.say,
+        earlier=Reading.from_dict(loaded.description.get("reading")),
+    )
     listing = images.listing
     chosen = np.arange(len(images))
     if config.split != "all":

@@ -10,6 +10,7 @@ import numpy as np
 
 from sightline.config import IGNORE_INDEX, RunConfig, SegmentConfig, SegmentDataConfig
 from sightline.data import Palette, SegmentImages, load_masks, load_parts
+from sightline.data.images.reading import Reading
 from sightline.engine import make_fabric
 from sightline.errors import DataError
 from sightline.models.cpu import place
@@ -48,7 +49,8 @@ def evaluate(
     description = loaded.description
     config = SegmentConfig.build(run.config())
     sized = data.model_copy(update={"image_size": data.image_size or description["image_size"]})
-    images = load_masks(sized) if part == "all" else load_parts(sized)
+    load = load_masks if part == "all" else load_parts
+    images = load(sized, earlier=Reading.from_dict(description.get("reading")))
     indices = images.parts[part].tolist()
     palette = Palette.from_dict(description["palette"])
     truth = _matching(images, palette)

@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from sightline.config import IGNORE_INDEX, RunConfig
-from sightline.data import Palette, UnreadableImage, decode, images_in
-from sightline.data.images.geotiff import Raster, is_geotiff, open_raster, write_raster
+from sightline.data import Palette, UnreadableImage, images_in, tell
+from sightline.data.images.decode import open_image
+from sightline.data.images.geotiff import is_geotiff, rasterio_is_here, write_raster
+from sightline.data.images.reading import Raster, Reading
+from sightline.data.images.survey import remarks_on
 from sightline.data.masks.pictures import save_png
 from sightline.data.masks.tiles import blend, plan
 from sightline.engine import make_fabric
-from sightline.errors import ConfigError, DataError
+from sightline.errors import ConfigError, DataError, NotAvailable
 from sightline.files import check_outputs, one_name_each
 from sightline.models import read_description
 from sightline.models.cpu import place
@@ -70,6 +73,7 @@ class MaskMaker:
         loaded = load_segmenter(run)
         self.options = options or Options()
         self.palette = Palette.from_dict(loaded.description["palette"])
+        self.reading = Reading.from_dict(loaded.description.get("reading"))
         fabric = make_fabric(RunConfig(device=device))
         to_tensor = Preprocessing.from_dict(loaded.description["preprocessing"]).on(fabric.device)
         predictor = Predictor(place(loaded.segmenter, fabric.device), to_tensor, fabric)
@@ -93,7 +97,7 @@ class MaskMaker:
         yield from blend(windows, width, classes, classify, BATCH)
 
     def classes(self, pixels: np.ndarray) -> np.ndarray:
-        """Return class indices uint8 (H, W) of an image uint8 (H, W, 3)."""
+        """Return class indices uint8 (H, W) of an image uint8 (H, W, C)."""
         indices = np.empty(pixels.shape[:2], np.uint8)
         for top, band in self.bands(pixels):
             indices[top : top + band.shape[1]] = _most_probable(band)
@@ -127,7 +131,10 @@ def predict(
         raise ConfigError(f"out: {run} holds a segment run, whose masks are written as files; give a folder for them")
     paths = predict_masks(run, images, out, Options(tta=tta, probabilities=probabilities), device=device)
     description = read_description(RunFolder.open(run))
-    return MaskPredictions(paths=tuple(paths), classes=Palette.from_dict(description["palette"]).classes)
+    return MaskPredictions(
+        paths=tuple(paths),
+        classes=Palette.from_dict(description["palette"]).classes,
+    )
 
 
 def predict_masks(
@@ -163,8 +170,10 @@ def predict_masks(
     # Masks among the images are inputs too: labels, as in DeepGlobe's folders.
     check_outputs(targets, files)
     maker = MaskMaker(run, options, device)
+    for line in remarks_on(sources, maker.reading):
+        tell(line)
     for target, path in targets.items():
-        (_write_geotiff if is_geotiff(path) else _write_png)(maker, path, target)
+        _write(maker, path, target)
     return list(targets)
 
 
@@ -173,22 +182,33 @@ def _target(path: Path, folder: Path) -> Path:
     return folder / f"{name}{'.tif' if is_geotiff(path) else '.png'}"
 
 
-def _write_png(maker: MaskMaker, path: Path, target: Path) -> None:
+def _write(maker: MaskMaker, path: Path, target: Path) -> None:
+    """Write the mask of one image, ignored where it holds no data: the pixels are those that training would see."""
     try:
-        pixels = decode(path)
+        with open_image(path, maker.reading) as image:
+            if is_geotiff(target):
+                _write_geotiff(maker, image, target)
+            else:
+                rows = [_masked(image, top, classes) for top, classes in _classes(maker, image, target)]
+                save_png(target, maker.palette.decode(np.concatenate(rows)))
     except UnreadableImage as error:
+        if is_geotiff(path) and not rasterio_is_here():
+            raise NotAvailable(f"{path}: a GeoTIFF needs rasterio: install sightline[geo], or save it as PNG") from None
         raise DataError(f"{error}. Repair or remove it; the same command writes the masks again") from None
-    indices = np.empty(pixels.shape[:2], np.uint8)
-    for top, classes in _classes(maker, pixels, target):
-        indices[top : top + len(classes)] = classes
-    save_png(target, maker.palette.decode(indices))
 
 
-def _write_geotiff(maker: MaskMaker, path: Path, target: Path) -> None:
-    with open_raster(path) as raster, write_raster(target, raster.height, raster.width, raster.georeference) as writer:
-        for top, classes in _classes(maker, raster, target):
-            known = raster.known(top, top + len(classes))
-            writer.append(maker.palette.decode(np.where(known, classes, np.uint8(IGNORE_INDEX))))
+def _write_geotiff(maker: MaskMaker, image: Raster, target: Path) -> None:
+    nodata = maker.palette.ignored_gray if image.holey else None
+    with write_raster(
+        target, image.height, image.width, image.georeference, nodata=nodata, masked=image.holey and nodata is None
+    ) as writer:
+        for top, classes in _classes(maker, image, target):
+            known = image.known(top, top + len(classes))
+            writer.append(maker.palette.decode(np.where(known, classes, np.uint8(IGNORE_INDEX))), known)
+
+
+def _masked(image: Raster, top: int, classes: np.ndarray) -> np.ndarray:
+    return np.where(image.known(top, top + len(classes)), classes, np.uint8(IGNORE_INDEX))
 
 
 def _classes(maker: MaskMaker, pixels: np.ndarray | Raster, target: Path) -> Iterator[tuple[int, np.ndarray]]:

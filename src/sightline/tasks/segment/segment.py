@@ -19,6 +19,7 @@ from sightline.engine import Context, Extra, Progress, attempt, check_sizes, res
 from sightline.files import text_digest
 from sightline.files.atomic import write_json
 from sightline.metrics import segmentation
+from sightline.models import reading_of
 from sightline.models.cpu import place
 from sightline.models.initial import InitialBackbone
 from sightline.models.segmentation import (
@@ -98,10 +99,10 @@ Run = Context[SegmentConfig, Inputs]
 
 def open_inputs(config: SegmentConfig, say: Callable[[str], object]) -> Inputs:
     """Load images, masks and initial weights."""
-    images = load_parts(config.data, progress=say)
+    images = load_parts(config.data, progress=say, earlier=reading_of(config))
     check_sizes(config, {name: len(part) for name, part in images.parts.items()}, config.data.source)
     find_watched(config.log_images, images.ids)
-    start = InitialBackbone.of(config, say)
+    start = InitialBackbone.of(config, images.channels, say)
     return Inputs(images, start)
 
 
@@ -132,7 +133,15 @@ def _network(context: Run, policy: SkipPolicy) -> Segmenter:
     # A skip that comes back at evaluation stays in the network, and batches say that training goes without it.
     built = SkipPolicy() if config.skips.at_evaluation == "keep" and policy.mode == "zero" else policy
     classes = len(context.inputs.images.palette.classes)
-    network = build_segmenter(config.model, backbone.name, classes, stem=backbone.stem, policy=built, seed=config.seed)
+    network = build_segmenter(
+        config.model,
+        backbone.name,
+        classes,
+        stem=backbone.stem,
+        policy=built,
+        seed=config.seed,
+        in_chans=backbone.in_chans,
+    )
     policy.dropped(skips_of(network))  # refuses a skip that the network does not have
     if config.init != "none":
         load_encoder(network, backbone.state_dict(), start.source)
@@ -305,5 +314,6 @@ def _save(context: Run, network: Segmenter) -> None:
             "palette": palette.to_dict(),
             "image_size": context.config.data.image_size,
             "preprocessing": replace(start.preprocessing, input_size=None).to_dict(),
+            "reading": context.inputs.images.reading.to_dict(),
         },
     )
