@@ -36,7 +36,8 @@ def study(
 ) -> None:
     """Run every arm of a comparison over several seeds, and write the report. The main job.
 
-    The same command goes on after an interruption and skips what is done.
+    The same command goes on after an interruption and skips what is done. An arm that fails is named in the report,
+    the others are run, and the exit code is 1.
 
     Example: sightline study demo
 
@@ -55,6 +56,7 @@ def study(
 
         show(estimate(expand(config, folder, only), folder), as_json=as_json, title=f"plan of {config.name} → {folder}")
         return
+    from sightline.errors import TrainingFailed
     from sightline.report import write
     from sightline.study import run_study
 
@@ -63,6 +65,11 @@ def study(
     show([_row(arm) for arm in finished.result.arms], as_json=as_json, title=config.name)
     if not as_json:
         print("report: " + ", ".join(str(path) for path in written))
+    if failed := [arm for arm in finished.result.arms if arm.status == "failed"]:
+        raise TrainingFailed(
+            f"{config.name}: arm {', '.join(arm.arm for arm in failed)} failed, the others are in the report: "
+            f"{failed[0].reason}"
+        )
 
 
 def _row(arm: ArmResult) -> dict[str, object]:

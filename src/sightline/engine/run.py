@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -16,7 +17,9 @@ from sightline.engine.loop import fit
 from sightline.engine.precision import settle_precision
 from sightline.engine.progress import Progress, make_progress
 from sightline.engine.task import Task
-from sightline.runs import RunFolder
+from sightline.errors import SightlineError, TrainingFailed
+from sightline.files import check_free, explained, keep_traceback, locked
+from sightline.runs import RunFolder, artifacts
 
 
 class Inputs(Protocol):
@@ -88,6 +91,8 @@ def train(
         NonFinite: the loss became NaN or infinite.
         Interrupted: SIGINT or SIGTERM came; a checkpoint was written.
     """
+    # Before anything is opened, which may take long; `record` takes the lock.
+    check_free(out / artifacts.LOCK, str(out))
     report = progress or make_progress()
     opened = inputs(config, report.say)
     config, precision = settle_precision(config, out, example(config, opened), report.say)
@@ -131,17 +136,41 @@ def record(
         RunError: `out` holds another run, or one with other settings or inputs.
     """
     fabric = make_fabric(config)
-    if fabric.is_global_zero:
-        RunFolder.create(out, config, kind=config.kind, fingerprint=inputs.fingerprint, resume=resume, notes=notes)
-    fabric.barrier()
-    run = RunFolder.open(out)
-    if run.is_done:
-        return run
-    try:
-        work(Context(config, inputs, run, fabric, progress or make_progress()))
-    except Exception as error:
+    # A finished run is only read, and may stand where nobody writes.
+    done = RunFolder(out).exists and RunFolder(out).is_done
+    with locked(out / artifacts.LOCK, str(out)) if fabric.is_global_zero and not done else nullcontext():
         if fabric.is_global_zero:
-            run.fail(f"{type(error).__name__}: {error}")
-        raise
-    fabric.barrier()
+            RunFolder.create(out, config, kind=config.kind, fingerprint=inputs.fingerprint, resume=resume, notes=notes)
+        fabric.barrier()
+        run = RunFolder.open(out)
+        if run.is_done:
+            return run
+        try:
+            work(Context(config, inputs, run, fabric, progress or make_progress()))
+        except Exception as error:
+            if fabric.is_global_zero:
+                _keep(run, error)
+            if fabric.world_size > 1 and _lost_process(error):
+                raise TrainingFailed(
+                    f"{out}: another process of this run ended, and the rest cannot go on without it; "
+                    f"the same command with --resume goes on from {run.checkpoint}"
+                ) from error
+            raise
+        fabric.barrier()
+        if fabric.is_global_zero and not config.keep_checkpoint:
+            run.drop_checkpoint()
     return run
+
+
+def _keep(run: RunFolder, error: Exception) -> None:
+    """Write into the run's folder how it ended; where the disk is full or gone, the error itself tells it."""
+    with suppress(OSError):
+        run.fail(f"{type(error).__name__}: {error}")
+        if not isinstance(error, SightlineError) and explained(error) is None:
+            keep_traceback(error, run.path)
+
+
+def _lost_process(error: Exception) -> bool:
+    """Whether an error is how gloo and NCCL tell of a process that is gone."""
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("gloo" in text or "NCCL" in text or "Connection closed by peer" in text)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
+import zipfile
+import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,14 +19,16 @@ import pyarrow.parquet as pq
 import yaml
 
 from sightline.config import Frozen, read_yaml
-from sightline.errors import RunError
-from sightline.files.atomic import atomic_path, sweep, write_json, write_text
+from sightline.errors import ConfigError, RunError
+from sightline.files import TRACEBACK, atomic_path, named, sweep, write_json, write_text
+from sightline.files.atomic import sweep_of
 from sightline.runs import artifacts
 from sightline.runs.artifacts import CONFIG, INFO, PREDICTIONS, RESULT
 from sightline.runs.info import RunInfo
 from sightline.runs.provenance import hardware, versions
 
 SHOWN_DIFFERENCES = 5
+WAY_OUT = "copy it again, or run it again into another folder"
 
 
 class RunFolder:
@@ -57,13 +63,14 @@ class RunFolder:
         run = cls(path)
         values = config.to_dict()
         if run.exists:
-            run._check_same(values, kind, fingerprint, resume)
-            sweep(run.path)
+            run._check_same(values, kind, fingerprint, resume, config.harmless)
             if not run.is_done:
+                sweep(run.path, alone=True)
+                (run.path / TRACEBACK).unlink(missing_ok=True)
                 run._update(status="running", reason="")
             return run
-        if run.path.is_dir() and any(run.path.iterdir()):
-            raise RunError(f"{path}: is not empty and holds no run; give a new or empty folder")
+        if run.path.is_dir():
+            run._check_empty(values, resume, config.harmless)
         run.path.mkdir(parents=True, exist_ok=True)
         write_text(run.path / CONFIG, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
         info = {
@@ -89,14 +96,31 @@ class RunFolder:
             raise RunError(f"{path}: holds no run (no {INFO}); give the folder that a run was written to with --out")
         return cls(path)
 
-    def _check_same(self, values: dict[str, Any], kind: str, fingerprint: str, resume: bool) -> None:
+    def _check_empty(self, values: dict[str, Any], resume: bool, harmless: tuple[str, ...]) -> None:
+        """Raise unless the folder is empty, or holds no more than a run that was killed as it began."""
+        for name in (CONFIG, INFO):
+            sweep_of(self.path / name)
+        left = [path.name for path in self.path.iterdir() if path.name not in (artifacts.LOCK, TRACEBACK)]
+        if not left:
+            return
+        if left == [CONFIG]:
+            with contextlib.suppress(ConfigError):
+                if not _differences(_without(self.config(), harmless), _without(values, harmless)):
+                    if resume:
+                        return
+                    raise RunError(f"{self.path}: holds a run that has just begun; add --resume to go on with it")
+        raise RunError(f"{self.path}: is not empty and holds no run; give a new or empty folder")
+
+    def _check_same(
+        self, values: dict[str, Any], kind: str, fingerprint: str, resume: bool, harmless: tuple[str, ...]
+    ) -> None:
         info = self.info()
         if not resume:
             raise RunError(
                 f"{self.path}: holds a {info.kind} run ({info.status}); "
                 "add --resume (in Python resume=True) to go on with it, or give another --out"
             )
-        differences = _differences(self.config(), values)
+        differences = _differences(_without(self.config(), harmless), _without(values, harmless))
         if info.kind != kind:
             differences.insert(0, f"kind: {info.kind} there, {kind} now")
         if info.fingerprint != fingerprint:
@@ -145,8 +169,11 @@ class RunFolder:
         path = self.path / artifacts.LOG
         if not path.is_file():
             return []
-        lines = path.read_text(encoding="utf-8").split("\n")
-        return [json.loads(line) for line in lines[:-1]]  # what follows the last newline is unfinished
+        # What follows the last newline is unfinished.
+        lines = [_parsed(line, path, f"line {i}") for i, line in enumerate(path.read_bytes().split(b"\n")[:-1], 1)]
+        if wrong := [i for i, line in enumerate(lines, 1) if not isinstance(line.get("step"), int)]:
+            raise RunError(f"{path}: damaged, line {wrong[0]} names no step; {WAY_OUT}")
+        return lines
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
         """Return the arrays of an .npz file of the run, by name.
@@ -157,8 +184,11 @@ class RunFolder:
         path = self.path / name
         if not path.is_file():
             raise RunError(f"{path}: no such file; the run's status is {self.status}")
-        with np.load(path, allow_pickle=False) as content:
-            return dict(content)
+        try:
+            with np.load(path, allow_pickle=False) as content:
+                return dict(content)
+        except (ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+            raise RunError(f"{path}: damaged ({error}); {WAY_OUT}") from None
 
     def predictions(self) -> pa.Table:
         """Return predictions.parquet.
@@ -169,13 +199,17 @@ class RunFolder:
         path = self.path / PREDICTIONS
         if not path.is_file():
             raise RunError(f"{self.path}: has no predictions; its status is {self.status}")
-        return pq.read_table(path)
+        try:
+            return pq.read_table(path)
+        except (pa.ArrowException, OSError) as error:
+            raise RunError(f"{path}: damaged ({error}); {WAY_OUT}") from None
 
     # -- writing
     def append_metrics(self, *, step: int, epoch: int, values: Mapping[str, float]) -> None:
         """Append one line: step, epoch and values."""
         line = json.dumps({"step": step, "epoch": epoch, **values})
-        with (self.path / artifacts.LOG).open("a", encoding="utf-8") as file:
+        path = self.path / artifacts.LOG
+        with named(path), path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
     def truncate_metrics(self, step: int) -> None:
@@ -205,6 +239,10 @@ class RunFolder:
         """Write result.json, then mark the run done."""
         write_json(self.path / RESULT, result)
         self._update(status="done", reason="", timings=dict(timings), finished=_now())
+
+    def drop_checkpoint(self) -> None:
+        """Remove the last checkpoint, of a run that has finished: nothing goes on from it."""
+        shutil.rmtree(self.checkpoint.parent, ignore_errors=True)
 
     def fail(self, reason: str) -> None:
         """Mark the run failed; what it wrote stays."""
@@ -236,18 +274,31 @@ class RunFolder:
         return self.path / artifacts.MODEL
 
 
-def read_json(path: Path) -> Any:
-    """Read JSON.
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
 
     Raises:
         RunError: the file is missing or damaged.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except FileNotFoundError:
         raise RunError(f"{path}: no such file; the run or study it belongs to is not finished") from None
-    except json.JSONDecodeError as error:
-        raise RunError(f"{path}: damaged, not JSON ({error}); run it again into another folder") from None
+    return _parsed(content, path)
+
+
+def _parsed(content: bytes, path: Path, where: str = "") -> dict[str, Any]:
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path}: damaged, {where or 'it'} is not JSON ({error}); {WAY_OUT}") from None
+    if not isinstance(value, dict):
+        raise RunError(f"{path}: damaged, {where or 'it'} is a {type(value).__name__}, not an object; {WAY_OUT}")
+    return value
+
+
+def _without(values: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in keys}
 
 
 def _differences(before: Any, now: Any, key: str = "") -> list[str]:

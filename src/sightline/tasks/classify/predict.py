@@ -13,7 +13,7 @@ from sightline.config import FEATURE_BATCH, DataConfig, RunConfig
 from sightline.data import UnreadableImage, decode, images_in, is_image, load_images, shrink
 from sightline.engine import make_fabric
 from sightline.errors import DataError
-from sightline.files import check_outputs
+from sightline.files import Outputs, is_output
 from sightline.files.atomic import atomic_path
 from sightline.metrics import statistics
 from sightline.models import load_classifier
@@ -71,13 +71,12 @@ def predict(
 
     Raises:
         DataError: an image is missing or unreadable (the error names the first few), there is none, or `out` is an
-            input. Nothing is written then.
+            input or a file that Sightline did not write. Nothing is written then.
     """
     labeler = LabelMaker(RunFolder.open(run_path), device)
     listed = _listed(images, root)
-    if out is not None:
-        table = [images] if images.is_file() else []
-        check_outputs({out: images}, [*table, *(path for _, _, path in listed)])
+    inputs = [*([images] if images.is_file() else []), *(path for _, _, path in listed)]
+    outputs = Outputs([] if out is None else [(images, out)], inputs)
     probabilities = in_batches(
         len(listed),
         lambda begin, end: labeler.probabilities(_decode_all(listed[begin:end], labeler.image_size)),
@@ -91,7 +90,8 @@ def predict(
         path=out,
     )
     if out is not None:
-        _write_csv(out, predictions)
+        with outputs.writing():
+            _write_csv(out, predictions)
     return predictions
 
 
@@ -135,7 +135,8 @@ def _listed(images: Path, root: Path | None) -> list[tuple[str, str, Path]]:
     """Return (id, filename, path) of every image asked for."""
     if images.is_dir() or is_image(images):
         folder = images if images.is_dir() else images.parent
-        names = [(path.relative_to(folder).as_posix(), path) for path in images_in(images)]
+        found = [path for path in images_in(images) if path == images or not is_output(path)]
+        names = [(path.relative_to(folder).as_posix(), path) for path in found]
         return [(name, name, path) for name, path in names]
     if not images.is_file():
         raise DataError(f"{images}: no such file or folder; give a CSV with columns id,filename or a folder of images")

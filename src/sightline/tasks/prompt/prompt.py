@@ -15,7 +15,7 @@ from sightline.data import decode, images_in
 from sightline.data.masks import formats as mask_files
 from sightline.data.masks import outlines
 from sightline.errors import ConfigError, DataError, nearest
-from sightline.files.atomic import write_json
+from sightline.files import Outputs, is_output, write_json
 from sightline.prompts import (
     DEFAULT_ENGINE,
     EverythingSettings,
@@ -28,7 +28,6 @@ from sightline.prompts import (
 )
 from sightline.tasks.prompt.arrays import rgb_array
 from sightline.tasks.prompt.requests import Request
-from sightline.tasks.prompt.written import is_output, replacing
 
 FORMATS = ("masks", "palette", "coco", "geojson", "overlay")
 DEFAULT_FORMATS = ("masks", "palette", "coco", "overlay")  # geojson needs a georeference
@@ -185,13 +184,14 @@ def _plain(prompts: Prompts) -> dict[str, Any]:
 def _write(base: Path, source: Path, image: np.ndarray, result: PromptResult, formats: Sequence[str]) -> PromptResult:
     """Write the formats, then the record, whose presence tells that all is there; return the result with its files."""
     names = [base.name + ending for ending in _endings(formats, len(result.masks))]
-    with replacing(base, names):
+    files = tuple(base.with_name(name) for name in names)
+    with Outputs([(source, file) for file in files], [source]).writing(of=base.name):
         record = {**result.record, "files": names[:-1]}
         if "palette" in formats:
             record["palette_masks"] = min(len(result.masks), mask_files.MOST_INDICES)
         _write_formats(base, source, image, result, formats)
-        write_json(base.with_name(names[-1]), record)
-    return replace(result, record=record, files=tuple(base.with_name(name) for name in names))
+        write_json(files[-1], record)
+    return replace(result, record=record, files=files)
 
 
 def _endings(formats: Sequence[str], masks: int) -> list[str]:
