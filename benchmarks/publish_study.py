@@ -14,16 +14,16 @@ from pathlib import Path
 
 from sightline.files.atomic import write_bytes, write_text
 from sightline.report import write
-from sightline.runs import read_json
+from sightline.runs.mask_history import MaskHistory
 
 
 def copy_masks(index: Path, out: Path) -> list[Path]:
     """Copy the masks of a run's watched tiles, named after tile and epoch."""
     copied = []
-    for entry in read_json(index)["images"]:
-        for stage in entry["stages"]:
-            copied.append(out / f"{Path(entry['name']).stem}-epoch-{stage['epoch']}.png")
-            write_bytes(copied[-1], (index.parent / stage["mask"]).read_bytes())
+    for watched in MaskHistory.read(index).images:
+        for stage in watched.stages:
+            copied.append(out / f"{Path(watched.name).stem}-epoch-{stage.epoch}.png")
+            write_bytes(copied[-1], (index.parent / stage.mask).read_bytes())
     return copied
 
 

@@ -84,7 +84,7 @@ def main() -> None:
     loaded = load_backbone(run.path)
     size = loaded.description["preprocessing"]["input_size"]
     pixels = [np.stack(images.gather(np.arange(len(images)))).reshape(len(images), -1) for images in (bank, queries)]
-    info, trained = run.folder.info(), PretrainResult.from_dict(run.folder.result())
+    info, trained = run.folder.info(), run.folder.result_as(PretrainResult)
     result = {
         "pretrained": judge(loaded.backbone, bank, queries, size),
         "random weights": judge(build_backbone(loaded.backbone.name, loaded.backbone.stem), bank, queries, size),

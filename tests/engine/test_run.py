@@ -12,11 +12,17 @@ from sightline.engine import NoProgress, record, train
 from sightline.engine.example import ExampleStep
 from sightline.errors import DataError, RunError
 from sightline.runs import RunFolder
+from sightline.runs.record import Record
 
 
 @dataclass(frozen=True)
 class Inputs:
     fingerprint: str = "a"
+
+
+@dataclass(frozen=True)
+class ToyResult(Record):
+    bias: float
 
 
 class Life:
@@ -47,7 +53,7 @@ class Life:
     def finish(self, context, task, seconds) -> None:
         self.at("finish")
         assert task.best.epoch == 0, "training is over"
-        context.run.finish({"bias": task.best.score}, {"fit_seconds": seconds})
+        context.run.finish(ToyResult(bias=task.best.score), {"fit_seconds": seconds})
 
     def run(self, **options) -> RunFolder:
         config = ToyConfig(device="cpu", threads=1, **self.keys)
@@ -112,7 +118,7 @@ def test_a_run_that_trains_nothing_has_the_same_life(tmp_path):
 
     def work(context) -> None:
         calls.append(context.run.status)
-        context.run.finish({"answer": 42}, {})
+        context.run.finish(ToyResult(bias=42), {})
 
     calls = list[str]()
     for _ in range(2):

@@ -57,7 +57,7 @@ def test_the_interval_holds_the_mean_and_narrows_with_more_tiles():
     few, many = (counts(*masks(3, tiles=tiles)) for tiles in (5, 80))
     widths = []
     for one in (few, many):
-        low, high = segmentation.bootstrap_interval(one)
+        low, high = segmentation.interval(one)
         assert low <= segmentation.mean_iou(one.sum(axis=0)).mean <= high
         widths.append(high - low)
     assert widths[1] < widths[0]
@@ -67,17 +67,17 @@ def test_scenes_are_drawn_whole():
     one = counts(*masks(4, tiles=6))
     doubled = np.concatenate([one, one])  # each tile twice: no new knowledge
     groups = [str(i) for i in range(6)] * 2
-    expected = segmentation.bootstrap_interval(one)
-    assert segmentation.bootstrap_interval(doubled, groups=groups) == pytest.approx(expected, abs=1e-9)
+    expected = segmentation.interval(one)
+    assert segmentation.interval(doubled, groups=groups) == pytest.approx(expected, abs=1e-9)
 
 
 def test_a_better_network_is_found_better_on_the_same_tiles():
     better, worse = counts(*masks(5, tiles=40, wrong=0.2)), counts(*masks(5, tiles=40, wrong=0.35))
-    difference, low, high, p = segmentation.paired_difference(better, worse)
-    assert low < difference < high
-    assert low > 0
-    assert p < 0.01
-    assert segmentation.paired_difference(better, better)[:3] == (0, 0, 0)
+    of = segmentation.paired_difference(better, worse)
+    assert 0 < of.low < of.mean < of.high
+    assert of.p < 0.01
+    same = segmentation.paired_difference(better, better)
+    assert (same.mean, same.low, same.high, same.p) == (0, 0, 0, 1)
     with pytest.raises(ValueError, match="same tiles"):
         segmentation.paired_difference(better, worse[:3])
 
@@ -89,3 +89,11 @@ def test_boundary_counts_of_a_perfect_mask_agree_and_of_a_shifted_one_do_not():
     assert (perfect[:, 0] == perfect[:, 1]).all()
     shifted = segmentation.boundary_confusion(np.roll(truth, 4, axis=1), truth, 2)
     assert shifted[1, 0] < 0.5 * shifted[1, 1]
+
+
+def test_pseudo_values_of_a_mean_over_tiles_are_its_values():
+    """Where each tile has as many pixels of the one class, mean IoU is a mean over tiles, and the jackknife exact."""
+    hits = np.array([30, 60, 75, 10])
+    one = np.stack([[[hit, 100 - hit]] for hit in hits]).astype(np.int64)  # one class, and a column of pixels missed
+    np.testing.assert_allclose(segmentation.pseudo_values(one), [hits / 100])
+    assert segmentation.over_seeds(np.stack([one, one])) == pytest.approx(hits.mean() / 100)

@@ -82,7 +82,7 @@ def write_pretrain(path: Path, warnings: list[str]) -> RunFolder:
         epochs=EPOCHS, steps=240, images=2560, images_seen=30720, bad_images=1, health=health,
         warnings=tuple(warnings), method=METHOD,
     )  # fmt: skip
-    run.finish(result.to_dict(), {"fit_seconds": 312.4})
+    run.finish(result, {"fit_seconds": 312.4})
     return run
 
 
@@ -117,7 +117,7 @@ def write_classify(path: Path, seed: int, level: float, train: Train) -> RunFold
             name: ClassAccuracy(accuracy=float(correct[labels == i].mean()), n=20) for i, name in enumerate(CLASSES)
         },
     )  # fmt: skip
-    run.finish(result.to_dict(), {"fit_seconds": 61.5})
+    run.finish(result, {"fit_seconds": 61.5})
     return run
 
 
@@ -137,7 +137,7 @@ def write_study(folder: Path, *, missing: tuple[str, ...] = ("B", "D"), warnings
         level, trained = LEVELS.get(arm.name, 0.7), arm.trained or "all"
         own = [write_classify(folder / "runs" / arm.run_name(s), s, level, trained) for s in SEEDS]
         correct[arm.name] = np.stack([run.predictions()["correct"].to_numpy(zero_copy_only=False) for run in own])
-        low, high = statistics.bootstrap_interval(correct[arm.name])
+        low, high = statistics.proportion_interval(correct[arm.name])
         score = ArmScore(
             mean=float(correct[arm.name].mean()), low=low, high=high, n=TEST, seconds=184.5, images_seen=23400,
             seeds=tuple(run.result()["accuracy"]["value"] for run in own), per_class=dict.fromkeys(CLASSES, 0.5),
@@ -168,9 +168,12 @@ def write_study(folder: Path, *, missing: tuple[str, ...] = ("B", "D"), warnings
 
 
 def _compared(a: str, b: str, correct: dict[str, np.ndarray]) -> Comparison:
-    difference, low, high, p = statistics.paired_bootstrap(correct[a], correct[b])
-    verdict = statistics.verdict(difference, p)
-    return Comparison(a=a, b=b, difference=difference, low=low, high=high, p_raw=p, p=p, verdict=verdict)
+    of = statistics.paired_interval(correct[a], correct[b])
+    verdict = statistics.verdict(of.mean, of.p, len(SEEDS))
+    return Comparison(
+        a=a, b=b, difference=of.mean, low=of.low, high=of.high, p_raw=of.p, p=of.p, verdict=verdict,
+        detectable=of.detectable(),
+    )  # fmt: skip
 
 
 def write_embedding(folder: Path) -> Embedding:

@@ -27,7 +27,7 @@ def test_the_last_stage_is_compared_with_the_head_alone_and_with_all(tmp_path: P
     folder = StudyFolder(tmp_path)
     write_text(tmp_path / "study.yaml", yaml.safe_dump(study.to_dict()))
     write_pretrain(folder.run_path("pretrain"), [])
-    for arm, level, train in (("C", 0.9, "all"), ("E", 0.4, "head"), ("F", 0.7, "last-stage")):
+    for arm, level, train in (("C", 0.98, "all"), ("E", 0.2, "head"), ("F", 0.6, "last-stage")):
         for seed in SEEDS:
             write_classify(folder.run_path(f"{arm}-{seed}"), seed, level, train)
     nodes = expand(study, tmp_path)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,14 @@ import pytest
 from sightline.config import ClassifyConfig, DataConfig
 from sightline.errors import RunError
 from sightline.runs import RunFolder
+from sightline.runs.record import Record
 
 CONFIG = ClassifyConfig(data=DataConfig(source="pictures"), seed=3)
+
+
+@dataclass(frozen=True)
+class Toy(Record):
+    accuracy: float
 
 
 def create(path: Path, config: ClassifyConfig = CONFIG, fingerprint: str = "f", resume: bool = False) -> RunFolder:
@@ -24,7 +31,7 @@ def test_a_run_from_start_to_end(tmp_path: Path):
     assert ClassifyConfig.build(run.config()) == CONFIG
     run.append_metrics(step=1, epoch=0, values={"loss": 0.5})
     run.write_predictions({"id": ["a", "b"], "correct": np.array([True, False])})
-    run.finish({"accuracy": 0.5}, {"fit_seconds": 1.0})
+    run.finish(Toy(0.5), {"fit_seconds": 1.0})
     again = RunFolder.open(run.path)
     assert again.is_done
     assert again.result() == {"accuracy": 0.5}
@@ -43,7 +50,7 @@ def test_two_identical_runs_differ_in_run_json_only(tmp_path: Path):
         run = create(tmp_path / name)
         run.append_metrics(step=1, epoch=0, values={"loss": 0.1})
         run.write_predictions({"id": ["x"], "probability": np.array([0.25], np.float32)})
-        run.finish({"n": 1}, {"fit_seconds": 2.0})
+        run.finish(Toy(1), {"fit_seconds": 2.0})
         files.append({p.name: p.read_bytes() for p in run.path.iterdir() if p.name != "run.json"})
     assert files[0] == files[1]
 

@@ -87,9 +87,10 @@ def test_differences_are_paired_by_tile(finished):
         np.stack([np.load(finished.path / "runs" / f"{arm}-{seed}" / "counts.npz")["counts"] for seed in (0, 1)])
         for arm in ("unet", "unet-drop-1")
     ]
-    difference, low, high, p = segmentation.paired_difference(*counts, seed=0)
+    of = segmentation.paired_difference(*counts)
     entry = found["unet", "unet-drop-1"]
-    assert (entry.difference, entry.low, entry.high, entry.p_raw) == (difference, low, high, p)
+    assert (entry.difference, entry.low, entry.high, entry.p_raw) == (of.mean, max(-1, of.low), min(1, of.high), of.p)
+    assert entry.verdict == "two runs each"
 
 
 def test_own_weights_are_those_of_the_study_s_pretraining(finished):

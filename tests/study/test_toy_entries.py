@@ -29,7 +29,6 @@ from sightline.config.losses import LOSSES, LossEntry
 from sightline.config.methods import Method
 from sightline.data import DEEPGLOBE
 from sightline.data.sets.catalog import CATALOG, Entry
-from sightline.engine.task import Values
 from sightline.errors import ConfigError
 from sightline.models import Backbone
 from sightline.models.cpu import place, swap
@@ -57,7 +56,7 @@ from sightline.study import arms, run_study
 from sightline.study.arms import SETTINGS, Asked, Setting
 from sightline.study.evidence import Accuracy
 from sightline.tasks.pretrain import monitor
-from sightline.tasks.pretrain.methods import Crops, EpochMeans, PretrainMethod
+from sightline.tasks.pretrain.methods import Crops, EpochMeans, MeansMethod
 from sightline.tasks.segment.losses import Pixels
 
 
@@ -69,23 +68,20 @@ class MirrorConfig(MethodConfig):
     polish: float = Field(default=1.0, description="Weight of the one term.")
 
 
-class Mirror(PretrainMethod):
+class Mirror(MeansMethod):
     """Two views of an image are to have the same features."""
 
     def __init__(self, backbone: Backbone, config: PretrainConfig, fabric: Fabric, steps_per_epoch: int) -> None:
         assert isinstance(config.method, MirrorConfig)
         self._polish = config.method.polish
         self.network = self.backbone = place(backbone, fabric.device)
-        self._means = EpochMeans(("blur",), fabric)
+        self.means = EpochMeans(("blur",), fabric)
 
     def loss(self, network: nn.Module, crops: Crops) -> tuple[Tensor, dict[str, Tensor]]:
         first, second = (network(views) for views in crops[0])
         blur = functional.mse_loss(first, second)
-        self._means.add(blur)
+        self.means.add(blur)
         return self._polish * blur, {}
-
-    def health(self) -> Values:
-        return [(f"health/{name}", value) for name, value in self._means.values().items()]
 
     def remarks(self, health: Mapping[str, float]) -> list[str]:
         return ["the mirror is a toy. Take another method"] if "blur" in health else []
@@ -96,9 +92,6 @@ class Mirror(PretrainMethod):
         plot = HealthPlot(name="health/blur", title="Blur of the mirror", words="0 where both views look alike")
         rows = (("Polish of the mirror", f"{config.method.polish:g} coats"),)
         return MethodReport(name="mirror", title="Toy mirror", rows=rows, health=(plot,), fine="The mirror is clean.")
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {"means": self._means.sums}
 
 
 def brightest(snapshot: monitor.Snapshot) -> Iterator[tuple[str, float]]:

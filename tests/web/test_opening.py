@@ -60,7 +60,7 @@ def write_progress(run: Path, epochs: tuple[int, ...] = (1, 2, 4)) -> Path:
     Image.fromarray(colors[truth]).save(folder / "0-truth.png")
     Image.fromarray(np.full((40, 60, 3), 120, np.uint8)).save(folder / "0-image.png")
     palette = {"names": ["water", "field"], "colors": colors.tolist()}
-    entry = {"id": "0", "name": "tile", "stages": stages, "image": "0-image.png", "truth": "0-truth.png"}
+    entry = {"name": "tile", "stages": stages, "image": "0-image.png", "truth": "0-truth.png"}
     (folder / "progress.json").write_text(json.dumps({"palette": palette, "images": [entry]}))
     return run
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 Set = Annotated[
@@ -43,18 +44,46 @@ def data_layer(source: str, layout: str | None = None, style: str | None = None)
 
 
 def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -> None:
-    """Print rows to stdout, as a table for a person or as JSON for a program; of several processes the first does."""
-    if os.environ.get("RANK", "0") != "0":
+    """Print rows to stdout, as a table for a person or as JSON for a program; of several processes the first does.
+
+    A table that is wider than the terminal is written as one line a value instead: no path and no number is cut.
+    """
+    if not _first_process():
         return
     if as_json:
         json.dump(list(rows), sys.stdout, indent=1)
         print()
         return
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    table = Table(*columns, title=title or None)
-    for row in rows:
-        table.add_row(*(_text(row.get(column, "")) for column in columns))
-    Console().print(table)
+    cells = [[_text(row.get(column, "")) for column in columns] for row in rows]
+    widths = [
+        max(len(line) for cell in column for line in cell.split("\n")) for column in zip(columns, *cells, strict=True)
+    ]
+    console = Console()
+    if sum(widths) + 3 * len(widths) + 1 <= console.width:
+        table = Table(*columns, title=title or None)
+        for row in cells:
+            table.add_row(*map(escape, row))
+        console.print(table)
+        return
+    if title:
+        print(title)
+    for number, row in enumerate(cells):
+        if number:
+            print()
+        for column, cell in zip(columns, row, strict=True):
+            if cell:
+                print(f"  {column}: {cell}")
+
+
+def say_where(*lines: str) -> None:
+    """Print where results are and what comes next, a line each, uncut; of several processes the first does."""
+    if _first_process():
+        print("\n".join(lines))
+
+
+def _first_process() -> bool:
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _text(value: Any) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+from rich.console import Console
 
-from sightline.cli.common import Json, show
+from sightline.cli.common import Json, say_where, show
 
 if TYPE_CHECKING:
-    from sightline.runs.study_result import ArmResult
+    from sightline.runs.study_result import ArmResult, StudyResult
 
 
 def study(
@@ -61,15 +63,47 @@ def study(
     from sightline.study import run_study
 
     finished = run_study(config, folder, only=only, jobs=jobs)
-    written = write(folder)
-    show([_row(arm) for arm in finished.result.arms], as_json=as_json, title=config.name)
-    if not as_json:
-        print("report: " + ", ".join(str(path) for path in written))
+    page = write(folder)[0]
+    if as_json:
+        show([_row(arm) for arm in finished.result.arms], as_json=True)
+    else:
+        _print_answers(finished.result)
+        show([_line(arm) for arm in finished.result.arms if arm.score is not None], as_json=False, title=config.name)
+        say_where(*_absences(finished.result), "report:", str(page))
     if failed := [arm for arm in finished.result.arms if arm.status == "failed"]:
         raise TrainingFailed(
             f"{config.name}: arm {', '.join(arm.arm for arm in failed)} failed, the others are in the report: "
             f"{failed[0].reason}"
         )
+
+
+def _print_answers(result: StudyResult) -> None:
+    """Print each question of the study with its answer, and the sentences that it rests on."""
+    from sightline.report.answers import answers
+
+    width = max(40, Console().width)
+    for answer in answers(result):
+        print(f"{answer.question} {answer.short}")
+        for sentence in answer.sentences:
+            print(fill(sentence.replace("\N{NO-BREAK SPACE}", " "), width, initial_indent="  ", subsequent_indent="  "))
+    print()
+
+
+def _line(arm: ArmResult) -> dict[str, str]:
+    """Return an arm as a row that fits 80 columns."""
+    score, metric = arm.done, arm.measure
+    interval = metric.interval(score.low, score.high)
+    return {"arm": arm.arm, metric.text: metric.score(score.mean), "95 % interval": interval, "n": str(score.n),
+            "seeds": str(len(score.seeds))}  # fmt: skip
+
+
+def _absences(result: StudyResult) -> list[str]:
+    """Return why arms have no result, arms of one reason in one line."""
+    by_reason: dict[str, list[str]] = {}
+    for arm in result.arms:
+        if arm.score is None:
+            by_reason.setdefault(f"{arm.status}: {arm.reason or 'no reason given'}", []).append(arm.arm)
+    return [f"{', '.join(names)} {reason}" for reason, names in by_reason.items()]
 
 
 def _row(arm: ArmResult) -> dict[str, object]:

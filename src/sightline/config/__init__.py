@@ -14,7 +14,6 @@ from sightline.config.resolve import from_environment, resolve
 from sightline.config.run import FEATURE_BATCH, RunConfig
 from sightline.config.segment import SegmentAugment, SegmentConfig, SkipsConfig
 from sightline.config.study import (
-    SETTINGS,
     StudyAblate,
     StudyClassify,
     StudyConfig,
@@ -30,7 +29,6 @@ __all__ = [
     "FEATURE_BATCH",
     "IGNORE_INDEX",
     "METHODS",
-    "SETTINGS",
     "BackboneConfig",
     "ClassifyConfig",
     "ClassifyOptim",

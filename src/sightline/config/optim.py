@@ -7,23 +7,22 @@ from typing import ClassVar
 from pydantic import Field
 
 from sightline.config.base import Effects, Frozen
-from sightline.config.types import Factor, Fraction, NonNegative, Optimizer, Schedule, Weight
+from sightline.config.optimizers import OPTIMIZER_TEXT, OptimizerName, optimizers_using
+from sightline.config.types import Factor, Fraction, NonNegative, Schedule, Weight
 
 
 class OptimConfig(Frozen):
     """Optimizer, learning rate and schedule; the defaults are those of pretraining, each other kind has its own."""
 
     effective: ClassVar[Effects] = {
-        "momentum": ("name", ("sgd", "lars")),
-        "nesterov": ("name", ("sgd",)),
-        "betas": ("name", ("adam", "adamw")),
+        **{key: ("name", optimizers_using(key)) for key in ("momentum", "nesterov", "betas")},
         "final_lr": ("schedule", ("cosine",)),
         "poly_power": ("schedule", ("poly",)),
         "plateau_patience": ("schedule", ("plateau",)),
         "plateau_factor": ("schedule", ("plateau",)),
     }
 
-    name: Optimizer = Field(default="sgd", description="Optimizer: sgd, adam, adamw or lars.")
+    name: OptimizerName = Field(default="sgd", description=OPTIMIZER_TEXT)
     lr: Weight = Field(default=0.03, description="Peak learning rate, at `lr_batch` images a step.")
     lr_batch: NonNegative = Field(
         default=256,
@@ -59,7 +58,7 @@ class OptimConfig(Frozen):
 class ClassifyOptim(OptimConfig):
     """The published recipe of the five settings."""
 
-    name: Optimizer = Field(default="adam", description="Optimizer: sgd, adam, adamw or lars.")
+    name: OptimizerName = Field(default="adam", description=OPTIMIZER_TEXT)
     lr: Weight = Field(default=1e-4, description="Learning rate.")
     lr_batch: NonNegative = Field(
         default=0,
@@ -80,7 +79,7 @@ class ClassifyOptim(OptimConfig):
 class SegmentOptim(OptimConfig):
     """For a network whose decoder, at least, begins with random weights."""
 
-    name: Optimizer = Field(default="adamw", description="Optimizer: sgd, adam, adamw or lars.")
+    name: OptimizerName = Field(default="adamw", description=OPTIMIZER_TEXT)
     lr: Weight = Field(
         default=1e-3,
         description="Peak learning rate; the encoder's is times optim.encoder_lr.",

@@ -11,7 +11,7 @@ from sightline.config.data import DataConfig
 from sightline.config.masks import SegmentDataConfig
 from sightline.config.types import NonNegative, Positive
 
-SETTINGS = ("A", "B", "C", "D", "E")
+DEFAULT_ARMS = ("A", "B", "C", "D", "E")
 
 
 class StudyPretrain(Frozen):
@@ -82,7 +82,7 @@ class StudyConfig(Resolved):
     kind: Literal["study"] = "study"
     name: str = Field(description="Name of the study, the title of its report.")
     arms: tuple[str, ...] = Field(
-        default=SETTINGS, min_length=1, description="Arms: settings A to E, networks, and what they lack."
+        default=DEFAULT_ARMS, min_length=1, description="Arms: settings A to E, networks, and what they lack."
     )
     seeds: tuple[int, ...] = Field(
         default=(0, 1, 2), min_length=1, description="Seeds of each arm; fewer than three say nothing of another seed."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pkgutil import resolve_name
 from typing import Any, overload
 
 import torch
@@ -13,6 +14,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from sightline import schedules
 from sightline.config import OptimConfig
+from sightline.config.optimizers import OPTIMIZERS
 
 Groups = list[dict[str, Any]]
 
@@ -54,7 +56,7 @@ def make_optimizer(
     module: nn.Module, config: OptimConfig, *, lr_scales: Iterable[tuple[nn.Module, float]] = ()
 ) -> Optimizer:
     """Return the optimizer over `module`, with torch's fused kernels; see `parameter_groups` for the arguments."""
-    return OPTIMIZERS[config.name](parameter_groups(module, config, lr_scales), config)
+    return resolve_name(OPTIMIZERS[config.name].build)(parameter_groups(module, config, lr_scales), config)
 
 
 def scaled_lr(config: OptimConfig, batch: int) -> float:
@@ -141,7 +143,24 @@ def learning_rate(config: OptimConfig, peak: float, step: int, total: int, warmu
     return schedules.constant_with_warmup(step, peak, warmup)
 
 
-def _sgd(groups: Groups, config: OptimConfig) -> Optimizer:
+# -- one function an optimizer, named by `config.optimizers.OPTIMIZERS`
+def adam(groups: Groups, config: OptimConfig) -> Optimizer:
+    """Return torch's fused Adam."""
+    return Adam(groups, lr=config.lr, betas=config.betas, fused=True)
+
+
+def adamw(groups: Groups, config: OptimConfig) -> Optimizer:
+    """Return torch's fused AdamW."""
+    return AdamW(groups, lr=config.lr, betas=config.betas, fused=True)
+
+
+def lars(groups: Groups, config: OptimConfig) -> Optimizer:
+    """Return LARS; not timm's, which scales by ‖w‖/(‖g‖ + λ‖w‖): docs/decisions/0014."""
+    return LARS(groups, lr=config.lr, momentum=config.momentum)
+
+
+def sgd(groups: Groups, config: OptimConfig) -> Optimizer:
+    """Return torch's fused SGD."""
     optimizer = SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov, fused=True)
     # The fused kernel fails once some tensors have a momentum buffer and others, held still so far, have none. Zeros
     # from the start are the same: the first buffer is m·0 + gradient.
@@ -182,12 +201,3 @@ class LARS(Optimizer):
                 buffer.mul_(group["momentum"]).add_(update)
                 parameter.add_(buffer, alpha=-group["lr"])
         return loss
-
-
-OPTIMIZERS: dict[str, Callable[[Groups, OptimConfig], Optimizer]] = {
-    "sgd": _sgd,
-    "adam": lambda groups, config: Adam(groups, lr=config.lr, betas=config.betas, fused=True),
-    "adamw": lambda groups, config: AdamW(groups, lr=config.lr, betas=config.betas, fused=True),
-    # Not timm's, which scales by ‖w‖/(‖g‖ + λ‖w‖): docs/decisions/0014.
-    "lars": lambda groups, config: LARS(groups, lr=config.lr, momentum=config.momentum),
-}

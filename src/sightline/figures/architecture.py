@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
 from sightline.figures.style import INK, MUTED, RULE, Panel, color
+from sightline.runs.architecture import ArchitectureDescription, SkipDescription, StageDescription, network_title
 
-Entry = Mapping[str, Any]
 Box = tuple[float, float]  # centre, in the units of the axes: one is an inch on paper
+Places = tuple[dict[str, Box], tuple[float, float]]  # by stage, and the size of the whole
 
 BOX_WIDTH, BOX_HEIGHT, ROW = 1.16, 0.4, 0.64
 STEP = 0.2  # by which each row of the U is further in
@@ -22,16 +23,16 @@ MARGIN = 0.62  # at the left, for strides
 WORDS = {"zeroed": "zeroed", "removed": "removed", "random": "one of these gone, at random"}
 
 
-def architecture_panel(description: Entry) -> Panel:
+def architecture_panel(description: ArchitectureDescription) -> Panel:
     """Return the diagram of a network: a U for one with skips, else its encoder and what comes after.
 
     Args:
-        description: `dataclasses.asdict` of an `ArchitectureDescription`, or what JSON made of it.
+        description: of the network.
     """
-    names = {stage["name"]: stage for stage in description["stages"]}
-    encoder = [stage for stage in description["stages"] if stage["role"] == "encoder"]
+    names = {stage.name: stage for stage in description.stages}
+    encoder = [stage for stage in description.stages if stage.role == "encoder"]
     if any(name.startswith("decoder.") for name in names):
-        places, size = _place_u(description["stages"], encoder)
+        places, size = _place_u(description.stages, encoder)
     elif "aspp" in names:
         places, size = _place_pyramid(encoder)
     else:
@@ -48,84 +49,84 @@ def architecture_panel(description: Entry) -> Panel:
             if name != "image":
                 _draw_stage(axes, names[name], place, description)
         _draw_flow(axes, description, places)
-        for skip in description["skips"]:
+        for skip in description.skips:
             _draw_skip(axes, skip, places)
         axes.text(
             size[0] / 2, -size[1] + 0.36, _caption(description), ha="center", va="bottom", color=MUTED, fontsize=7.5
         )
 
-    title = f"{_title(description)} on {description['encoder']}"
-    return Panel(f"architecture-{description['model']}", title, _describe(description), draw, size)
+    title = f"{network_title(description.model)} on {description.encoder}"
+    return Panel(f"architecture-{description.model}", title, _describe(description), draw, size)
 
 
 # -- where things are
-def _place_u(stages: Sequence[Entry], encoder: Sequence[Entry]) -> tuple[dict[str, Box], tuple[float, float]]:
+def _place_u(stages: Sequence[StageDescription], encoder: Sequence[StageDescription]) -> Places:
     """Encoder down the left, decoder up the right; stages of one index on one row."""
-    decoder = [stage for stage in stages if stage["name"].startswith("decoder.")]
-    rows = sorted({0, *(stage["index"] for stage in (*encoder, *decoder))})
+    decoder = [stage for stage in stages if stage.name.startswith("decoder.")]
+    rows: list[int | None] = [*sorted({0, *(stage.index for stage in (*encoder, *decoder) if stage.index is not None)})]
     depth = len(rows) - 1
     half = BOX_WIDTH / 2
     width = MARGIN + 4 * half + 2 * STEP * depth + 1.0 + BOX_WIDTH + 0.5
     right = width - 0.1 - BOX_WIDTH - 0.4 - half
     places = {"image": (MARGIN + half, 0.0)}
     for stage in encoder:
-        row = rows.index(stage["index"])
-        places[stage["name"]] = (MARGIN + half + STEP * row, -ROW * row)
+        row = rows.index(stage.index)
+        places[stage.name] = (MARGIN + half + STEP * row, -ROW * row)
     for stage in decoder:
-        row = rows.index(stage["index"])
-        places[stage["name"]] = (right - STEP * row, -ROW * row)
+        row = rows.index(stage.index)
+        places[stage.name] = (right - STEP * row, -ROW * row)
     # The deepest stage is the bottom of the U.
-    places[encoder[-1]["name"]] = ((MARGIN + half + right) / 2, -ROW * depth)
+    places[encoder[-1].name] = ((MARGIN + half + right) / 2, -ROW * depth)
     places["logits"] = (width - 0.1 - half, 0.0)
     return places, (width, ROW * depth + 1.0)
 
 
-def _place_pyramid(encoder: Sequence[Entry]) -> tuple[dict[str, Box], tuple[float, float]]:
+def _place_pyramid(encoder: Sequence[StageDescription]) -> Places:
     """Encoder down the left; the pyramid beside its end, the decoder above it."""
     half, depth = BOX_WIDTH / 2, len(encoder)
     left = MARGIN + half
     places = {"image": (left, 0.0)}
-    places |= {stage["name"]: (left, -ROW * row) for row, stage in enumerate(encoder, 1)}
+    places |= {stage.name: (left, -ROW * row) for row, stage in enumerate(encoder, 1)}
     low = places["encoder.2"][1]
     middle, right = left + 2.15, left + 4.5
     places |= {"low_level": (middle, low), "aspp": (right, -ROW * depth), "fused": (right, low), "logits": (right, 0.0)}
     return places, (right + half + 0.15, ROW * depth + 1.2)
 
 
-def _place_plain(encoder: Sequence[Entry], rest: Sequence[str]) -> tuple[dict[str, Box], tuple[float, float]]:
+def _place_plain(encoder: Sequence[StageDescription], rest: Sequence[str]) -> Places:
     """Encoder down the left; what comes after it in a row beside its end, however it is called; the head above."""
     half, depth = BOX_WIDTH / 2, len(encoder)
     left = MARGIN + half
     columns = [left + 2.4 + (BOX_WIDTH + 0.4) * i for i in range(max(1, len(rest)))]
     places = {"image": (left, 0.0)}
-    places |= {stage["name"]: (left, -ROW * row) for row, stage in enumerate(encoder, 1)}
+    places |= {stage.name: (left, -ROW * row) for row, stage in enumerate(encoder, 1)}
     places |= {name: (x, -ROW * depth) for name, x in zip(rest, columns, strict=False)}
     places["logits"] = (columns[-1], 0.0)
     return places, (columns[-1] + half + 0.15, ROW * depth + 1.0)
 
 
-def _rest(description: Entry) -> list[str]:
+def _rest(description: ArchitectureDescription) -> list[str]:
     """Return the names of the stages between encoder and head, in the order they run."""
-    return [stage["name"] for stage in description["stages"] if stage["role"] in ("context", "decoder")]
+    return [stage.name for stage in description.stages if stage.role in ("context", "decoder")]
 
 
 # -- boxes
-def _draw_image(axes: Axes, place: Box, description: Entry) -> None:
-    _draw_box(axes, place, MUTED, "image", f"3 × {description['height']}×{description['width']}")
+def _draw_image(axes: Axes, place: Box, description: ArchitectureDescription) -> None:
+    _draw_box(axes, place, MUTED, "image", f"3 × {description.height}×{description.width}")
 
 
-def _draw_stage(axes: Axes, stage: Entry, place: Box, description: Entry) -> None:
-    label = stage["label"]
-    if stage["name"] == "logits":
-        label = f"{description['classes']} classes"
-    size = f"{stage['channels']} × {stage['height']}×{stage['width']}"
-    _draw_box(axes, place, ROLES[stage["role"]], label, size)
-    if stage["parameters"]:
-        side = -1 if stage["role"] == "encoder" else 1  # outside of the arrows to the next row
+def _draw_stage(axes: Axes, stage: StageDescription, place: Box, description: ArchitectureDescription) -> None:
+    label = stage.label
+    if stage.name == "logits":
+        label = f"{description.classes} classes"
+    size = f"{stage.channels} × {stage.height}×{stage.width}"
+    _draw_box(axes, place, ROLES[stage.role], label, size)
+    if stage.parameters:
+        side = -1 if stage.role == "encoder" else 1  # outside of the arrows to the next row
         axes.text(
             place[0] + side * (BOX_WIDTH / 2 - 0.03),
             place[1] - BOX_HEIGHT / 2 - 0.015,
-            _short(stage["parameters"]),
+            _short(stage.parameters),
             ha="left" if side < 0 else "right",
             va="top",
             fontsize=5.5,
@@ -152,18 +153,18 @@ def _draw_box(axes: Axes, place: Box, tone: str, label: str, size: str) -> None:
     axes.text(place[0], place[1] - 0.085, size, ha="center", va="center", fontsize=6.5, color=INK)
 
 
-def _draw_strides(axes: Axes, stages: Sequence[Entry], places: Mapping[str, Box]) -> None:
+def _draw_strides(axes: Axes, stages: Sequence[StageDescription], places: Mapping[str, Box]) -> None:
     """Write at the left how coarse each row of the encoder is, and rule the row off faintly."""
-    rows = {places["image"][1]: 1} | {places[s["name"]][1]: s["stride"] for s in stages if s["role"] == "encoder"}
+    rows = {places["image"][1]: 1} | {places[s.name][1]: s.stride for s in stages if s.role == "encoder"}
     for y, stride in rows.items():
         axes.text(0.04, y, f"1/{stride}" if stride > 1 else "1", ha="left", va="center", fontsize=7.5, color=MUTED)
         axes.plot([0.36, MARGIN - 0.08], [y, y], color=RULE, linewidth=0.7)
 
 
 # -- arrows
-def _draw_flow(axes: Axes, description: Entry, places: Mapping[str, Box]) -> None:
-    stages = {stage["name"]: stage for stage in description["stages"]}
-    encoder = ["image", *(name for name, stage in stages.items() if stage["role"] == "encoder")]
+def _draw_flow(axes: Axes, description: ArchitectureDescription, places: Mapping[str, Box]) -> None:
+    stages = {stage.name: stage for stage in description.stages}
+    encoder = ["image", *(name for name, stage in stages.items() if stage.role == "encoder")]
     pairs = list(pairwise(encoder))
     # The low level of a pyramid is no step of the way, but a skip into it; and a U has places for its own blocks alone.
     rest = [name for name in _rest(description) if name in places and name != "low_level"]
@@ -175,13 +176,13 @@ def _draw_flow(axes: Axes, description: Entry, places: Mapping[str, Box]) -> Non
     for a, b in later:
         start, end = _ends(places[a], places[b])
         if b == "aspp":
-            _draw_branches(axes, start, end, description["aspp_rates"])
+            _draw_branches(axes, start, end, description.aspp_rates)
             continue
         _arrow(axes, start, end, MUTED)
         if plain and rest and b == rest[0]:
             axes.text((start[0] + end[0]) / 2, start[1] + 0.075, "features", ha="center", fontsize=6.5, color=MUTED)
             continue
-        factor = stages[a]["stride"] / stages[b]["stride"]
+        factor = stages[a].stride / stages[b].stride
         if factor > 1:
             x, y = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
             level = abs(start[1] - end[1]) < 0.01
@@ -213,22 +214,22 @@ def _ends(a: Box, b: Box) -> tuple[Box, Box]:
     return (a[0] + side * half_width, a[1]), (b[0] - side * half_width / 2, b[1] - half_height)
 
 
-def _draw_skip(axes: Axes, skip: Entry, places: Mapping[str, Box]) -> None:
-    start, end = _ends(places[skip["source"]], places[skip["target"]])
-    gone = skip["state"] in ("zeroed", "removed")
+def _draw_skip(axes: Axes, skip: SkipDescription, places: Mapping[str, Box]) -> None:
+    start, end = _ends(places[skip.source], places[skip.target])
+    gone = skip.state in ("zeroed", "removed")
     tone = GONE if gone else ENCODER
-    dashed = gone or skip["state"] == "random"
+    dashed = gone or skip.state == "random"
     _arrow(axes, start, end, tone, (0, (3, 2.2)) if dashed else "-", 1.3)
     x, y = (start[0] + end[0]) / 2, start[1]
-    text = f"skip {skip['index']}" if skip["state"] != "fixed" else f"feature {skip['index']}"
+    text = f"skip {skip.index}" if skip.state != "fixed" else f"feature {skip.index}"
     if gone:
         axes.plot([x], [y], marker="x", color=GONE, markersize=8, markeredgewidth=2.2)
-        text += f" {WORDS[skip['state']]}"
+        text += f" {WORDS[skip.state]}"
     axes.text(
         x, y + 0.075, text, ha="center", va="bottom", fontsize=6.5, color=tone, fontweight="bold" if gone else "normal"
     )
-    if skip["state"] == "fixed":  # the narrowed feature goes on into the decoder
-        _arrow(axes, *_ends(places[skip["target"]], places["fused"]), ENCODER, "-", 1.3)
+    if skip.state == "fixed":  # the narrowed feature goes on into the decoder
+        _arrow(axes, *_ends(places[skip.target], places["fused"]), ENCODER, "-", 1.3)
 
 
 def _arrow(axes: Axes, start: Box, end: Box, tone: str, line: Any = "-", width: float = 1.0) -> None:
@@ -257,29 +258,23 @@ def _draw_tag(axes: Axes, place: Box, size: Box, word: str) -> None:
 
 
 # -- words
-def _title(description: Entry) -> str:
-    known = {"unet": "U-Net", "deeplabv3plus": "DeepLabV3+"}
-    return known.get(description["model"]) or str(description["model"])
-
-
-def _caption(description: Entry) -> str:
-    text = f"{_short(description['parameters'])} parameters, {_short(description['encoder_parameters'])} in the encoder"
-    if description["stem"] != "published":
-        text += f"; {description['stem'].replace('x', '×')} stem"
-    if any(skip["state"] == "random" for skip in description["skips"]):
+def _caption(description: ArchitectureDescription) -> str:
+    text = f"{_short(description.parameters)} parameters, {_short(description.encoder_parameters)} in the encoder"
+    if description.stem != "published":
+        text += f"; {description.stem.replace('x', '×')} stem"
+    if any(skip.state == "random" for skip in description.skips):
         text += "; in training each sample goes without one skip, drawn at random"
-    if description["match_parameters"]:
+    if description.match_parameters:
         text += "; decoder widened to keep the number of parameters"
     return text
 
 
-def _describe(description: Entry) -> str:
+def _describe(description: ArchitectureDescription) -> str:
     stages = "; ".join(
-        f"{s['label']} {s['channels']} × {s['height']}×{s['width']} at stride {s['stride']}"
-        for s in description["stages"]
+        f"{s.label} {s.channels} × {s.height}×{s.width} at stride {s.stride}" for s in description.stages
     )
-    skips = "; ".join(f"skip {s['index']} {s['state']}" for s in description["skips"])
-    rates = f" ASPP rates {', '.join(map(str, description['aspp_rates']))}." if description["aspp_rates"] else ""
+    skips = "; ".join(f"skip {s.index} {s.state}" for s in description.skips)
+    rates = f" ASPP rates {', '.join(map(str, description.aspp_rates))}." if description.aspp_rates else ""
     return f"{stages}. {skips or 'no skips to drop'}.{rates} {_caption(description)}"
 
 

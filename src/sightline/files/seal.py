@@ -25,6 +25,8 @@ def flaw(folder: Path) -> str:
     """Return what is wrong with a sealed folder, "" where nothing is."""
     try:
         sealed = json.loads((folder / SEAL).read_text(encoding="utf-8"))
+        if not sealed:
+            return "its seal is empty"
         for name, expected in sealed.items():
             if _print(folder / name) != expected:
                 return f"{name} is not as it was written"

@@ -7,16 +7,15 @@ class absent from both prediction and truth is left out and named.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
 import numpy as np
 
 from sightline.config import IGNORE_INDEX
-from sightline.randomness import generator
+from sightline.metrics.statistics import CrossedInterval, crossed_interval
 
-RESAMPLES = 2000  # each sums the counts of all tiles anew; the 2.5 % quantile then has a standard error of about 0.35 %
 BOUNDARY = 0.02  # of the image's diagonal, as Boundary IoU's authors
 
 
@@ -90,14 +89,15 @@ def describe(counts: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def resampled(counts: np.ndarray, seed: int = 0, groups: Sequence[str] | None = None) -> np.ndarray:
-    """Return mean IoU under `RESAMPLES` bootstrap resamples, float64 (RESAMPLES,).
+def pseudo_values(counts: np.ndarray, groups: Sequence[str] | None = None) -> np.ndarray:
+    """Return each tile's jackknife pseudo-value of mean IoU (Tukey 1958), float64 (S, N), or (S, scenes).
+
+    Mean IoU is no mean over tiles. With θ of all N tiles and θ₋ᵢ without tile i, the values Nθ − (N − 1)θ₋ᵢ are: their
+    mean is mean IoU but for a bias of order 1/N, and their variance over tiles is its.
 
     Args:
-        counts: by tile, int64 (N, K, K) or as `iou` takes them, or (S, N, K, K) of several seeds, whose mean IoUs are
-            averaged; every seed gets the same tiles, and seeds are drawn beside them.
-        seed: of the resampling; the same one pairs two networks on the same tiles.
-        groups: the scene of each tile; whole scenes are then drawn. None draws tiles.
+        counts: by tile, int64 (N, K, K) or as `iou` takes them, or (S, N, K, K) of several seeds on the same tiles.
+        groups: the scene of each tile; whole scenes are then left out. None leaves out tiles.
     """
     stacked = counts[None] if counts.ndim == 3 else counts
     if groups is not None:
@@ -106,51 +106,45 @@ def resampled(counts: np.ndarray, seed: int = 0, groups: Sequence[str] | None = 
         for scene in range(len(names)):
             merged[:, scene] = stacked[:, index == scene].sum(axis=1)
         stacked = merged
-    seeds, tiles = stacked.shape[:2]
-    rng = generator(seed, "segmentation/bootstrap")
-    drawn = rng.multinomial(tiles, np.full(tiles, 1 / tiles), size=RESAMPLES).astype(np.float64)
-    of_seeds = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=RESAMPLES) / seeds
-    means = np.empty((RESAMPLES, seeds))
-    for number, seed_counts in enumerate(stacked):
-        summed = (drawn @ seed_counts.reshape(tiles, -1).astype(np.float64)).reshape(RESAMPLES, *seed_counts.shape[1:])
-        each = iou(summed)
-        present = ~np.isnan(each)
-        means[:, number] = np.nansum(each, axis=1) / np.maximum(present.sum(axis=1), 1)
-    return (means * of_seeds).sum(axis=1)
+    number = stacked.shape[1]
+    whole = stacked.sum(axis=1, keepdims=True)
+    return number * _mean(iou(whole)) - (number - 1) * _mean(iou(whole - stacked))
 
 
-def bootstrap_interval(counts: np.ndarray, seed: int = 0, groups: Sequence[str] | None = None) -> tuple[float, float]:
-    """Return the 95 % percentile interval of mean IoU; arguments as of `resampled`."""
-    low, high = np.quantile(resampled(counts, seed, groups), [0.025, 0.975])
-    return float(low), float(high)
+def _mean(each: np.ndarray) -> np.ndarray:
+    """Return the mean over the classes that occur, (…,) of IoU (…, K); 0 where none does."""
+    return np.nansum(each, axis=-1) / np.maximum((~np.isnan(each)).sum(axis=-1), 1)
 
 
-def paired_difference(
-    a: np.ndarray, b: np.ndarray, seed: int = 0, groups: Sequence[str] | None = None
-) -> tuple[float, float, float, float]:
-    """Compare two networks on the same tiles: mean IoU of `a` − of `b`, low, high, and the two-sided bootstrap p.
+def interval(counts: np.ndarray, groups: Sequence[str] | None = None) -> tuple[float, float]:
+    """Return the 95 % interval of mean IoU, averaged over seeds, within 0–1; arguments as of `pseudo_values`."""
+    of, mean = crossed_interval(pseudo_values(counts, groups)), over_seeds(counts)
+    return max(0.0, mean - (of.mean - of.low)), min(1.0, mean + (of.high - of.mean))
+
+
+def paired_difference(a: np.ndarray, b: np.ndarray, groups: Sequence[str] | None = None) -> CrossedInterval:
+    """Compare two networks on the same tiles: mean IoU of `a` − of `b`, by pseudo-values.
 
     Args:
         a: counts by tile, (N, K, K) or (S, N, K, K).
         b: of the same tiles and seeds, in the same order.
-        seed: of the resampling.
-        groups: as of `resampled`.
+        groups: as of `pseudo_values`.
 
     Raises:
         ValueError: shapes differ.
     """
     if a.shape != b.shape:
         raise ValueError(f"paired networks need the same tiles and classes, got shapes {a.shape} and {b.shape}")
-    differences = resampled(a, seed, groups) - resampled(b, seed, groups)
-    low, high = np.quantile(differences, [0.025, 0.975])
-    beyond = min((differences <= 0).sum(), (differences >= 0).sum())
-    p = min(1.0, 2 * (beyond + 1) / (len(differences) + 1))
-    return _over_seeds(a) - _over_seeds(b), float(low), float(high), float(p)
+    of = crossed_interval(pseudo_values(a, groups) - pseudo_values(b, groups))
+    difference = over_seeds(a) - over_seeds(b)
+    shift = difference - of.mean  # the jackknife's correction of bias is left out: tables show the means
+    return replace(of, mean=difference, low=of.low + shift, high=of.high + shift)
 
 
-def _over_seeds(counts: np.ndarray) -> float:
+def over_seeds(counts: np.ndarray) -> float:
+    """Return mean IoU, averaged over seeds; counts as of `pseudo_values`."""
     stacked = counts[None] if counts.ndim == 3 else counts
-    return float(np.mean([mean_iou(seed_counts.sum(axis=0)).mean for seed_counts in stacked]))
+    return float(_mean(iou(stacked.sum(axis=1))).mean())
 
 
 def boundary_confusion(predicted: np.ndarray, truth: np.ndarray, classes: int) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sightline.report.document import Answer
 from sightline.report.faces.prompt import answer_for_free
-from sightline.report.sentences import UNKNOWN, comparison_sentence, describe, scored
+from sightline.report.sentences import TOO_FEW, UNKNOWN, comparison_sentence, describe, scored
 from sightline.runs.study_result import Comparison, Question, StudyResult
 
 Form = Callable[[StudyResult, Question], Answer]
@@ -27,9 +27,11 @@ def _by_verdict(result: StudyResult, question: Question) -> Answer:
     """Say in the question's words what its comparisons agree on."""
     made = [comparison for a, b in question.pairs if (comparison := result.comparison(a, b))]
     judged = [_judge(result, comparison) for comparison in made]
-    decided = [index for index, word in enumerate(judged) if word != "undecided"]
+    decided = [index for index, comparison in enumerate(made) if comparison.decided]
     if not made:
         short = UNKNOWN
+    elif not any(comparison.judged for comparison in made):
+        short = TOO_FEW
     elif len(set(judged)) == 1:
         short = question.words[judged[0]]
     elif len(decided) == len(made):
@@ -54,16 +56,23 @@ def _best(result: StudyResult, question: Question) -> Answer:
     pairs = [comparison.pair for comparison in result.comparisons if names.issuperset(comparison.pair)]
     beaten = [result.comparison(*pair) for pair in pairs if best.arm in pair]
     clear = bool(beaten) and all(comparison is not None and comparison.decided for comparison in beaten)
-    short = f"{best.name}." if clear else f"{best.name} scored highest; the difference is undecided."
+    if any(comparison is not None and not comparison.judged for comparison in beaten):
+        short = f"{best.name} scored highest. {TOO_FEW}"
+    else:
+        short = f"{best.name}." if clear else f"{best.name} scored highest; the difference is undecided."
     return Answer(question.heading, short, [comparison_sentence(result, a, b) for a, b in pairs])
 
 
 def _by_ablation(result: StudyResult, question: Question) -> Answer:
     """Count the parts without which the first arm of a pair is better."""
     made = [comparison for a, b in question.pairs if (comparison := result.comparison(a, b))]
+    # A random skip dropped in training regularizes: it says nothing of what a skip is worth.
+    made = [comparison for comparison in made if result[comparison.b].parts.drop != "random"]
     needed = [comparison for comparison in made if _judge(result, comparison) == "better"]
     if not made:
         short = UNKNOWN
+    elif not any(comparison.judged for comparison in made):
+        short = TOO_FEW
     elif needed:
         short = f"Needed, of {len(made)} ablations: {len(needed)}."
     else:

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 
 from sightline.figures import architecture_panel, intervention_panel
 from sightline.report.document import Block, Picture, Sheet, Table, Text
-from sightline.runs import RunFolder, read_json
-from sightline.runs.artifacts import ARCHITECTURE, INTERVENTIONS, PROGRESS, PROGRESS_INDEX
+from sightline.runs import RunFolder
+from sightline.runs.architecture import ArchitectureDescription
+from sightline.runs.artifacts import ARCHITECTURE, INTERVENTIONS, MASK_HISTORY, PROGRESS
+from sightline.runs.mask_history import MaskHistory
 from sightline.runs.metrics import METRICS
 from sightline.runs.numbers import count, percent
-from sightline.runs.results import ClassIou
+from sightline.runs.results import ClassIou, Interventions
 
 MEAN_IOU = METRICS["mean_iou"]
 SHOWN = 4  # strips a network: enough to see, not a wall
@@ -20,11 +22,11 @@ def diagrams(runs: Mapping[str, RunFolder]) -> list[Block]:
     """Return the architecture diagram of each network, drawn from what its run described; one a network."""
     blocks: list[Block] = []
     for arm, run in runs.items():
-        if not (run.path / ARCHITECTURE).is_file():
+        description = run.record(ARCHITECTURE, ArchitectureDescription)
+        if description is None:
             continue
-        description = read_json(run.path / ARCHITECTURE)
-        size = f"{count(description['parameters'])} parameters"
-        caption = f"{arm}: drawn from the network itself, with the sizes it has on {description['height']} px; {size}."
+        size = f"{count(description.parameters)} parameters"
+        caption = f"{arm}: drawn from the network itself, with the sizes it has on {description.height} px; {size}."
         blocks.append(Picture(f"architecture-{arm}", caption, [architecture_panel(description)], 1, wide=True))
     return blocks
 
@@ -33,16 +35,14 @@ def strips(runs: Mapping[str, RunFolder]) -> list[Block]:
     """Return what each network draws of the watched images, from the first to the last epoch kept."""
     blocks: list[Block] = []
     for arm, run in runs.items():
-        index = run.path / PROGRESS / PROGRESS_INDEX
-        if not index.is_file():
-            continue
-        for entry in read_json(index)["images"][:SHOWN]:
-            strip = run.path / PROGRESS / f"{entry['id']}-strip.png"
+        history = run.record(MASK_HISTORY, MaskHistory)
+        for number, watched in enumerate(history.images[:SHOWN] if history is not None else ()):
+            strip = run.path / PROGRESS / f"{number}-strip.png"
             if strip.is_file():
-                epochs = ", ".join(str(stage["epoch"]) for stage in entry["stages"])
-                alt = f"{arm}, {entry['name']}: image, truth, and the mask at epochs {epochs}"
-                caption = f"{arm}: {entry['name']} after epochs {epochs}."
-                blocks.append(Sheet(f"progress-{arm}-{entry['id']}", alt, caption, strip.read_bytes()))
+                epochs = ", ".join(str(stage.epoch) for stage in watched.stages)
+                alt = f"{arm}, {watched.name}: image, truth, and the mask at epochs {epochs}"
+                caption = f"{arm}: {watched.name} after epochs {epochs}."
+                blocks.append(Sheet(f"progress-{arm}-{number}", alt, caption, strip.read_bytes()))
     return blocks
 
 
@@ -50,21 +50,21 @@ def interventions(runs: Mapping[str, RunFolder]) -> list[Block]:
     """Return what happens to a trained network when a skip is taken away at test time, without retraining."""
     blocks: list[Block] = []
     for arm, run in runs.items():
-        if not (run.path / INTERVENTIONS).is_file():
+        measured = run.record(INTERVENTIONS, Interventions)
+        if measured is None:
             continue
-        measured = read_json(run.path / INTERVENTIONS)
-        classes = list(measured["per_class"])
+        classes = list(measured.per_class)
         rows = [
-            [f"{kind} skip {skip}", MEAN_IOU.score(change["mean_iou"]), MEAN_IOU.difference(change["change"]),
-             *(MEAN_IOU.difference(change["per_class"][name]) for name in classes)]
-            for skip, kinds in measured["skips"].items() for kind, change in kinds.items()
+            [f"{kind} skip {skip}", MEAN_IOU.score(effect.mean_iou), MEAN_IOU.difference(effect.change),
+             *(MEAN_IOU.difference(effect.per_class[name]) for name in classes)]
+            for skip, kinds in measured.skips.items() for kind, effect in kinds.items()
         ]  # fmt: skip
-        part = {"val": "validation"}.get(measured["part"], measured["part"])
+        part = {"val": "validation"}.get(measured.part, measured.part)
         text = (
-            f"{arm}, trained once, then judged on {count(measured['n'])} tiles of the {part} part with one skip "
+            f"{arm}, trained once, then judged on {count(measured.n)} tiles of the {part} part with one skip "
             "replaced: by zeros, by its mean over tiles and places, or by another tile’s (shuffle). Zeros are a sight "
             "the network never had; shuffle keeps what is usual and takes only the link to this tile. With all skips: "
-            f"{measured['mean_iou']:.3f}."
+            f"{measured.mean_iou:.3f}."
         )
         caption = f"{arm}: mean IoU under each replacement of a skip, its change, and the change of IoU by class"
         blocks += [

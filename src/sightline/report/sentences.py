@@ -8,6 +8,7 @@ from sightline.runs.results import Interval
 from sightline.runs.study_result import ArmResult, ArmScore, StudyResult
 
 UNKNOWN = "Cannot be said: a needed arm did not run."
+TOO_FEW = "Not to be said from fewer than three seeds an arm."
 NOT_ASKED = "not run, the study file does not ask for it"
 
 
@@ -24,11 +25,16 @@ def comparison_sentence(result: StudyResult, a: str, b: str) -> str:
         f"({interval_text(metric, comparison.low, comparison.high)}, "
         f"{p_value(comparison.p)}, n{NBSP}={NBSP}{count(score.n)} {metric.samples}, {_seeds(score)})"
     )
+    if not comparison.judged:
+        return f"{comparison.verdict.capitalize()}, which says nothing of another seed: {figures}."
     if not comparison.decided:
         clear = comparison.low > 0 or comparison.high < 0
         note = (
             "; the interval alone leaves out zero, the p-value corrected for all comparisons does not" if clear else ""
         )
+        if comparison.detectable is not None:
+            seen = metric.difference(comparison.detectable).removeprefix("+")
+            note += f"; a true difference of {seen}{metric.of_unit} would be seen in four studies of five"
         return f"Undecided: {describe(first)} and {describe(second)} cannot be told apart: {figures}{note}."
     return f"{describe(first)} is {comparison.verdict} than {describe(second)}: {figures}."
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sightline.metrics.statistics import DECIDING_SEEDS
 from sightline.report import pictures, results, tables
 from sightline.report.answers import answers
 from sightline.report.document import Block, Code, Document, Listing, Section, Text
@@ -19,11 +20,11 @@ PLACES = (
     "results", "segmentation", "masks", "skips", "networks", "prompting", "implementation", "curves", "embedding",
     "pretraining", "samples", "", "limits", "reproduce",
 )  # fmt: skip
-FEW_SEEDS = 3  # fewer give no usable estimate of the spread between seeds
-FEW = f"Some arms have fewer than {FEW_SEEDS} seeds: take their differences as a hint."
+FEW = f"Some arms have fewer than {DECIDING_SEEDS} seeds: they get no verdict, for nothing is known of another seed."
 LIMITS = (
-    "Intervals and p-values come from a paired bootstrap over test images and seeds; with few seeds they say little of "
-    "how much another seed would change.",
+    "Intervals and p-values take seeds and test images as two crossed random effects: mean squares of seeds, images "
+    "and rest, Student’s t (Obuchowski and Rockette 1995; Hillis 2007). Mean IoU enters by jackknife pseudo-values of "
+    "tiles, or of whole scenes where they are known.",
     "Pretraining ran once, as did the reference's training where it was done here: what another pretraining seed would "
     "give is in no interval.",
     "p-values are corrected by Holm over the comparisons of this study, intervals are not corrected. Below 0.05 a "
@@ -155,7 +156,7 @@ def _curves(view: StudyView) -> list[Block]:
 def _notes(result: StudyResult) -> list[Block]:
     notes = result.notes.strip()
     blocks: list[Block] = [Text([notes])] if notes else []
-    few = any(len(arm.score.seeds) < FEW_SEEDS for arm in result.arms if arm.score is not None)
+    few = any(len(arm.score.seeds) < DECIDING_SEEDS for arm in result.arms if arm.score is not None)
     return [*blocks, Listing([FEW, *LIMITS] if few else LIMITS)]
 
 

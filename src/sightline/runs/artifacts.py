@@ -19,7 +19,7 @@ INTERVENTIONS = "interventions.json"
 PICTURES = "pictures"
 TUNING = "tuning"  # a run folder for each trial
 PROGRESS = "progress"
-PROGRESS_INDEX = "progress.json"  # in PROGRESS
+MASK_HISTORY = f"{PROGRESS}/progress.json"
 FEATURES = {"first": "features/first.npz", "last": "features/last.npz"}
 
 # -- of a study

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -26,9 +26,11 @@ from sightline.runs import artifacts
 from sightline.runs.artifacts import CONFIG, INFO, PREDICTIONS, RESULT
 from sightline.runs.info import RunInfo
 from sightline.runs.provenance import hardware, versions
+from sightline.runs.record import WAY_OUT, Record, json_object, read_json
 
 SHOWN_DIFFERENCES = 5
-WAY_OUT = "copy it again, or run it again into another folder"
+
+R = TypeVar("R", bound=Record)
 
 
 class RunFolder:
@@ -138,7 +140,7 @@ class RunFolder:
 
     def info(self) -> RunInfo:
         """Return run.json."""
-        return RunInfo.from_dict(read_json(self.path / INFO), where=str(self.path / INFO))
+        return RunInfo.read(self.path / INFO)
 
     def config(self) -> dict[str, Any]:
         """Return config.yaml."""
@@ -164,13 +166,34 @@ class RunFolder:
             raise RunError(f"{self.path}: has no result, its status is {self.status}; let it finish with --resume")
         return read_json(self.path / RESULT)
 
+    def result_as(self, cls: type[R]) -> R:
+        """Return result.json as the class of the run's kind, or as another of its fields.
+
+        Raises:
+            RunError: the run has not finished, or has another result.
+        """
+        return cls.from_dict(self.result(), where=str(self.path / RESULT))
+
+    def record(self, name: str, cls: type[R]) -> R | None:
+        """Return a further JSON file of the run; None where the run has none.
+
+        Args:
+            name: one of `artifacts`, relative to the run.
+            cls: what it holds.
+
+        Raises:
+            RunError: it is damaged.
+        """
+        return cls.read(self.path / name) if (self.path / name).is_file() else None
+
     def metrics(self) -> list[dict[str, Any]]:
         """Return the lines of metrics.jsonl; a last line cut by a crash is left out."""
         path = self.path / artifacts.LOG
         if not path.is_file():
             return []
         # What follows the last newline is unfinished.
-        lines = [_parsed(line, path, f"line {i}") for i, line in enumerate(path.read_bytes().split(b"\n")[:-1], 1)]
+        whole = path.read_bytes().split(b"\n")[:-1]
+        lines = [json_object(line, f"{path}, line {i}") for i, line in enumerate(whole, 1)]
         if wrong := [i for i, line in enumerate(lines, 1) if not isinstance(line.get("step"), int)]:
             raise RunError(f"{path}: damaged, line {wrong[0]} names no step; {WAY_OUT}")
         return lines
@@ -185,7 +208,7 @@ class RunFolder:
         if not path.is_file():
             raise RunError(f"{path}: no such file; the run's status is {self.status}")
         try:
-            with np.load(path, allow_pickle=False) as content:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
                 return dict(content)
         except (ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
             raise RunError(f"{path}: damaged ({error}); {WAY_OUT}") from None
@@ -235,9 +258,9 @@ class RunFolder:
             (np.savez_compressed if compressed else np.savez)(file, **arrays)  # pyright: ignore[reportArgumentType]
         return self.path / name
 
-    def finish(self, result: Mapping[str, Any], timings: Mapping[str, float]) -> None:
+    def finish(self, result: Record, timings: Mapping[str, float]) -> None:
         """Write result.json, then mark the run done."""
-        write_json(self.path / RESULT, result)
+        result.write(self.path / RESULT)
         self._update(status="done", reason="", timings=dict(timings), finished=_now())
 
     def drop_checkpoint(self) -> None:
@@ -272,29 +295,6 @@ class RunFolder:
     def model_json(self) -> Path:
         """What a user takes away: how to build the model, and its preprocessing."""
         return self.path / artifacts.MODEL
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        RunError: the file is missing or damaged.
-    """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise RunError(f"{path}: no such file; the run or study it belongs to is not finished") from None
-    return _parsed(content, path)
-
-
-def _parsed(content: bytes, path: Path, where: str = "") -> dict[str, Any]:
-    try:
-        value = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"{path}: damaged, {where or 'it'} is not JSON ({error}); {WAY_OUT}") from None
-    if not isinstance(value, dict):
-        raise RunError(f"{path}: damaged, {where or 'it'} is a {type(value).__name__}, not an object; {WAY_OUT}")
-    return value
 
 
 def _without(values: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:

@@ -36,6 +36,8 @@ class Kind:
         face: a `report.face.Face`: what the report shows of it.
         workload: `(config) -> engine.example.Workload`: its images, and how many steps like which one it comes to.
         details: class of what an arm of a study tells beside its mean; None where no arm is of this kind.
+        arms: a `study.arms.ArmFamily`: the names that its arms have in a study, and what each name stands for; "" where
+            no arm is of this kind.
         node: `(study, arm, seed, out) -> Node`: one run of an arm.
         metric: the metric that its arms are compared by where the study names none.
         block: the block of the study file with its data and settings.
@@ -57,6 +59,7 @@ class Kind:
     data: str
     data_title: str
     details: type[Record] | None = None
+    arms: str = ""
     node: str = ""
     metric: str = ""
     block: str = ""
@@ -88,6 +91,7 @@ KINDS: dict[str, Kind] = {
         face="sightline.report.faces.classify:FACE",
         workload="sightline.tasks.classify.example_step:workload",
         details=ClassifyDetails,
+        arms="sightline.study.arms:SETTING_ARMS",
         node="sightline.study.plan:classify_node",
         metric="accuracy",
         block="classify",
@@ -106,6 +110,7 @@ KINDS: dict[str, Kind] = {
         face="sightline.report.faces.segment:FACE",
         workload="sightline.tasks.segment.example_step:workload",
         details=SegmentDetails,
+        arms="sightline.study.arms:NETWORK_ARMS",
         node="sightline.study.plan:segment_node",
         metric="mean_iou",
         block="segment",
@@ -123,6 +128,7 @@ KINDS: dict[str, Kind] = {
         face="sightline.report.faces.prompt:FACE",
         workload="sightline.tasks.prompt.example_step:workload",
         details=PromptDetails,
+        arms="sightline.study.arms:ENGINE_ARMS",
         node="sightline.study.plan:prompt_node",
         metric="mean_iou",
         block="segment",

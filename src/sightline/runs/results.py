@@ -249,7 +249,7 @@ class SegmentScores(Record):
     """What a segmenter is worth on images with masks.
 
     Attributes:
-        mean_iou: of all images together, with its bootstrap interval.
+        mean_iou: of all images together, with its interval.
         boundary_iou: mean over classes.
         per_class: by class that occurs.
         absent: classes in neither prediction nor truth.

@@ -49,8 +49,7 @@ class Run:
     @property
     def result(self) -> Record:
         """The content of result.json: a PretrainResult, ClassifyResult, SegmentResult or PromptResult."""
-        content = self.folder.result()
-        return kind_named(self.kind).result.from_dict(content, where=f"{self.path}/result.json")
+        return self.folder.result_as(kind_named(self.kind).result)
 
     @property
     def metric(self) -> str | None:

@@ -7,7 +7,8 @@ from pathlib import Path
 from sightline.config import StudyConfig, read_yaml
 from sightline.files.atomic import write_json
 from sightline.runs import artifacts
-from sightline.runs.folder import RunFolder, read_json
+from sightline.runs.folder import RunFolder
+from sightline.runs.record import read_json
 from sightline.runs.study_result import StudyResult
 
 

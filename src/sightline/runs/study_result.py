@@ -192,7 +192,9 @@ class Comparison(Record):
         high: its upper end.
         p_raw: two-sided.
         p: corrected by Holm over the comparisons of the study.
-        verdict: higher, lower or undecided.
+        verdict: higher, lower or undecided; of fewer than three seeds "one run each" or "two runs each".
+        detectable: smallest true difference that four studies of five would tell from none, corrected for all; None
+            where it is not known.
     """
 
     a: str
@@ -203,6 +205,7 @@ class Comparison(Record):
     p_raw: float
     p: float
     verdict: str
+    detectable: float | None = None
 
     @property
     def pair(self) -> Pair:
@@ -213,6 +216,11 @@ class Comparison(Record):
     def decided(self) -> bool:
         """Whether it says which arm is higher."""
         return self.verdict in ("higher", "lower")
+
+    @property
+    def judged(self) -> bool:
+        """Whether there were seeds enough to say anything."""
+        return self.decided or self.verdict == "undecided"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,9 @@
 """The arms that a study can have, and the questions that they answer: two tables. Imports no torch.
 
 Classification: the settings `A` to `F`. Segmentation: `MODEL[-own|-reference][-drop-SKIP[-structural]]`, for example
-`unet`, `unet-own`, `unet-drop-deepest`, `unet-drop-2-structural`, `deeplabv3plus`. Promptable: `sam`. Nowhere else is
-the name of an arm taken apart: its parts are fields, here and in result.json.
+`unet`, `unet-own`, `unet-drop-deepest`, `unet-drop-2-structural`, `deeplabv3plus`. Promptable: `sam`. Each is an
+`ArmFamily`, which the entry of its kind in `KINDS` names. Nowhere else is the name of an arm taken apart: its parts are
+fields, here and in result.json.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sightline.config import StudyConfig
+from sightline.config import Frozen, StudyConfig
 from sightline.config.types import Train
 from sightline.errors import ConfigError, nearest
-from sightline.runs.kinds import KINDS
+from sightline.runs.architecture import network_title
+from sightline.runs.kinds import KINDS, Kind, import_dotted
 from sightline.runs.metrics import Metric, metric_named
 from sightline.runs.study_result import ArmParts, Pair, Question
 
@@ -29,7 +31,6 @@ _START: dict[Weights, str] = {
 }
 _TRAINED: dict[Train, str] = {"all": "all trained", "last-stage": "last stage trained", "head": "backbone frozen"}
 _SKIPS = {"all": "all skips", "random": "a random skip in training"}
-_MODELS = {UNET: "U-Net", "deeplabv3plus": "DeepLabV3+"}
 _SEGMENTER = re.compile(
     r"(?P<model>[a-z0-9+]{3,}?)(?:-(?P<weights>own|reference))?"
     r"(?:-drop-(?P<drop>\d+|deepest|shallowest|all|random)(?P<structural>-structural)?)?"
@@ -66,7 +67,7 @@ class Arm:
     def settings(self) -> dict[str, Any]:
         """What its configuration has beside the study's."""
         settings: dict[str, Any] = {"model": self.model} if self.model else {}
-        if self.task == "classify":
+        if self.trained and not self.model:
             settings["train"] = self.trained
         if self.drop:
             matched = {"mode": "structural", "match_parameters": True} if self.structural else {}
@@ -102,7 +103,6 @@ SETTINGS: dict[str, Setting] = {
     "E": Setting("own", "head"),
     "F": Setting("own", "last-stage"),
 }
-KNOWN = (*SETTINGS, UNET, "unet-own", "unet-drop-deepest", "unet-drop-random", "unet-drop-all", "deeplabv3plus", SAM)
 
 
 # -- questions
@@ -237,38 +237,77 @@ def questions_of(arms: Sequence[Arm]) -> list[Question]:
 
 
 # -- names
+@dataclass(frozen=True)
+class ArmFamily:
+    """The arms of one kind of run, named by its entry in `KINDS`.
+
+    Attributes:
+        names: the names that a help or an error lists; a name of this list is of this family and no other.
+        parse: name → the arm of that name; None where it is no name of this family.
+        more: what follows the list where there are more than it says, "any …".
+    """
+
+    names: Callable[[], Sequence[str]]
+    parse: Callable[[str], Arm | None]
+    more: str = ""
+
+
 def parse_arm(name: str) -> Arm:
     """Return the arm of that name.
 
     Raises:
         ConfigError: no such arm.
     """
-    if name in SETTINGS:
-        weights, trained = SETTINGS[name].weights, SETTINGS[name].trained
-        title = f"{_START[weights]}, {_TRAINED[trained]}"
-        return Arm(name=name, title=title, task="classify", weights=weights, trained=trained)
-    if name == SAM:
-        title = "a promptable engine, no training, labels by oracle"
-        return Arm(name=name, title=title, task="prompt", trained=None)
+    families: list[ArmFamily] = [import_dotted(kind.arms) for kind in KINDS.values() if kind.arms]
+    # First those that list the name: a segmentation model may be called nearly anything.
+    for family in sorted(families, key=lambda family: name not in family.names()):
+        if (arm := family.parse(name)) is not None:
+            return arm
+    known = [known for family in families for known in family.names()]
+    more = [family.more for family in families if family.more]
+    raise ConfigError(f"arm {name!r}: no such arm.{nearest(name, known)} Known: {', '.join([*known, *more])}")
+
+
+def _setting_arm(name: str) -> Arm | None:
+    setting = SETTINGS.get(name)
+    if setting is None:
+        return None
+    title = f"{_START[setting.weights]}, {_TRAINED[setting.trained]}"
+    return Arm(name=name, title=title, task="classify", weights=setting.weights, trained=setting.trained)
+
+
+def _engine_arm(name: str) -> Arm | None:
+    if name != SAM:
+        return None
+    return Arm(name=name, title="a promptable engine, no training, labels by oracle", task="prompt", trained=None)
+
+
+def _network_arm(name: str) -> Arm | None:
     match = _SEGMENTER.fullmatch(name)
     if match is None:
-        raise ConfigError(
-            f"arm {name!r}: no such arm.{nearest(name, KNOWN)} Known: {', '.join(KNOWN)}, and any segmentation model "
-            "by name with -own, -reference, -drop-SKIP and -structural"
-        )
+        return None
     model, drop = match["model"], match["drop"] or ""
     weights: Weights = match["weights"] or "random"  # pyright: ignore[reportAssignmentType]
     started = f"{model}-{weights}" if weights != "random" else model
     # What a skip is worth is asked of the network with all its skips, what weights are worth of the one without them.
     base = started if drop else model if weights != "random" else UNET if model != UNET else ""
     return Arm(
-        name=name, title=_segmenter_title(model, weights, drop, bool(match["structural"])), task="segment",
+        name=name, title=_network_arm_title(model, weights, drop, bool(match["structural"])), task="segment",
         weights=weights, model=model, drop=drop, structural=bool(match["structural"]), base=base,
     )  # fmt: skip
 
 
-def _segmenter_title(model: str, weights: Weights, drop: str, structural: bool) -> str:
-    title = _MODELS.get(model, model)
+SETTING_ARMS = ArmFamily(lambda: tuple(SETTINGS), _setting_arm)
+NETWORK_ARMS = ArmFamily(
+    lambda: (UNET, "unet-own", "unet-drop-deepest", "unet-drop-random", "unet-drop-all", "deeplabv3plus"),
+    _network_arm,
+    "and any segmentation model by name with -own, -reference, -drop-SKIP and -structural",
+)
+ENGINE_ARMS = ArmFamily(lambda: (SAM,), _engine_arm)
+
+
+def _network_arm_title(model: str, weights: Weights, drop: str, structural: bool) -> str:
+    title = network_title(model)
     if drop:
         skip = f"skip {drop}" if drop.isdigit() else f"its {drop} skip"
         title += f" without {_SKIPS.get(drop, skip)}"
@@ -308,6 +347,11 @@ def _check_blocks(study: StudyConfig, arms: list[Arm]) -> None:
             )
 
 
+def _block(study: StudyConfig, kind: Kind) -> Frozen | None:
+    """Return the block of the study with the data and settings of a kind; None where the study has none."""
+    return getattr(study, kind.block) if kind.block else None
+
+
 def metric_of(study: StudyConfig, arm: Arm) -> Metric:
     """Return the metric that an arm is compared by: its block's, else its kind's.
 
@@ -315,8 +359,7 @@ def metric_of(study: StudyConfig, arm: Arm) -> Metric:
         ConfigError: no such metric, or none that runs of this kind have.
     """
     kind = KINDS[arm.task]
-    block = getattr(study, kind.block, None)
-    return metric_named((block.metric if block else "") or kind.metric, arm.task)
+    return metric_named(getattr(_block(study, kind), "metric", "") or kind.metric, arm.task)
 
 
 def seeds_of(study: StudyConfig, arm: Arm) -> tuple[int, ...]:
@@ -324,15 +367,15 @@ def seeds_of(study: StudyConfig, arm: Arm) -> tuple[int, ...]:
     kind = KINDS[arm.task]
     if not kind.trained:
         return study.seeds[:1]
-    return getattr(getattr(study, kind.block), "seeds", ()) or study.seeds
+    return getattr(_block(study, kind), "seeds", ()) or study.seeds
 
 
 def pairs_of(arms: Sequence[Arm]) -> list[Pair]:
     """Return which arms are compared: the settings by the questions; of networks each with the one it differs from."""
-    names = {arm.name for arm in arms}
-    settings = dict.fromkeys(pair for asked in QUESTIONS for pair in asked.pairs if names.issuperset(pair))
+    names = {arm.name: arm for arm in arms}
+    settings = dict.fromkeys(pair for asked in QUESTIONS for pair in asked.pairs if names.keys() >= {*pair})
     # First what differs in weights alone, then what differs in what is trained.
-    pairs = sorted(settings, key=lambda pair: (SETTINGS[pair[0]].trained != SETTINGS[pair[1]].trained, pair))
+    pairs = sorted(settings, key=lambda pair: (names[pair[0]].trained != names[pair[1]].trained, pair))
     for arm in arms:
         if arm.task != "segment" or arm.name == UNET:
             continue

@@ -92,22 +92,24 @@ def _done(arm: Arm, study: StudyConfig, runs: Sequence[RunFolder], evidence: Evi
 
 
 def _scored(run: RunFolder) -> ScoredResult:
-    result = KINDS[run.info().kind].result.from_dict(run.result(), str(run.path))
+    result = run.result_as(KINDS[run.info().kind].result)
     assert isinstance(result, ScoredResult), "an arm is of a kind that is judged"
     return result
 
 
 def _comparisons(arms: Sequence[Arm], evidence: Mapping[str, Evidence]) -> tuple[Comparison, ...]:
-    """Compare arms on the same samples; p by paired bootstrap over samples, Holm-corrected over the study."""
+    """Compare arms on the same samples and seeds; p is Holm-corrected over the study."""
     pairs = [(a, b) for a, b in pairs_of(arms) if a in evidence and b in evidence]
     differences = [evidence[a].minus(evidence[b]) for a, b in pairs]
-    corrected = statistics.holm([p for _, _, _, p in differences])
+    corrected = statistics.holm([of.p for of in differences])
+    seeds = [len(evidence[a].summary().seeds) for a, _ in pairs]
     return tuple(
         Comparison(
-            a=a, b=b, difference=difference, low=low, high=high, p_raw=p_raw, p=p,
-            verdict=statistics.verdict(difference, p),
+            a=a, b=b, difference=of.mean, low=max(-1.0, of.low), high=min(1.0, of.high), p_raw=of.p, p=p,
+            verdict=statistics.verdict(of.mean, p, number),
+            detectable=of.detectable(len(pairs)),
         )
-        for (a, b), (difference, low, high, p_raw), p in zip(pairs, differences, corrected, strict=True)
+        for (a, b), of, p, number in zip(pairs, differences, corrected, seeds, strict=True)
     )  # fmt: skip
 
 
@@ -115,7 +117,7 @@ def _pretrain(run: RunFolder | None) -> PretrainSummary | None:
     if run is None:
         return None
     config = PretrainConfig.build(run.config(), where=str(run.path))
-    result = PretrainResult.from_dict(run.result(), str(run.path))
+    result = run.result_as(PretrainResult)
     return PretrainSummary(
         recipe=config.recipe,
         backbone=config.backbone,
@@ -130,7 +132,7 @@ def _reference(study: StudyConfig, run: RunFolder | None) -> Reference:
     name = study.reference.name or study.reference.weights
     if run is None:
         return Reference(name=name, trained_here=False)
-    result = ClassifyResult.from_dict(run.result(), str(run.path))
+    result = run.result_as(ClassifyResult)
     return Reference(
         name=name,
         trained_here=True,
@@ -153,7 +155,7 @@ def _data(
             continue
         parts[kind.data] = _part(block.data.source, firsts.get(name))
     if study.pretrain is not None:
-        images = PretrainResult.from_dict(runs[PRETRAIN].result()).images if PRETRAIN in runs else None
+        images = runs[PRETRAIN].result_as(PretrainResult).images if PRETRAIN in runs else None
         parts[KINDS[PRETRAIN].data] = DataPart(source=study.pretrain.data.source, images=images)
     return parts
 

@@ -12,11 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from sightline.metrics import segmentation, statistics
+from sightline.metrics.statistics import CrossedInterval
 from sightline.runs import RunFolder
 from sightline.runs.artifacts import COUNTS
 from sightline.runs.results import ClassifyResult
-
-Difference = tuple[float, float, float, float]  # difference, low, high, p
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +48,8 @@ class Evidence(Protocol):
         """Return mean, interval, samples, seeds and classes."""
         ...
 
-    def minus(self, other: Any) -> Difference:
-        """Compare with another arm by the same metric on the same samples."""
+    def minus(self, other: Any) -> CrossedInterval:
+        """Compare with another arm by the same metric on the same samples and seeds."""
         ...
 
 
@@ -69,13 +68,13 @@ class Accuracy:
             table = run.predictions()
             order = np.argsort(table["id"].to_pylist())
             rows.append(table["correct"].to_numpy(zero_copy_only=False)[order])
-        results = [ClassifyResult.from_dict(run.result(), str(run.path)) for run in runs]
+        results = [run.result_as(ClassifyResult) for run in runs]
         by_class = [{name: of.accuracy for name, of in (result.per_class or {}).items()} for result in results]
         return cls(np.stack(rows).astype(np.float64), _means(by_class))
 
     def summary(self) -> Summary:
         """Return mean, interval over samples and seeds, samples, seeds and classes."""
-        low, high = statistics.bootstrap_interval(self.correct, seed=0)
+        low, high = statistics.proportion_interval(self.correct)
         return Summary(
             mean=float(self.correct.mean()),
             low=low,
@@ -85,9 +84,9 @@ class Accuracy:
             per_class=self.per_class,
         )
 
-    def minus(self, other: Accuracy) -> Difference:
-        """Return the difference of accuracies, by paired bootstrap over samples and seeds."""
-        return statistics.paired_bootstrap(self.correct, other.correct, seed=0)
+    def minus(self, other: Accuracy) -> CrossedInterval:
+        """Return the difference of accuracies, over samples and seeds."""
+        return statistics.paired_interval(self.correct, other.correct)
 
 
 def balanced_accuracy(runs: Sequence[RunFolder]) -> Accuracy:
@@ -123,7 +122,7 @@ class MeanIou:
 
     def summary(self) -> Summary:
         """Return mean, interval over tiles (scenes where known) and seeds, tiles, seeds and classes."""
-        low, high = segmentation.bootstrap_interval(self.counts, seed=0, groups=self.scenes)
+        low, high = segmentation.interval(self.counts, self.scenes)
         by_seed = [segmentation.mean_iou(counts.sum(axis=0)) for counts in self.counts]
         by_class = [
             {name: float(iou) for name, iou in zip(self.classes, of.per_class, strict=True) if not np.isnan(iou)}
@@ -139,9 +138,9 @@ class MeanIou:
             scenes=None if self.scenes is None else len(set(self.scenes)),
         )
 
-    def minus(self, other: MeanIou) -> Difference:
-        """Return the difference of mean IoUs, by paired bootstrap over tiles (scenes where known) and seeds."""
-        return segmentation.paired_difference(self.counts, other.counts, seed=0, groups=self.scenes)
+    def minus(self, other: MeanIou) -> CrossedInterval:
+        """Return the difference of mean IoUs, over tiles (scenes where known) and seeds."""
+        return segmentation.paired_difference(self.counts, other.counts, self.scenes)
 
 
 def _means(by_class: Sequence[dict[str, float]]) -> dict[str, float]:

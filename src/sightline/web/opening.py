@@ -11,7 +11,7 @@ from sightline.errors import RunError, UserError
 from sightline.files import data_home
 from sightline.runs import artifacts
 from sightline.web.embedding import TABLE, MapData, read_map
-from sightline.web.progress import FOLDER, INDEX, ProgressData, read_progress
+from sightline.web.progress import ProgressData, read_progress
 from sightline.web.site import DEFAULT_CLASSES, Site
 
 DEMO_SCENES = 8
@@ -50,7 +50,7 @@ def open_site(target: str, data: str | None = None) -> Site:
 
 
 def _holds_results(path: Path) -> bool:
-    names = (artifacts.STUDY, artifacts.INFO, TABLE, f"{FOLDER}/{INDEX}")
+    names = (artifacts.STUDY, artifacts.INFO, TABLE, artifacts.MASK_HISTORY)
     return any((path / name).is_file() for name in names) or bool(_maps_below(path))
 
 
@@ -61,7 +61,7 @@ def _maps_below(path: Path) -> list[Path]:
 def _results(path: Path, data: DataConfig | None) -> Site:
     folders = [path, *_maps_below(path)]
     maps: list[MapData] = [page for folder in folders if (page := read_map(folder, data)) is not None]
-    runs = [path, *sorted(inner.parent.parent for inner in path.glob(f"runs/*/{FOLDER}/{INDEX}"))]
+    runs = [path, *sorted(inner.parent.parent for inner in path.glob(f"{artifacts.RUNS}/*/{artifacts.MASK_HISTORY}"))]
     progress: list[ProgressData] = [page for run in runs if (page := read_progress(run)) is not None]
     report = _report(path)
     first = "report" if report else "map" if maps else "progress" if progress else "segment"
@@ -79,7 +79,7 @@ def _report(path: Path) -> Path | None:
     try:
         write(path)
     except RunError:
-        if _maps_below(path) or (path / TABLE).is_file() or (path / FOLDER / INDEX).is_file():
+        if _maps_below(path) or (path / TABLE).is_file() or (path / artifacts.MASK_HISTORY).is_file():
             return None  # unfinished, yet there is something to see
         raise
     return path

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from sightline.errors import RunError
-from sightline.runs import RunFolder, read_json
-from sightline.runs.artifacts import PROGRESS as FOLDER
-from sightline.runs.artifacts import PROGRESS_INDEX as INDEX
+from sightline.runs import RunFolder
+from sightline.runs.artifacts import MASK_HISTORY, PROGRESS
+from sightline.runs.mask_history import MaskHistory
 
 MEAN_IOU = "val/mean_iou"
 
@@ -35,43 +35,38 @@ def read_progress(run: Path) -> ProgressData | None:
     Raises:
         RunError: progress.json is damaged, or names a file that is not in its folder.
     """
-    folder = run / FOLDER
-    if not (folder / INDEX).is_file():
+    folder, history = run / PROGRESS, RunFolder(run).record(MASK_HISTORY, MaskHistory)
+    if history is None:
         return None
-    content = read_json(folder / INDEX)
     files: dict[tuple[int, str], Path] = {}
     images = []
-    try:
-        for number, entry in enumerate(content["images"]):
-            stages = [stage for stage in entry["stages"] if _keep(folder, stage["mask"])]
-            named = {"image": entry.get("image"), "truth": entry.get("truth")}
-            files |= {(number, kind): _inside(folder, name) for kind, name in named.items() if name}
-            files |= {(number, str(i)): _inside(folder, stage["mask"]) for i, stage in enumerate(stages)}
-            if stages:
-                epochs = [int(stage["epoch"]) for stage in stages]
-                name = str(entry.get("name") or entry["id"])
-                has = {"has_image": (number, "image") in files, "has_truth": (number, "truth") in files}
-                images.append({"number": number, "name": name, "epochs": epochs, **has})
-        palette = content["palette"]
-        classes = [
-            {"name": str(name), "color": "#{:02x}{:02x}{:02x}".format(*(int(value) for value in color))}
-            for name, color in zip(palette["names"], palette["colors"], strict=False)  # then that of unknown pixels
-        ]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RunError(f"{folder / INDEX}: not as a segmentation run writes it ({error!r}); train again") from None
+    for number, watched in enumerate(history.images):
+        stages = [stage for stage in watched.stages if _is_written(folder, stage.mask)]
+        files[number, "image"] = _inside(folder, watched.image)
+        if watched.truth:
+            files[number, "truth"] = _inside(folder, watched.truth)
+        files |= {(number, str(i)): _inside(folder, stage.mask) for i, stage in enumerate(stages)}
+        if stages:
+            epochs, has_truth = [stage.epoch for stage in stages], watched.truth is not None
+            images.append({"number": number, "name": watched.name, "epochs": epochs, "has_truth": has_truth})
+    classes = [
+        {"name": name, "color": "#{:02x}{:02x}{:02x}".format(*color)}
+        # Further colors are of unknown pixels.
+        for name, color in zip(history.palette.names, history.palette.colors, strict=False)
+    ]
     described = {"title": run.name, "images": images, "classes": classes, "curve": _curve(run)}
     return ProgressData(run.name, described, files)
 
 
 def _inside(folder: Path, name: str) -> Path:
     """Return a file beside progress.json."""
-    if not isinstance(name, str) or Path(name).name != name or not (folder / name).is_file():
-        raise RunError(f"{folder / INDEX}: names {name!r}, which is no file of its folder")
+    if Path(name).name != name or not (folder / name).is_file():
+        raise RunError(f"{folder}: its index names {name!r}, which is no file of the folder; train again")
     return folder / name
 
 
-def _keep(folder: Path, name: str) -> bool:
-    """A run that is still going may have announced a picture that it has not written."""
+def _is_written(folder: Path, name: str) -> bool:
+    """Return False where a run that is still going has announced a mask that it has not written."""
     return not name or Path(name).name != name or (folder / name).is_file()
 
 

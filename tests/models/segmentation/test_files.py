@@ -2,7 +2,6 @@
 
 import json
 import logging
-from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -28,6 +27,7 @@ from sightline.models.segmentation import (
 )
 from sightline.models.segmentation import export as export_module
 from sightline.runs import RunFolder
+from sightline.runs.architecture import ArchitectureDescription
 
 CONFIG = PretrainConfig.model_validate({"data": {"source": "nowhere"}, "backbone": "resnet18"})
 CLASSES = {"classes": ["road", "field"], "palette": [[0, 0, 0], [0, 255, 0]]}
@@ -119,7 +119,8 @@ def test_a_description_is_what_ran():
         (3, 8, "kept"),
         (4, 16, "zeroed"),
     ]
-    assert json.loads(json.dumps(asdict(found)))["drop"] == "deepest"
+    assert ArchitectureDescription.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+    assert found.drop == "deepest"
 
 
 def test_deeplabs_rates_are_read_from_the_module():
@@ -139,12 +140,12 @@ def test_deeplabs_rates_are_read_from_the_module():
 )
 def test_a_diagram_shows_every_stage(tmp_path, model, encoder, policy):
     network = build_segmenter(model, encoder, 7, policy=policy)
-    found = json.loads(json.dumps(asdict(describe(network, 128, 128))))
+    found = describe(network, 128, 128)
     panel = architecture_panel(found)
     text = svg(panel)
     assert "7 classes" in text
-    for stage in found["stages"]:
-        assert f"{stage['channels']} × {stage['height']}×{stage['width']}" in text
+    for stage in found.stages:
+        assert f"{stage.channels} × {stage.height}×{stage.width}" in text
     assert ("zeroed" in text) == (policy is not None and policy.drop == "deepest")
     assert ("rate 24" in text) == (model == "deeplabv3plus")
     assert text == svg(panel)

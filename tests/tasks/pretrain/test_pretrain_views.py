@@ -6,9 +6,9 @@ import torch
 
 from sightline import recipes
 from sightline.config import PretrainConfig, resolve
-from sightline.data import load_images
-from sightline.engine import NoProgress, make_fabric
-from sightline.tasks.pretrain import make_task, pretrain
+from sightline.engine import Context, NoProgress, make_fabric
+from sightline.runs import RunFolder
+from sightline.tasks.pretrain import build_task, open_inputs, pretrain
 
 SMALL = {
     "backbone": "timm/test_resnet",
@@ -27,11 +27,12 @@ def config_of(folder, views_on):
     return resolve(PretrainConfig, recipe=recipes.layer("dino-demo"), file=SMALL, flags=keys)
 
 
-def test_a_batch_is_the_same_on_either(class_folder):
+def test_a_batch_is_the_same_on_either(class_folder, tmp_path):
     batches = []
     for views_on in ("cpu", "device"):
         config = config_of(class_folder, views_on)
-        task = make_task(config, load_images(config.data), make_fabric(config), lambda epoch, backbone: {})
+        inputs, run = open_inputs(config, print), RunFolder(tmp_path)
+        task = build_task(Context(config, inputs, run, make_fabric(config), NoProgress()))
         batches.append(next(iter(task.batches(0, 0))))
     for cpu, device in zip(*batches, strict=True):
         assert cpu.shape == device.shape

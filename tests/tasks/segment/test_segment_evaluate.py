@@ -106,8 +106,8 @@ def test_intervals_are_over_scenes_where_the_split_file_names_them(tmp_path):
     scenes = ["north"] * 4 + ["south"] * 3 + [test[7]]
     assert stored["scenes"].tolist() == scenes
     assert score["scenes"] == 3
-    assert (score["low"], score["high"]) == segmentation.bootstrap_interval(stored["counts"], groups=scenes)
-    assert (score["low"], score["high"]) != segmentation.bootstrap_interval(stored["counts"])
+    assert (score["low"], score["high"]) == segmentation.interval(stored["counts"], groups=scenes)
+    assert (score["low"], score["high"]) != segmentation.interval(stored["counts"])
     assert read_json(own.path / "split.json")["scenes"]["north"] == test[:4]
     config = SegmentDataConfig.build(data)
     assert evaluate(own.path, config, part="test").mean_iou.to_dict() == score
@@ -164,16 +164,16 @@ class Tiles:
 
 def test_changes_belong_to_the_skip_that_was_touched():
     predictor = Lookup()
-    found = interventions(predictor, Tiles(), range(6))  # pyright: ignore[reportArgumentType]
-    assert found["n"] == 5  # of the sixth tile's size there is no other to take a skip from
-    assert found["mean_iou"] == 1
-    assert found["per_class"] == {"b": 1}
-    for skip, kinds in found["skips"].items():
-        for one in kinds.values():
-            assert one["change"] == (-1 if skip == "2" else 0)
-            assert one["per_class"] == {"b": -1 if skip == "2" else 0}
+    found = interventions(predictor, Tiles(), range(6), part="val")  # pyright: ignore[reportArgumentType]
+    assert found.n == 5  # of the sixth tile's size there is no other to take a skip from
+    assert found.mean_iou == 1
+    assert found.per_class == {"b": 1}
+    for skip, kinds in found.skips.items():
+        for effect in kinds.values():
+            assert effect.change == (-1 if skip == "2" else 0)
+            assert effect.per_class == {"b": -1 if skip == "2" else 0}
     with pytest.raises(DataError, match="no two tiles have the same size"):
-        interventions(predictor, Tiles(), [0, 5])  # pyright: ignore[reportArgumentType]
+        interventions(predictor, Tiles(), [0, 5], part="val")  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("count", [2, 3, 7])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,96 +10,9 @@ from torch import Tensor, nn
 from sightline.models.libraries.base import RESNET_PARTS
 from sightline.models.segmentation.segmenter import Segmenter
 from sightline.models.segmentation.skipping import SkippingSegmenter, policy_of
+from sightline.runs.architecture import ArchitectureDescription, Role, SkipDescription, StageDescription, State
 
 SIZE = 256  # pixels of the image that is run: usual for a crop, and readable in every stage
-Role = Literal["encoder", "context", "decoder", "head"]
-State = Literal["kept", "zeroed", "removed", "random", "fixed"]
-
-
-@dataclass(frozen=True)
-class StageDescription:
-    """One stage.
-
-    Attributes:
-        name: as in `Segmenter.outputs`.
-        label: for a reader: the module's name where it has one.
-        role: encoder, context (DeepLabV3+'s pyramid), decoder or head.
-        index: of the encoder feature at whose resolution it is; None where there is none.
-        channels: that it gives out.
-        height: of its map, in pixels.
-        width: likewise.
-        stride: image pixels to one of its own.
-        parameters: of its module; None where it has no module of its own.
-    """
-
-    name: str
-    label: str
-    role: Role
-    index: int | None
-    channels: int
-    height: int
-    width: int
-    stride: int
-    parameters: int | None
-
-
-@dataclass(frozen=True)
-class SkipDescription:
-    """One skip connection.
-
-    Attributes:
-        index: of the encoder feature.
-        source: stage that it leaves.
-        target: stage that it enters.
-        channels: that it carries.
-        stride: of its map.
-        state: kept; zeroed or removed, as the policy drops it; random, where training drops one a sample; fixed, where
-            the architecture has it and it cannot be dropped.
-    """
-
-    index: int
-    source: str
-    target: str
-    channels: int
-    stride: int
-    state: State
-
-
-@dataclass(frozen=True)
-class ArchitectureDescription:
-    """A whole network; `dataclasses.asdict` of it is JSON.
-
-    Attributes:
-        model: name of the architecture.
-        encoder: name of the backbone.
-        stem: published or 3x3.
-        classes: number of classes.
-        height: of the image that was run, padded to what the network needs.
-        width: likewise.
-        parameters: of the whole network.
-        encoder_parameters: of its encoder.
-        stages: in the order they run.
-        skips: shallowest first.
-        aspp_rates: dilations of the spatial pyramid; () without one.
-        drop: what the policy drops, as it was asked for.
-        mode: zero or structural.
-        match_parameters: whether blocks were widened in return.
-    """
-
-    model: str
-    encoder: str
-    stem: str
-    classes: int
-    height: int
-    width: int
-    parameters: int
-    encoder_parameters: int
-    stages: tuple[StageDescription, ...]
-    skips: tuple[SkipDescription, ...]
-    aspp_rates: tuple[int, ...]
-    drop: str | int | None
-    mode: str
-    match_parameters: bool
 
 
 @torch.no_grad()

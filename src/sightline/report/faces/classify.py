@@ -45,7 +45,7 @@ class ClassifyFace:
 
     def answers(self, run: RunFolder) -> list[Answer]:
         """Return test accuracy."""
-        result = ClassifyResult.from_dict(run.result(), str(run.path))
+        result = run.result_as(ClassifyResult)
         accuracy = result.accuracy
         if accuracy is None:
             return []
@@ -72,7 +72,7 @@ class ClassifyFace:
 def _scored(run: RunFolder) -> list[Section]:
     if not run.is_done:
         return []
-    result, blocks = ClassifyResult.from_dict(run.result(), str(run.path)), list[Block]()
+    result, blocks = run.result_as(ClassifyResult), list[Block]()
     if result.per_class:
         rows = [[name, ACCURACY.score(of.accuracy), count(of.n)] for name, of in result.per_class.items()]
         blocks.append(Table("Accuracy by class", ("Class", "Accuracy", "n"), rows, (False, True, True)))

@@ -52,7 +52,7 @@ class PretrainFace:
 
     def answers(self, run: RunFolder) -> list[Answer]:
         """Return how long it ran, what it warned of, and k-NN accuracy where it was monitored."""
-        result = PretrainResult.from_dict(run.result(), str(run.path))
+        result = run.result_as(PretrainResult)
         number = len(result.warnings)
         sentences = [f"{number} warning(s), named below." if number else result.method.fine]
         if KNN in result.health:
@@ -63,7 +63,7 @@ class PretrainFace:
     def sections(self, run: RunFolder) -> Sequence[Section]:
         """Return the health of the run."""
         blocks: list[Block] = []
-        if run.is_done and (warnings := PretrainResult.from_dict(run.result(), str(run.path)).warnings):
+        if run.is_done and (warnings := run.result_as(PretrainResult).warnings):
             blocks.append(Warnings("Warnings", warnings))
         shown = pretraining_health(run, method_of(run)) or [Text(["Nothing was logged yet."])]
         return [Section("pretraining", "Health of pretraining", [*blocks, *shown])]
@@ -84,14 +84,14 @@ def method_of(run: RunFolder) -> MethodReport:
     method = run.info().method
     if method is not None:
         return method
-    return PretrainResult.from_dict(run.result(), str(run.path)).method
+    return run.result_as(PretrainResult).method
 
 
 def _state(run: RunFolder) -> Block:
     if not run.is_done:
         info = run.info()
         return Warnings("Pretraining did not finish", [f"{info.status}: {info.reason or 'interrupted'}."])
-    result = PretrainResult.from_dict(run.result(), str(run.path))
+    result = run.result_as(PretrainResult)
     return Warnings("Warnings", result.warnings) if result.warnings else Text([result.method.fine])
 
 

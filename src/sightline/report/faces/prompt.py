@@ -29,7 +29,7 @@ class PromptFace:
 
     def answers(self, run: RunFolder) -> list[Answer]:
         """Return mean IoU of the regions, named by an oracle."""
-        result = PromptResult.from_dict(run.result(), str(run.path))
+        result = run.result_as(PromptResult)
         iou = result.mean_iou
         sentences = [
             f"{score_interval(MEAN_IOU, iou)}, n = {count(iou.n)} test tiles. "
@@ -42,7 +42,7 @@ class PromptFace:
         """Return IoU by class, how the engine was asked, and masks."""
         blocks: list[Block] = [Text(["Nothing was judged yet."])]
         if run.is_done:
-            result = PromptResult.from_dict(run.result(), str(run.path))
+            result = run.result_as(PromptResult)
             judged = [segmentation.class_table(result.per_class)] if result.per_class else []
             blocks = [*judged, *_engine_blocks(result), *_pictures(run)]
         return [Section("results", "Results", blocks)]
@@ -115,7 +115,7 @@ def _engine_blocks(details: PromptDetails) -> list[Block]:
 def _pictures(run: RunFolder) -> list[Block]:
     """Return the tiles that a judged engine kept: image, truth, its regions named by an oracle, and snapped masks."""
     shown: list[Block] = []
-    for number, (path, name) in enumerate(PromptResult.from_dict(run.result(), str(run.path)).pictures.items()):
+    for number, (path, name) in enumerate(run.result_as(PromptResult).pictures.items()):
         alt = f"{name}: image, truth, the engine’s regions named by an oracle, a network’s mask and the same snapped"
         caption = f"{name}. A region that no mask holds is black."
         shown.append(Sheet(f"prompt-{number}", alt, caption, (run.path / path).read_bytes()))

@@ -49,7 +49,7 @@ class SegmentFace:
 
     def answers(self, run: RunFolder) -> list[Answer]:
         """Return mean IoU on the test part."""
-        result = SegmentResult.from_dict(run.result(), str(run.path))
+        result = run.result_as(SegmentResult)
         iou = result.mean_iou
         sentences = [
             f"{score_interval(MEAN_IOU, iou)}, n = {count(iou.n)} test tiles. "
@@ -60,7 +60,7 @@ class SegmentFace:
 
     def sections(self, run: RunFolder) -> Sequence[Section]:
         """Return IoU by class, learning curves, and what the network draws."""
-        result = SegmentResult.from_dict(run.result(), str(run.path)) if run.is_done else None
+        result = run.result_as(SegmentResult) if run.is_done else None
         judged = [segmentation.class_table(result.per_class)] if result is not None and result.per_class else []
         runs = {run.path.resolve().name: run}
         drawn = [*segmentation.strips(runs), *segmentation.interventions(runs), *segmentation.diagrams(runs)]

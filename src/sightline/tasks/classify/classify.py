@@ -198,7 +198,7 @@ def _finish(context: Run, task: ClassifyTask, seconds: float, on_test: bool) -> 
         accuracy=accuracy,
         per_class=per_class,
     )
-    run.finish(result.to_dict(), {"fit_seconds": seconds})
+    run.finish(result, {"fit_seconds": seconds})
 
 
 def _test_scores(context: Run, task: ClassifyTask) -> tuple[Interval, dict[str, ClassAccuracy]]:

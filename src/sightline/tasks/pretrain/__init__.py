@@ -2,7 +2,7 @@
 
 from sightline.tasks.pretrain.example_step import example_step
 from sightline.tasks.pretrain.methods import PretrainMethod, method_class
-from sightline.tasks.pretrain.pretrain import build_task, make_task, open_inputs, pretrain
+from sightline.tasks.pretrain.pretrain import build_task, open_inputs, pretrain
 from sightline.tasks.pretrain.task import PretrainTask
 
 __all__ = [
@@ -10,7 +10,6 @@ __all__ = [
     "PretrainTask",
     "build_task",
     "example_step",
-    "make_task",
     "method_class",
     "open_inputs",
     "pretrain",

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightning_fabric import Fabric
-
 from sightline.config import PretrainConfig
 from sightline.data import Images, load_images
 from sightline.engine import Context, Progress, train
@@ -20,7 +18,7 @@ from sightline.tasks.pretrain.crops import crop_loader
 from sightline.tasks.pretrain.example_step import example_step
 from sightline.tasks.pretrain.methods import method_class
 from sightline.tasks.pretrain.monitor import Monitor
-from sightline.tasks.pretrain.task import Evaluation, PretrainTask
+from sightline.tasks.pretrain.task import PretrainTask
 from sightline.views.device import Preprocessing
 
 
@@ -82,13 +80,6 @@ def build_task(context: Context[PretrainConfig, Inputs]) -> PretrainTask:
     return PretrainTask(context.inputs.start.backbone, config, crop_loader(config, images, fabric), fabric, monitor)
 
 
-def make_task(config: PretrainConfig, images: Images, fabric: Fabric, evaluation: Evaluation) -> PretrainTask:
-    """Return the task of `config` on `images`, with another evaluation than the monitor's."""
-    return PretrainTask(
-        InitialBackbone.of(config).backbone, config, crop_loader(config, images, fabric), fabric, evaluation
-    )
-
-
 def _check_size(config: PretrainConfig, count: int) -> None:
     if config.batch_size % config.devices:
         raise ConfigError(f"batch_size = {config.batch_size}: expected a multiple of devices = {config.devices}")
@@ -131,4 +122,4 @@ def _finish(context: Context[PretrainConfig, Inputs], task: PretrainTask, second
         warnings=tuple(warnings),
         method=method,
     )
-    run.finish(result.to_dict(), {"fit_seconds": seconds})
+    run.finish(result, {"fit_seconds": seconds})

@@ -126,7 +126,7 @@ def _evaluate(context: Context[PromptConfig, Inputs]) -> None:
     seconds = time.perf_counter() - begin
     counts = np.stack(tally.oracle)
     run.write_arrays(COUNTS, counts=counts, ids=np.array([images.ids[i] for i in chosen]))
-    low, high = segmentation.bootstrap_interval(counts, seed=0)
+    low, high = segmentation.interval(counts)
     described = segmentation.describe(counts.sum(axis=0), images.palette.classes)
     value, description = segmentation.mean_iou(counts.sum(axis=0)).mean, ENGINES[engine.name].description
     result = PromptResult(
@@ -147,7 +147,7 @@ def _evaluate(context: Context[PromptConfig, Inputs]) -> None:
         bad_images=len(images.bad),
         split={name: len(part) for name, part in images.parts.items()},
     )
-    run.finish(result.to_dict(), {"fit_seconds": seconds})
+    run.finish(result, {"fit_seconds": seconds})
 
 
 def _masks_of(run: str, ids: list[str]) -> dict[str, np.ndarray]:
@@ -188,12 +188,12 @@ def _clicks(clicked: list[Clicked]) -> Clicks:
 
 def _superpixel_vote(tally: Tally) -> SuperpixelVote:
     before, after = np.stack(tally.before), np.stack(tally.after)
-    difference, low, high, p = segmentation.paired_difference(after, before, seed=0)
+    change = segmentation.paired_difference(after, before)
     return SuperpixelVote(
         before=segmentation.mean_iou(before.sum(axis=0)).mean,
         after=segmentation.mean_iou(after.sum(axis=0)).mean,
-        difference=difference,
-        low=low,
-        high=high,
-        p=p,
+        difference=change.mean,
+        low=max(-1.0, change.low),
+        high=min(1.0, change.high),
+        p=change.p,
     )

@@ -80,14 +80,14 @@ def keep_mask_at_evaluation(network: Segmenter, config: SegmentConfig, samples: 
 
 
 def headline(confusion: np.ndarray, scenes: Sequence[str] | None = None) -> Interval:
-    """Return mean IoU of counts int64 (N, K, K) with its 95 % bootstrap interval and n.
+    """Return mean IoU of counts int64 (N, K, K) with its 95 % interval and n.
 
     Args:
         confusion: by tile.
         scenes: of each tile; the interval is then over scenes, for tiles of one scene are no independent draws, and
             "scenes" tells how many there are.
     """
-    low, high = segmentation.bootstrap_interval(confusion, seed=0, groups=scenes)
+    low, high = segmentation.interval(confusion, scenes)
     value, drawn = segmentation.mean_iou(confusion.sum(axis=0)).mean, None if scenes is None else len(set(scenes))
     return Interval(value=value, low=low, high=high, n=len(confusion), scenes=drawn)
 

@@ -12,12 +12,11 @@ from sightline.config import IGNORE_INDEX, RunConfig, SegmentConfig, SegmentData
 from sightline.data import Palette, SegmentImages, load_masks, load_parts
 from sightline.engine import make_fabric
 from sightline.errors import DataError
-from sightline.files.atomic import write_json
 from sightline.models.cpu import place
 from sightline.models.segmentation import load_segmenter
 from sightline.runs import RunFolder
 from sightline.runs.artifacts import INTERVENTIONS
-from sightline.runs.results import Interventions, SegmentEvaluation
+from sightline.runs.results import SegmentEvaluation
 from sightline.tasks.segment.counts import count_tiles, describe_counts, keep_mask_at_evaluation
 from sightline.tasks.segment.interventions import interventions as measure_skips
 from sightline.tasks.segment.predictor import Predictor
@@ -63,9 +62,9 @@ def evaluate(
     result = SegmentEvaluation(**vars(describe_counts(counts, palette.classes, scenes)))
     if not interventions:
         return result
-    effects = measure_skips(predictor, images, indices, seed=config.data.split_seed, truth=truth)
-    measured = Interventions.from_dict({"part": part, "data": data.source, **effects}, where="the interventions")
-    write_json(run.path / INTERVENTIONS, measured.to_dict())
+    seed = config.data.split_seed
+    measured = measure_skips(predictor, images, indices, part=part, data=data.source, seed=seed, truth=truth)
+    measured.write(run.path / INTERVENTIONS)
     return replace(result, interventions=measured)
 
 

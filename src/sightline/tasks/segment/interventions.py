@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, TypeGuard, get_args
+from typing import TypeGuard, get_args
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from sightline.metrics import segmentation
 from sightline.models.segmentation import Intervention, Segmenter, SkippingSegmenter
 from sightline.models.segmentation.skips import Kind
 from sightline.randomness import permutation
+from sightline.runs.results import Interventions, SkipEffect
 from sightline.tasks.segment.predictor import PIXELS, Predictor
 
 TILES = 32  # of a run's own validation part: thirteen passes over these take minutes on two cores, over all an hour
@@ -39,9 +40,11 @@ def interventions(
     images: SegmentImages,
     indices: Sequence[int],
     *,
+    part: str,
+    data: str | None = None,
     seed: int = 0,
     truth: np.ndarray | None = None,
-) -> dict[str, Any]:
+) -> Interventions:
     """Judge a network as it is, and with each of its skips zeroed, averaged over batch and place, and shuffled.
 
     A shuffled skip is that of another tile of the batch, never the tile's own; so only tiles of which there are at
@@ -51,13 +54,14 @@ def interventions(
         predictor: of the network.
         images: the data.
         indices: of the tiles.
+        part: of the data that they are.
+        data: source of the data; None for the run's own.
         seed: of the batches and of the shuffling.
         truth: uint8 (256,): the network's class of each class of the data; None where they are the same.
 
     Returns:
-        {"n": tiles, "mean_iou": …, "per_class": {class: IoU}, "skips": {index: {"zero" | "mean" | "shuffle":
-        {"mean_iou": …, "change": of mean IoU, "per_class": {class: change of IoU}}}}}. A class that the tiles and the
-        masks of the network as it is both lack is left out.
+        What each replacement of each skip changes. A class that the tiles and the masks of the network as it is both
+        lack is left out.
 
     Raises:
         ConfigError: the network has no skips.
@@ -89,23 +93,25 @@ def interventions(
     named = [
         (i, name) for i, name in zip(classes, images.palette.classes, strict=False) if not np.isnan(base.per_class[i])
     ]
-    return {
-        "n": count,
-        "mean_iou": base.mean,
-        "per_class": {name: float(base.per_class[i]) for i, name in named},
-        "skips": {
-            str(skip): {kind: _changes(evaluate(skip, kind), base, named) for kind in get_args(Kind)}
+    return Interventions(
+        part=part,
+        data=data,
+        n=count,
+        mean_iou=base.mean,
+        per_class={name: float(base.per_class[i]) for i, name in named},
+        skips={
+            str(skip): {kind: _effect(evaluate(skip, kind), base, named) for kind in get_args(Kind)}
             for skip in network.carried
         },
-    }
+    )
 
 
-def _changes(changed: segmentation.MeanIou, base: segmentation.MeanIou, named: list[tuple[int, str]]) -> dict[str, Any]:
-    return {
-        "mean_iou": changed.mean,
-        "change": changed.mean - base.mean,
-        "per_class": {name: float(changed.per_class[i] - base.per_class[i]) for i, name in named},
-    }
+def _effect(changed: segmentation.MeanIou, base: segmentation.MeanIou, named: list[tuple[int, str]]) -> SkipEffect:
+    return SkipEffect(
+        mean_iou=changed.mean,
+        change=changed.mean - base.mean,
+        per_class={name: float(changed.per_class[i] - base.per_class[i]) for i, name in named},
+    )
 
 
 def _batches(images: SegmentImages, indices: Sequence[int], seed: int) -> list[list[int]]:

@@ -167,7 +167,7 @@ def predict_masks(
     maker = MaskMaker(run, options, device)
     for path, targets in made.items():
         with outputs.writing(*targets):
-            _write(maker, path, targets[0])
+            (_write_geotiff if is_geotiff(path) else _write_png)(maker, path, targets[0])
     return [targets[0] for targets in made.values()]
 
 
@@ -178,9 +178,7 @@ def _targets(path: Path, folder: Path, options: Options) -> list[Path]:
     return [mask, mask.with_suffix(".npy")] if options.probabilities else [mask]
 
 
-def _write(maker: MaskMaker, path: Path, target: Path) -> None:
-    if is_geotiff(path):
-        return _write_geotiff(maker, path, target)
+def _write_png(maker: MaskMaker, path: Path, target: Path) -> None:
     try:
         pixels = decode(path)
     except UnreadableImage as error:
@@ -189,7 +187,6 @@ def _write(maker: MaskMaker, path: Path, target: Path) -> None:
     for top, classes in _classes(maker, pixels, target):
         indices[top : top + len(classes)] = classes
     save_png(target, maker.palette.decode(indices))
-    return None
 
 
 def _write_geotiff(maker: MaskMaker, path: Path, target: Path) -> None:

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from sightline.data.masks import pictures as masks
 from sightline.errors import ConfigError, nearest
-from sightline.files.atomic import write_json
-from sightline.runs import read_json
-from sightline.runs.artifacts import PROGRESS_INDEX as INDEX
+from sightline.runs import RunFolder
+from sightline.runs.artifacts import MASK_HISTORY, PROGRESS
+from sightline.runs.mask_history import MaskColors, MaskHistory, MaskStage, WatchedImage
 
 
 def stages(epochs: int, every: int) -> tuple[int, ...]:
@@ -45,28 +44,29 @@ class MaskProgress:
     """Keeps the masks of some images.
 
     Args:
-        folder: RUN/progress.
+        run: whose folder they are kept in.
         names: ids of the images.
         images: uint8 (H, W, 3), in the order of `names`.
         truths: class indices uint8 (H, W), 255 ignored; None where there is none.
-        palette: {"names": […], "colors": [[r, g, b], …]}.
+        palette: of the data.
         epochs: of the run.
         every: as of `stages`.
     """
 
     def __init__(
         self,
-        folder: Path,
+        run: RunFolder,
         names: Sequence[str],
         images: Sequence[np.ndarray],
         truths: Sequence[np.ndarray | None],
-        palette: dict[str, Any],
+        palette: MaskColors,
         epochs: int,
         every: int,
     ) -> None:
-        self._folder, self._names, self._images, self._truths = folder, names, images, truths
+        self._index, self._folder = run.path / MASK_HISTORY, run.path / PROGRESS
+        self._names, self._images, self._truths = names, images, truths
         self._palette, self._stages = palette, stages(epochs, every)
-        self._colors = np.array(palette["colors"], np.uint8)
+        self._colors = np.array(palette.colors, np.uint8)
 
     def keep(self, epoch: int, predict: Callable[[np.ndarray], np.ndarray]) -> None:
         """Write the masks of `epoch` where it is a stage; `predict` takes an image and returns class indices."""
@@ -78,41 +78,38 @@ class MaskProgress:
                 masks.save_png(self._folder / f"{number}-image.png", image)
                 if truth is not None:
                     masks.save_palette_png(self._folder / f"{number}-truth.png", truth, self._colors)
-        write_json(self._folder / INDEX, self._index(epoch))
+        self._history(epoch).write(self._index)
 
-    def _index(self, epoch: int) -> dict[str, Any]:
+    def _history(self, epoch: int) -> MaskHistory:
         done = [stage for stage in self._stages if stage <= epoch]
-        return {
-            "palette": self._palette,
-            "images": [
-                {
-                    "id": number,
-                    "name": name,
-                    "image": f"{number}-image.png",
-                    "truth": f"{number}-truth.png" if self._truths[number] is not None else None,
-                    "stages": [{"epoch": stage + 1, "mask": _mask_name(number, stage)} for stage in done],
-                }
-                for number, name in enumerate(self._names)
-            ],
-        }
+        images = [
+            WatchedImage(
+                name=name,
+                image=f"{number}-image.png",
+                truth=f"{number}-truth.png" if truth is not None else None,
+                stages=tuple(MaskStage(epoch=stage + 1, mask=_mask_name(number, stage)) for stage in done),
+            )
+            for number, (name, truth) in enumerate(zip(self._names, self._truths, strict=True))
+        ]
+        return MaskHistory(palette=self._palette, images=tuple(images))
 
 
-def draw_progress(folder: Path) -> list[Path]:
+def draw_progress(run: RunFolder) -> list[Path]:
     """Write a strip, an animation, and overlay and error map of the last stage for each watched image.
 
     Args:
-        folder: RUN/progress, as `MaskProgress` left it; nothing is drawn where there is none.
+        run: as `MaskProgress` left it; nothing is drawn where it kept no masks.
     """
-    if not (folder / INDEX).is_file():
+    history, folder = run.record(MASK_HISTORY, MaskHistory), run.path / PROGRESS
+    if history is None:
         return []
-    index = read_json(folder / INDEX)
-    colors = np.array(index["palette"]["colors"], np.uint8)
+    colors = np.array(history.palette.colors, np.uint8)
     written: list[Path] = []
-    for entry in index["images"]:
-        image = np.asarray(Image.open(folder / entry["image"]))
-        truth = np.asarray(Image.open(folder / entry["truth"])) if entry["truth"] else None
-        drawn = [(stage["epoch"], np.asarray(Image.open(folder / stage["mask"]))) for stage in entry["stages"]]
-        written += _draw(folder / str(entry["id"]), image, truth, drawn, colors)
+    for number, watched in enumerate(history.images):
+        image = np.asarray(Image.open(folder / watched.image))
+        truth = np.asarray(Image.open(folder / watched.truth)) if watched.truth else None
+        drawn = [(stage.epoch, np.asarray(Image.open(folder / stage.mask))) for stage in watched.stages]
+        written += _draw(folder / str(number), image, truth, drawn, colors)
     return written
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from sightline.models.segmentation import (
 from sightline.randomness import sample_keys
 from sightline.runs import RunFolder, artifacts
 from sightline.runs.artifacts import INTERVENTIONS
+from sightline.runs.mask_history import MaskColors
 from sightline.runs.results import Init, SegmentResult
 from sightline.tasks.segment.counts import Counts, count_tiles, describe_counts, keep_mask_at_evaluation
 from sightline.tasks.segment.example_step import example_step
@@ -194,11 +195,11 @@ def _mask_keeper(context: Run) -> Callable[[int, Segmenter], None]:
     config, images = context.config, context.inputs.images
     chosen = find_watched(config.log_images, images.ids)
     keeper = MaskProgress(
-        context.run.path / artifacts.PROGRESS,
+        context.run,
         config.log_images,
         [images.image(i) for i in chosen],
         [images.mask(i) for i in chosen],
-        {"names": list(images.palette.classes), "colors": images.palette.colors.tolist()},
+        MaskColors(names=images.palette.classes, colors=tuple(map(tuple, images.palette.colors.tolist()))),
         config.epochs,
         config.log_images_every,
     )
@@ -217,7 +218,7 @@ def _finish(context: Run, task: SegmentTask, seconds: float) -> None:
     network = task.use_best()
     images, config, start = context.inputs.images, context.config, context.inputs.start
     _save(context, network)
-    write_json(context.run.path / artifacts.ARCHITECTURE, asdict(describe(network, config.crop, config.crop)))
+    describe(network, config.crop, config.crop).write(context.run.path / artifacts.ARCHITECTURE)
     write_json(
         context.run.path / artifacts.SPLIT,
         {name: [images.ids[i] for i in part] for name, part in images.parts.items()} | images.named_scenes(),
@@ -235,7 +236,7 @@ def _finish(context: Run, task: SegmentTask, seconds: float) -> None:
     if scenes is not None:
         arrays["scenes"] = np.array(scenes)
     context.run.write_arrays(artifacts.COUNTS, **arrays)
-    pictures = draw_progress(context.run.path / artifacts.PROGRESS)
+    pictures = draw_progress(context.run)
     result = SegmentResult(
         **vars(describe_counts(counts, images.palette.classes, scenes)),
         classes=tuple(images.palette.classes),
@@ -250,7 +251,7 @@ def _finish(context: Run, task: SegmentTask, seconds: float) -> None:
         split={name: len(part) for name, part in images.parts.items()},
         progress=tuple(str(path.relative_to(context.run.path)) for path in pictures),
     )
-    context.run.finish(result.to_dict(), {"fit_seconds": seconds})
+    context.run.finish(result, {"fit_seconds": seconds})
 
 
 def _intervene(context: Run, network: Segmenter) -> str | None:
@@ -263,8 +264,8 @@ def _intervene(context: Run, network: Segmenter) -> str | None:
     if not config.interventions or not interventable(network):
         return None
     chosen = some_tiles(images.parts["val"], config.data.split_seed)
-    effects = interventions(_predictor(context, network), images, chosen, seed=config.data.split_seed)
-    write_json(context.run.path / INTERVENTIONS, {"part": "val", **effects})
+    effects = interventions(_predictor(context, network), images, chosen, part="val", seed=config.data.split_seed)
+    effects.write(context.run.path / INTERVENTIONS)
     return INTERVENTIONS
 
 

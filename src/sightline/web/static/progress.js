@@ -66,14 +66,12 @@ async function draw() {
   curve();
   try {
     const [mask, picture, truth] = await Promise.all([
-      fetched(address(stage)), shown.has_image ? fetched(address("image")) : null, shown.has_truth ? fetched(address("truth")) : null,
+      fetched(address(stage)), fetched(address("image")), shown.has_truth ? fetched(address("truth")) : null,
     ]);
     if (image !== shown || stage !== number) return;
     paint("mask", [mask, 1]);
-    if (picture) {
-      paint("image", [picture, 1]);
-      paint("overlay", [picture, 1], [mask, byId("opacity").value / 100]);
-    }
+    paint("image", [picture, 1]);
+    paint("overlay", [picture, 1], [mask, byId("opacity").value / 100]);
     if (truth) paint("truth", [truth, 1]);
     const share = truth ? agreement() : null;
     byId("agreement").textContent = share === null ? "" : `${(100 * share).toFixed(1)}% of pixels as in the truth`;
@@ -146,9 +144,8 @@ function openImage(index) {
   byId("stage").max = String(image.epochs.length - 1);
   byId("first").textContent = `epoch ${image.epochs[0]}`;
   byId("last").textContent = `epoch ${image.epochs.at(-1)}`;
-  views.image.hidden = views.overlay.hidden = !image.has_image;
   views.truth.hidden = !image.has_truth;
-  byId("views").style.setProperty("--count", String(1 + 2 * image.has_image + image.has_truth));
+  byId("views").style.setProperty("--count", String(3 + image.has_truth));
   draw();
 }
 

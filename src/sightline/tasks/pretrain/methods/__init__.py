@@ -9,9 +9,9 @@ from __future__ import annotations
 from pkgutil import resolve_name
 
 from sightline.config import METHODS, MethodConfig
-from sightline.tasks.pretrain.methods.base import Crops, EpochMeans, PretrainMethod, ProjectedViews
+from sightline.tasks.pretrain.methods.base import Crops, EpochMeans, MeansMethod, PretrainMethod, ProjectedViews
 
-__all__ = ["Crops", "EpochMeans", "PretrainMethod", "ProjectedViews", "method_class"]
+__all__ = ["Crops", "EpochMeans", "MeansMethod", "PretrainMethod", "ProjectedViews", "method_class"]
 
 
 def method_class(config: MethodConfig) -> type[PretrainMethod]:

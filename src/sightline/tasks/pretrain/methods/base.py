@@ -125,6 +125,28 @@ class EpochMeans:
         return {name: total / max(1.0, batches) for name, total in zip(self._names, totals, strict=True)}
 
 
+class MeansMethod(PretrainMethod):
+    """A method whose health is the means, over an epoch, of what its batches gave.
+
+    Attributes:
+        means: of the quantities, each logged as "health/" and its name; `loss` adds to them.
+    """
+
+    means: EpochMeans
+
+    def begin_epoch(self) -> None:
+        """Clear the epoch's means."""
+        self.means.clear()
+
+    def health(self) -> Values:
+        """Yield the epoch's means."""
+        return [(f"health/{name}", value) for name, value in self.means.values().items()]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the epoch's sums."""
+        return {"means": self.means.sums}
+
+
 class ProjectedViews(nn.Module):
     """Backbone and projector; views of one resolution go through the backbone as one batch."""
 

@@ -22,7 +22,7 @@ from sightline.models.cpu import place
 from sightline.randomness import generator
 from sightline.runs.numbers import plain
 from sightline.runs.results import HealthPlot, MethodReport
-from sightline.tasks.pretrain.methods.base import Crops, EpochMeans, PretrainMethod, ProjectedViews
+from sightline.tasks.pretrain.methods.base import Crops, EpochMeans, MeansMethod, ProjectedViews
 
 # The statistic's integral, as in algorithm 1: the trapezoid rule on 17 knots from −5 to 5. The integrand is even, so
 # the 9 knots from 0 on give the same number at half the work.
@@ -96,7 +96,7 @@ def collapsed_level(images: int) -> float:
     return images * float(((1 - normal).square() * weights).sum())
 
 
-class Lejepa(PretrainMethod):
+class Lejepa(MeansMethod):
     """Backbone and projector, on global and local views alike."""
 
     def __init__(self, backbone: Backbone, config: PretrainConfig, fabric: Fabric, steps_per_epoch: int) -> None:
@@ -111,11 +111,7 @@ class Lejepa(PretrainMethod):
         )
         self.network = place(network, fabric.device)
         self.backbone = self.network.backbone
-        self._means = EpochMeans(MEANS, fabric)
-
-    def begin_epoch(self) -> None:
-        """Clear the epoch's means."""
-        self._means.clear()
+        self.means = EpochMeans(MEANS, fabric)
 
     def schedule(self, step: int) -> Values:
         """Take the slices of `step`."""
@@ -131,13 +127,9 @@ class Lejepa(PretrainMethod):
             slices = torch.from_numpy(directions(self._seed, self._step, lejepa.projection, lejepa.slices))
             statistic = sigreg(projections, slices.to(projections.device), self.fabric)
             distance = prediction(projections, globals_)
-        self._means.add(statistic, distance, projections.detach()[:globals_].std(dim=1, correction=0).mean())
+        self.means.add(statistic, distance, projections.detach()[:globals_].std(dim=1, correction=0).mean())
         loss = (1 - lejepa.sigreg) * distance + lejepa.sigreg * statistic
         return loss, {"prediction": distance, "sigreg": statistic}
-
-    def health(self) -> Values:
-        """Yield the epoch's mean SIGReg, prediction loss and spread of the projections."""
-        return [(f"health/{name}", value) for name, value in self._means.values().items()]
 
     def remarks(self, health: Mapping[str, float]) -> list[str]:
         """Name projections that have collapsed to a point."""
@@ -165,10 +157,6 @@ class Lejepa(PretrainMethod):
             health=_health(),
             fine="No collapse was found.",
         )
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Return the epoch's sums."""
-        return {"means": self._means.sums}
 
 
 def _health() -> tuple[HealthPlot, ...]:

@@ -13,12 +13,11 @@ from torch.nn import functional
 
 from sightline.config import PretrainConfig
 from sightline.config.methods.simclr import SimclrConfig
-from sightline.engine.task import Values
 from sightline.models import Backbone, projector
 from sightline.models.cpu import place
 from sightline.runs.numbers import plain
 from sightline.runs.results import HealthPlot, MethodReport
-from sightline.tasks.pretrain.methods.base import Crops, EpochMeans, PretrainMethod, ProjectedViews
+from sightline.tasks.pretrain.methods.base import Crops, EpochMeans, MeansMethod, ProjectedViews
 
 PLATEAU = 0.99  # of chance: a loss this near after the warm-up has learned next to nothing
 # Uniformity of projections that all but coincide; evenly spread ones of many dimensions come to −4.
@@ -80,7 +79,7 @@ def gather_images(views: Tensor, fabric: Fabric) -> tuple[Tensor, int]:
     return gathered.transpose(0, 1).flatten(1, 2), fabric.global_rank * views.shape[1]
 
 
-class Simclr(PretrainMethod):
+class Simclr(MeansMethod):
     """Backbone and projector; two views of an image attract each other, views of different images repel.
 
     With several processes, negatives are the images of all of them; with `accumulate`, those of one batch at a time.
@@ -95,11 +94,7 @@ class Simclr(PretrainMethod):
         network = ProjectedViews(backbone, head)
         self.network = place(network, fabric.device)
         self.backbone = self.network.backbone
-        self._means = EpochMeans(MEANS, fabric)
-
-    def begin_epoch(self) -> None:
-        """Clear the epoch's means."""
-        self._means.clear()
+        self.means = EpochMeans(MEANS, fabric)
 
     def loss(self, network: nn.Module, crops: Crops) -> tuple[Tensor, dict[str, Tensor]]:
         """Return NT-Xent over the two global views of this process's images, and its accuracy."""
@@ -108,12 +103,8 @@ class Simclr(PretrainMethod):
         with torch.autocast(projections.device.type, enabled=False):
             views = functional.normalize(projections, dim=-1)
             contrast = nt_xent(views, *gather_images(views, self.fabric), self.simclr.temperature)
-        self._means.add(*contrast)
+        self.means.add(*contrast)
         return contrast.loss, {"contrastive_accuracy": contrast.accuracy}
-
-    def health(self) -> Values:
-        """Yield the epoch's mean loss, accuracy, alignment and uniformity."""
-        return [(f"health/{name}", value) for name, value in self._means.values().items()]
 
     def remarks(self, health: Mapping[str, float]) -> list[str]:
         """Name a plateau at chance and projections that all but coincide."""
@@ -148,10 +139,6 @@ class Simclr(PretrainMethod):
             health=_health(config.batch_size),
             fine="No plateau at chance and no collapse was found.",
         )
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Return the epoch's sums."""
-        return {"means": self._means.sums}
 
 
 def chance_loss(images: int) -> float:

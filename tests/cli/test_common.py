@@ -1,0 +1,32 @@
+"""What the terminal shows of results: nothing is cut, whatever its width."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sightline.cli.common import show
+
+PATH = "runs/a/very/long/folder/of/results/that/nobody/wants/to/see/cut/weights.safetensors"
+ROWS = [{"wrote": PATH, "open with": "timm.create_model('resnet50', checkpoint_path=...)", "score": 0.123456}] * 2
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_no_path_is_cut_at_any_width(capsys, monkeypatch, width: int):
+    monkeypatch.setenv("COLUMNS", str(width))
+    show(ROWS, as_json=False, title="export")
+    out = capsys.readouterr().out
+    assert out.count(PATH) == 2
+    assert out.count("0.1235") == 2
+    assert ("│" in out) == (width == 200)
+
+
+def test_brackets_are_text(capsys):
+    show([{"class": "[red]dog[/red]"}], as_json=False)
+    assert "[red]dog[/red]" in capsys.readouterr().out
+
+
+def test_json_is_rows(capsys):
+    show(ROWS, as_json=True, title="export")
+    assert json.loads(capsys.readouterr().out) == ROWS
