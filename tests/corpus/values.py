@@ -43,7 +43,9 @@ def read(folder: Path) -> Any:
 
 
 def refused(text: str, *words: str, cls: Any = ClassifyConfig) -> Case:
-    return Case(f"--set {text[:40]!r} ({len(text)} characters) of {cls.__name__}", nothing, put(text, cls), Refused(*words))
+    return Case(
+        f"--set {text[:40]!r} ({len(text)} characters) of {cls.__name__}", nothing, put(text, cls), Refused(*words)
+    )
 
 
 def taken(text: str, value: Any, cls: Any = ClassifyConfig) -> Case:

@@ -114,7 +114,10 @@ def _request(value: Mapping[str, Any], where: str) -> Request:
     if not isinstance(everything, bool):
         raise DataError(f"{where}: everything = {_short(everything)}: expected true or false, without quotes")
     pointed = tuple((float(x), float(y), int(label)) for x, y, label in points)
-    request = Request(Prompts(pointed, None if box is None else tuple(map(float, box)), text), everything)
+    request = Request(
+        Prompts(pointed, None if box is None else (float(box[0]), float(box[1]), float(box[2]), float(box[3])), text),
+        everything,
+    )
     request.check(where)
     return request
 
