@@ -116,7 +116,8 @@ def in_turn(path: Path, what: str, say: Say) -> Iterator[None]:
         if holder is not None and holder.state == "dead":
             _remove(path, holder)
         elif not told and holder is not None:
-            told = bool(say(f"{what}: waiting for {holder}")) or True
+            say(f"{what}: waiting for {holder}")
+            told = True
         time.sleep(POLL)
     try:
         yield
