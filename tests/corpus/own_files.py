@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,13 @@ from sightline.engine import checkpoint
 from sightline.files import flaw, seal
 from sightline.files.seal import BLOCK
 from sightline.runs import RunFolder
+from sightline.runs.record import Record
 from sightline.tasks.prompt import read_prompts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score(Record):
+    score: float
 
 
 def run(folder: Path) -> RunFolder:
@@ -25,7 +32,7 @@ def run(folder: Path) -> RunFolder:
     made.append_metrics(step=1, epoch=0, values={"loss": 0.5})
     made.write_arrays("a.npz", x=np.zeros(3))
     made.write_predictions({"id": ["a"]})
-    made.finish({"score": 1.0}, {})
+    made.finish(Score(score=1.0), {})
     return made
 
 
