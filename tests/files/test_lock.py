@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,25 +33,25 @@ for _ in range(20):
 """
 
 
-def hold(path: Path) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    return process
+@contextmanager
+def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the lock until a line comes, or it is killed."""
+    command = [sys.executable, "-c", HOLD, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
 
 
 def test_a_living_process_keeps_others_out_and_a_dead_one_does_not(tmp_path: Path) -> None:
     path = tmp_path / "run" / ".lock"
-    process = hold(path)
-    with pytest.raises(RunError, match=f"it: is in use by process {process.pid} on "), locked(path, "it"):
-        pass
-    process.communicate("go\n")
+    with holder(path) as process:
+        with pytest.raises(RunError, match=f"it: is in use by process {process.pid} on "), locked(path, "it"):
+            pass
+        process.communicate("go\n")
     assert not path.exists()
-    killed = hold(path)
-    killed.kill()
-    killed.wait()
+    with holder(path) as killed:
+        killed.kill()
     assert path.exists()
     with locked(path, "it"), pytest.raises(RunError, match=f"process {os.getpid()}"), locked(path, "it"):
         pass
@@ -68,17 +69,13 @@ def test_processes_in_turn_do_not_meet(tmp_path: Path) -> None:
 
 def test_who_is_waited_for_is_told_once(tmp_path: Path) -> None:
     path, said = tmp_path / ".lock", list[str]()
-    process = hold(path)
+    with holder(path) as process:
 
-    def end(line: str) -> None:
-        said.append(line)
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-        time.sleep(0)
+        def end(line: str) -> None:
+            said.append(line)
+            process.communicate("go\n")
 
-    with in_turn(path, "cache", end):
-        pass
-    assert len(said) == 1
-    assert said[0].startswith(f"cache: waiting for process {process.pid} on ")
-    process.wait()
+        with in_turn(path, "cache", end):
+            pass
+        assert len(said) == 1
+        assert said[0].startswith(f"cache: waiting for process {process.pid} on ")

@@ -75,11 +75,10 @@ def test_the_handler_of_sigterm_is_as_it_was(tmp_path):
 def test_a_worker_ends_with_its_parent_however_that_dies(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(WORKER)
-    parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    worker = int(parent.stdout.readline())
-    parent.kill()
-    parent.wait()
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        parent.kill()
     for _ in range(200):
         try:
             os.kill(worker, 0)
