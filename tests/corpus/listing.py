@@ -15,6 +15,7 @@ from corpus.case import Case, Refused
 from sightline.config import DataConfig
 from sightline.data import IMAGE_SUFFIXES, images_in, list_images, passed_line, walk
 from sightline.data.labelled.listing import list_unlabelled
+from sightline.files import Outputs
 from sightline.files.names import composed, printable
 
 
@@ -126,10 +127,16 @@ def without_heic(look: Callable[[Path], Any]) -> Callable[[Path], Any]:
     return looked
 
 
-def record(name: str, *outputs: str) -> Any:
-    """Return what writes the record of an answer of `prompt` that lists these outputs."""
-    listed = ", ".join(f'"{output}"' for output in outputs)
-    return lambda folder: (folder / "data" / f"{name}.json").write_text(f'{{"engine": "x", "files": [{listed}]}}')
+def recorded(*names: str) -> Any:
+    """Return what writes small pictures under these names as outputs of Sightline's own."""
+
+    def write(folder: Path) -> None:
+        outputs = [folder / "data" / name for name in names]
+        with Outputs([(folder / "photo.png", output) for output in outputs]).writing():
+            for output in outputs:
+                save(output, size=4)
+
+    return write
 
 
 def picture(folder: Path) -> None:
@@ -187,11 +194,11 @@ CASES = [
          (["a.png"], ["1 folder of a run or study (run)"]), "Listing"),
     Case("a config.yaml alone is no run", files("a.png", "b/config.yaml", "b/x.png"), taken, ["a.png", "b/x.png"]),
     Case("a run's figures, asked for", files("run.json", "config.yaml", "figures/x.png"), taken, ["figures/x.png"]),
-    Case("own outputs", both(files("a.png", "a_mask_000.png", "a_overlay.png"), record("a", "a_mask_000.png",
-         "a_overlay.png")), seen, (["a.png"], ["1 file of no image (.json) (a.json)",
-         "2 output of Sightline's own (a_mask_000.png, a_overlay.png)"][::-1]), "Listing"),
+    Case("own outputs", both(files("a.png"), recorded("a_mask_000.png", "a_overlay.png")), seen,
+         (["a.png"], ["2 output of Sightline's own (a_mask_000.png, a_overlay.png)", "1 hidden (.sightline-outputs)"]),
+         "Listing"),
     Case("files named like outputs", files("a.png", "a_mask_000.png"), taken, ["a.png", "a_mask_000.png"]),
-    Case("one that the record does not list", both(files("a.png", "a_mask_7.png"), record("a", "a_mask_000.png")),
+    Case("one that the record does not list", both(files("a.png", "a_mask_7.png"), recorded("a_mask_000.png")),
          taken, ["a.png", "a_mask_7.png"]),
     Case("a folder without permission", files("a.png", "b/c.png"), without_permission("b", seen),
          (["a.png"], ["1 folder that cannot be listed: Permission denied (b)"]), "Listing"),

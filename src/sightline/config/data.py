@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import math
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from sightline.config.base import Frozen
-from sightline.config.types import Fraction, Layout
+from sightline.config.types import Fraction, Layout, Positive, Range
 
 
 class SplitConfig(Frozen):
@@ -31,7 +32,47 @@ class SplitConfig(Frozen):
         return self
 
 
-class DataConfig(Frozen):
+class PixelsConfig(Frozen):
+    """How the numbers of image files become pixels."""
+
+    bands: Annotated[tuple[Positive, ...], Field(min_length=1)] | None = Field(
+        default=None,
+        description="Bands that are seen, from 1, in the order given; none takes what the file says: red, green and "
+        "blue, or one gray band.",
+    )
+    scale: Literal["auto"] | Range | tuple[Range, ...] = Field(
+        default="auto",
+        description="Values that become black and white: one pair LOW, HIGH, or a pair for each band. auto leaves 8 "
+        "bits as they are, and takes percentiles of the data set for more bits and floats.",
+    )
+
+    @model_validator(mode="after")
+    def _low_below_high(self) -> Self:
+        pairs = self.scale_pairs or ()
+        for low, high in pairs:
+            if not (math.isfinite(low) and math.isfinite(high) and low < high):
+                raise ValueError(f"scale = {self.scale}: a pair is LOW, HIGH with LOW below HIGH, both finite")
+        if pairs and len(pairs) not in (1, self.channels):
+            raise ValueError(
+                f"scale = {self.scale}: {len(pairs)} pairs for {self.channels} bands; give one for all, or one a band"
+            )
+        return self
+
+    @property
+    def channels(self) -> int:
+        """Number of channels of an image: of the chosen bands, else 3."""
+        return len(self.bands) if self.bands else 3
+
+    @property
+    def scale_pairs(self) -> tuple[Range, ...] | None:
+        """The pairs of `scale`; None where it is auto."""
+        if self.scale == "auto":
+            return None
+        first, *_ = self.scale
+        return self.scale if isinstance(first, tuple) else (self.scale,)  # pyright: ignore[reportReturnType]
+
+
+class DataConfig(PixelsConfig):
     """Which images, how they are laid out, and how they are stored."""
 
     source: str = Field(

@@ -54,6 +54,11 @@ class Workload:
     example: ExampleStep
 
 
+def bands_fact(channels: int) -> dict[str, int]:
+    """Return what an example's facts say of images that are not RGB."""
+    return {} if channels == 3 else {"in_chans": channels}
+
+
 def example_batch(pixels: int, largest: int) -> int:
     """Return how many images of `pixels` each are timed: the run's own batch where that takes seconds only."""
     return max(2, min(largest, PIXELS // pixels))

@@ -5,7 +5,7 @@ from sightline.models.classifier import Classifier, LoadedClassifier, load_class
 from sightline.models.foreign import MatchReport, read_foreign
 from sightline.models.heads import LinearHead, projector
 from sightline.models.initial import InitialBackbone, initial_backbone, load_reference
-from sightline.models.weights import Loaded, load_backbone, read_description, save_model
+from sightline.models.weights import Loaded, load_backbone, read_description, reading_of, save_model
 
 __all__ = [
     "Backbone",
@@ -23,5 +23,6 @@ __all__ = [
     "projector",
     "read_description",
     "read_foreign",
+    "reading_of",
     "save_model",
 ]

@@ -5,27 +5,29 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
 from sightline.errors import ConfigError, nearest
-from sightline.models.libraries import BACKBONE_LIBRARIES, Library
+from sightline.models.libraries import BACKBONE_LIBRARIES, RGB, Library
 
 Stem = Literal["published", "3x3"]
 
 
 class Backbone(nn.Module):
-    """A model from normalised images (B, 3, H, W) to pooled features (B, dim), its tensors named as in its library.
+    """A model from normalised images (B, in_chans, H, W) to pooled features (B, dim); tensors have the library's names.
 
     Attributes:
         name: as it was asked for; with `stem` all that is needed to build it again.
         stem: published or 3x3.
         dim: length of the pooled features.
+        in_chans: channels of the images, as timm calls them.
     """
 
-    def __init__(self, inner: nn.Module, name: str, stem: Stem, dim: int) -> None:
+    def __init__(self, inner: nn.Module, name: str, stem: Stem, dim: int, in_chans: int = RGB) -> None:
         super().__init__()
         self.inner = inner
-        self.name, self.dim = name, dim
+        self.name, self.dim, self.in_chans = name, dim, in_chans
         self.stem: Stem = stem
 
     def forward(self, images: Tensor) -> Tensor:
@@ -43,8 +45,8 @@ class Backbone(nn.Module):
             ) from error
 
 
-def build_backbone(name: str, stem: Stem = "published", seed: int = 0) -> Backbone:
-    """Build a backbone with random weights, a function of (name, stem, seed); torch's own generator stays as it was.
+def build_backbone(name: str, stem: Stem = "published", seed: int = 0, in_chans: int = RGB) -> Backbone:
+    """Build a backbone with random weights, a function of the arguments; torch's own generator stays as it was.
 
     Args:
         name: a timm or torchvision name; "timm/NAME" or "torchvision/NAME" takes that library's, a bare name timm's
@@ -53,17 +55,43 @@ def build_backbone(name: str, stem: Stem = "published", seed: int = 0) -> Backbo
             that stages see twice the published resolution: for inputs of 64 px and less, where the published stem
             leaves 16×16 positions to the first stage and 2×2 to the last.
         seed: of the weights.
+        in_chans: channels of the images that it takes.
 
     Raises:
-        ConfigError: no such model, or one without such a stem.
+        ConfigError: no such model, one without such a stem, or one that takes RGB only.
     """
     library, bare = find_library(name)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        inner = library.build(bare)
+        inner = library.build(bare, in_chans)
         if stem == "3x3":
             use_small_stem(inner, name)
-    return Backbone(inner, name, stem, _width(inner))
+    return Backbone(inner, name, stem, _width(inner, in_chans), in_chans)
+
+
+def for_bands(backbone: Backbone, in_chans: int) -> Backbone:
+    """Return a backbone with the same weights for images of other channels; its own where they are the same.
+
+    What read red, green and blue is adapted by timm's rule (`adapt_input_conv`): its filters go round over the bands,
+    times 3 / in_chans, so that what they give keeps its size; one channel takes their sum.
+
+    Raises:
+        ConfigError: the weights are not those of RGB.
+    """
+    if in_chans == backbone.in_chans:
+        return backbone
+    if backbone.in_chans != RGB:
+        raise ConfigError(
+            f"{backbone.name}: these weights see {backbone.in_chans} bands, and the images have {in_chans}; choose as "
+            "many with data.bands"
+        )
+    other = build_backbone(backbone.name, backbone.stem, in_chans=in_chans)
+    state, shapes = backbone.state_dict(), other.state_dict()
+    for name, value in state.items():
+        if value.shape != shapes[name].shape:
+            state[name] = adapt_input_conv(in_chans, value)
+    other.load_state_dict(state)
+    return other
 
 
 def find_library(name: str) -> tuple[Library, str]:
@@ -89,12 +117,12 @@ def find_library(name: str) -> tuple[Library, str]:
 
 
 @torch.no_grad()
-def _width(inner: nn.Module) -> int:
+def _width(inner: nn.Module, in_chans: int) -> int:
     """Return the length of pooled features by running one black image: the one sure way for any architecture."""
     config = getattr(inner, "pretrained_cfg", None) or {}
     _, height, width = config.get("input_size", (3, 224, 224))
     inner.eval()
-    features = inner(torch.zeros(1, 3, height, width)).flatten(1)
+    features = inner(torch.zeros(1, in_chans, height, width)).flatten(1)
     inner.train()
     return features.shape[1]
 

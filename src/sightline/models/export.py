@@ -25,10 +25,12 @@ from sightline.files.atomic import atomic_path, write_text
 from sightline.models.backbones import Backbone
 from sightline.models.classifier import load_classifier
 from sightline.models.heads import LinearHead
+from sightline.models.libraries import RGB
 from sightline.models.parity import OPSET, compare, needs_export, pictures
 from sightline.models.weights import load_backbone, read_description
 from sightline.runs import RunFolder
 from sightline.runs.outputs import Exported
+from sightline.runs.verbs import export_outputs
 
 WAY_OUT = "export to ONNX, which holds the network itself"
 
@@ -83,13 +85,15 @@ def load_network(run: RunFolder) -> Network:
 def export_run(run: RunFolder, format: str, path: Path) -> Exported:
     """Write the network of a pretrain or classify run as onnx, timm or hf to `path`, a file or a folder."""
     writers = {"onnx": export_network_onnx, "timm": export_timm, "hf": export_transformers}
-    return writers[format](load_network(run), path)
+    with export_outputs(run, format, path).writing():
+        return writers[format](load_network(run), path)
 
 
 def export_network_onnx(network: Network, path: Path) -> Exported:
-    """Write an ONNX file: `images` float32 (batch, 3, S, S), normalised → `logits` or `features` (batch, D).
+    """Write an ONNX file: `images` float32 (batch, C, S, S), normalised → `logits` or `features` (batch, D).
 
-    S is the side that the network was trained on; class names, mean and standard deviation are in its metadata.
+    S is the side that the network was trained on; class names, mean and standard deviation, and which bands and values
+    were seen, are in its metadata.
 
     Raises:
         NotAvailable: the extra `export` is not installed.
@@ -103,7 +107,7 @@ def export_network_onnx(network: Network, path: Path) -> Exported:
             # A batch that is not one: the exporter takes one for a constant.
             graph = torch.export.export(
                 network,
-                (torch.zeros(2, 3, side, side),),
+                (torch.zeros(2, network.backbone.in_chans, side, side),),
                 dynamic_shapes=({0: torch.export.Dim("batch")},),
                 strict=False,
             )
@@ -124,13 +128,15 @@ def export_network_onnx(network: Network, path: Path) -> Exported:
     preprocessing = network.description["preprocessing"]
     for key in ("mean", "std"):
         model.metadata_props.add(key=key, value=json.dumps(preprocessing[key]))
+    if "reading" in network.description:
+        model.metadata_props.add(key="reading", value=json.dumps(network.description["reading"]))
     if network.classes:
         model.metadata_props.add(key="classes", value=json.dumps(network.classes))
     content = model.SerializeToString()
     session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
     pairs = []
     for batch in (1, 3):
-        images = pictures(batch, side, side)
+        images = pictures(batch, side, side, in_chans=network.backbone.in_chans)
         with torch.no_grad():
             pairs.append((network(images).numpy(), session.run([output], {"images": images.numpy()})[0]))
     difference, largest = compare(pairs, "ONNX Runtime")
@@ -187,7 +193,7 @@ def _written(
         "num_classes": len(network.classes),
         "num_features": model.num_features,
         "pretrained_cfg": {
-            "input_size": [3, side, side],
+            "input_size": [network.backbone.in_chans, side, side],
             "mean": list(preprocessing["mean"]),
             "std": list(preprocessing["std"]),
             "interpolation": "bicubic",  # as `views.Resize`: shorter side to the size, central square
@@ -197,6 +203,10 @@ def _written(
             **{key: model.pretrained_cfg.get(key) for key in ("first_conv", "classifier")},
         },
     }
+    if network.backbone.in_chans != RGB:
+        config["model_args"] = {"in_chans": network.backbone.in_chans}
+    if "reading" in network.description:
+        config["reading"] = network.description["reading"]
     if network.classes:
         config["label_names"] = network.classes
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -205,7 +215,7 @@ def _written(
         write_text(temporary / "config.json", json.dumps(config, indent=1) + "\n")
         state = {key: value.clone(memory_format=torch.contiguous_format) for key, value in model.state_dict().items()}
         save_file(state, temporary / "model.safetensors", metadata={"format": "pt"})
-        images = pictures(2, side, side)
+        images = pictures(2, side, side, in_chans=network.backbone.in_chans)
         with torch.no_grad(), redirect_stdout(io.StringIO()):
             pair = network(images).numpy(), load(temporary)(images).flatten(1).numpy()
         difference, largest = compare([pair], where)
@@ -228,7 +238,7 @@ def _timm_model(network: Network) -> Any:
         raise ConfigError(f"export: {backbone.name} is torchvision's, and timm's folders hold timm's models; {WAY_OUT}")
     if backbone.stem != "published":
         raise ConfigError(f"export: stem = {backbone.stem!r} is not in timm's {bare}; {WAY_OUT}")
-    model: Any = timm.create_model(bare, pretrained=False, num_classes=len(network.classes))
+    model: Any = timm.create_model(bare, pretrained=False, num_classes=len(network.classes), in_chans=backbone.in_chans)
     state = dict(backbone.inner.state_dict())
     if network.head is not None:
         name = model.pretrained_cfg.get("classifier")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,7 +11,8 @@ from typing import Literal
 from torch import nn
 
 from sightline.config import BackboneConfig
-from sightline.models.backbones import Backbone, Stem, build_backbone
+from sightline.models.backbones import Backbone, Stem, build_backbone, for_bands
+from sightline.models.libraries import RGB
 from sightline.models.reference import is_published, load_published
 from sightline.models.weights import Loaded, load_backbone
 from sightline.views.device import Preprocessing
@@ -35,11 +37,25 @@ class InitialBackbone:
     checksum: str
 
     @classmethod
-    def of(cls, config: BackboneConfig) -> InitialBackbone:
-        """Build the backbone that a run of `config` begins with; errors as of `initial_backbone`."""
-        return initial_backbone(
-            config.init, config.backbone, config.stem, config.seed, reference=config.reference, network=config.network
+    def of(
+        cls, config: BackboneConfig, in_chans: int = RGB, say: Callable[[str], object] | None = None
+    ) -> InitialBackbone:
+        """Build the backbone that a run of `config` begins with, and say what was loaded into it.
+
+        Errors as of `initial_backbone`.
+        """
+        start = initial_backbone(
+            config.init,
+            config.backbone,
+            config.stem,
+            config.seed,
+            reference=config.reference,
+            network=config.network,
+            in_chans=in_chans,
         )
+        if say is not None and start.matched:
+            say(f"{start.source}: {start.matched}")
+        return start
 
 
 def initial_backbone(
@@ -50,6 +66,7 @@ def initial_backbone(
     *,
     reference: str,
     network: Literal["teacher", "student"] = "teacher",
+    in_chans: int = RGB,
 ) -> InitialBackbone:
     """Build the backbone that a run begins with.
 
@@ -60,6 +77,7 @@ def initial_backbone(
         seed: of random weights.
         reference: what init "reference" means: a published name, a file or a run.
         network: of a checkpoint file that holds both.
+        in_chans: channels of the images; weights of RGB are adapted to them, see `for_bands`.
 
     Raises:
         NotAvailable: published weights that are neither here nor can be fetched.
@@ -67,15 +85,19 @@ def initial_backbone(
         WeightsError: nothing there, unreadable, damaged, or not fitting.
     """
     if init == "none":
-        return InitialBackbone(build_backbone(backbone, stem, seed=seed), Preprocessing(), "none", "", "")
+        built = build_backbone(backbone, stem, seed=seed, in_chans=in_chans)
+        return InitialBackbone(built, Preprocessing().for_channels(in_chans), "none", "", "")
     if init == "reference":
         source, loaded = reference, load_reference(reference, backbone, stem, network)
     elif not Path(init).exists() and is_published(init):
         source, loaded = init, load_published(init)
     else:
         source, loaded = init, load_backbone(init, backbone, stem, network)
-    preprocessing = Preprocessing.from_dict(loaded.description.get("preprocessing", {}))
-    return InitialBackbone(loaded.backbone, preprocessing, source, str(loaded.report), _checksum(loaded.backbone))
+    preprocessing = Preprocessing.from_dict(loaded.description.get("preprocessing", {})).for_channels(in_chans)
+    built, matched = for_bands(loaded.backbone, in_chans), str(loaded.report)
+    if built is not loaded.backbone:
+        matched += f"; the first convolution is adapted from RGB to {in_chans} bands by timm's rule"
+    return InitialBackbone(built, preprocessing, source, matched, _checksum(built))
 
 
 def load_reference(

@@ -15,9 +15,10 @@ TOLERANCE = 1e-4  # of the largest output: float32 sums in another order differ 
 OPSET = 20  # of ONNX, of 2023; onnxruntime has it since 1.17
 
 
-def pictures(batch: int, height: int, width: int) -> Tensor:
-    """Return normalised noise, float32 (B, 3, H, W), a function of its arguments."""
-    values = generator(0, "export check", height, width).standard_normal((batch, 3, height, width), np.float32)
+def pictures(batch: int, height: int, width: int, in_chans: int = 3) -> Tensor:
+    """Return normalised noise, float32 (B, in_chans, H, W), a function of its arguments."""
+    shape = (batch, in_chans, height, width)
+    values = generator(0, "export check", height, width).standard_normal(shape, np.float32)
     return torch.from_numpy(values)
 
 

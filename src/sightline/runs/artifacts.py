@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # -- of a run
 INFO = "run.json"
+LOCK = ".lock"  # of a study too
 CONFIG = "config.yaml"
 LOG = "metrics.jsonl"
 RESULT = "result.json"  # of a study too
@@ -11,6 +12,7 @@ CHECKPOINT = "checkpoints/last"
 WEIGHTS = "weights.safetensors"
 MODEL = "model.json"
 PREDICTIONS = "predictions.parquet"
+NOTES = "notes"  # a text for each thing that failed and that the run could do without
 COUNTS = "counts.npz"
 SPLIT = "split.json"
 ARCHITECTURE = "architecture.json"

@@ -8,7 +8,7 @@ not as crops.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, Self
 
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from sightline.config import ViewsConfig
+from sightline.errors import DataError
 from sightline.views import parameters as p
 from sightline.views.multicrop import MultiCrop
 from sightline.views.render import sizes_of
@@ -47,6 +48,19 @@ class Preprocessing:
         given = {key: tuple(values[key]) for key in ("mean", "std") if key in values}
         return cls(values.get("input_size"), **given)
 
+    def for_channels(self, channels: int) -> Self:
+        """Return this for images of so many channels: mean and std go round over the bands, as weights of a stem do.
+
+        timm's `adapt_input_conv` repeats the filters of red, green and blue over further bands, so that the fourth
+        takes those of red; a single channel takes the sum of the filters, and here the mean of the values.
+        """
+        if channels == len(self.mean):
+            return self
+        if channels == 1:
+            return replace(self, mean=(sum(self.mean) / len(self.mean),), std=(sum(self.std) / len(self.std),))
+        around = [i % len(self.mean) for i in range(channels)]
+        return replace(self, mean=tuple(self.mean[i] for i in around), std=tuple(self.std[i] for i in around))
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, without an input size of None."""
         size = {} if self.input_size is None else {"input_size": self.input_size}
@@ -61,12 +75,12 @@ class Preprocessing:
         """Return (images / 255 - mean) / std on `device`: one copy of uint8, then one pass there.
 
         Args:
-            images: uint8 (..., H, W, 3), RGB; leading dimensions are flattened to N.
+            images: uint8 (..., H, W, C), RGB or other bands; leading dimensions are flattened to N.
             device: where to.
             dtype: of the result.
 
         Returns:
-            (N, 3, H, W) in channels-last memory.
+            (N, C, H, W) in channels-last memory.
         """
         tensor = torch.from_numpy(np.ascontiguousarray(images)) if isinstance(images, np.ndarray) else images
         tensor = tensor.reshape(-1, *tensor.shape[-3:])
@@ -127,6 +141,11 @@ class DeviceMultiCrop:
             sizes, batch = np.tile(np.array(images.shape[1:3]), (len(images), 1)), images.to(self.device)
         else:
             sizes = sizes_of(images)
+            if len(images) and images[0].shape[2] != 3:
+                raise DataError(
+                    f"images have {images[0].shape[2]} channels: views on a device are of RGB only; give "
+                    "views_on = 'cpu'"
+                )
             batch = _stacked(images, sizes, self.device)
         tables = self._views.draw(sizes, keys)
         sides = (self.config.global_size, self.config.local_size)

@@ -9,6 +9,8 @@ import numpy as np
 
 from sightline.config import IGNORE_INDEX, SegmentAugment
 from sightline.errors import DataError
+from sightline.randomness import generator
+from sightline.views.bands import RGB, in_groups, jittered
 from sightline.views.parameters import PERMUTATIONS, as_keys
 from sightline.views.philox import uniforms
 
@@ -37,18 +39,20 @@ class JointCrop:
     def __call__(
         self, images: Sequence[np.ndarray], masks: Sequence[np.ndarray], keys: Sequence[int] | np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return views uint8 (B, S, S, 3) and their masks uint8 (B, S, S).
+        """Return views uint8 (B, S, S, C) and their masks uint8 (B, S, S).
 
         Args:
-            images: B arrays HWC uint8 RGB of any sizes.
+            images: B arrays HWC uint8 of any sizes, RGB or other bands, all of C channels.
             masks: class indices uint8 (H, W), each of its image's size; 255 ignored.
             keys: B integers, or B (seed, epoch, sample): each view is a function of its key and image alone.
 
         Raises:
             DataError: an image and its mask differ in size, or keys in number.
         """
-        numbers = uniforms(as_keys(keys, len(images)), "views/joint", DRAWS)
-        views = np.empty((len(images), self.size, self.size, 3), np.uint8)
+        keys = as_keys(keys, len(images))
+        numbers = uniforms(keys, "views/joint", DRAWS)
+        channels = images[0].shape[2] if len(images) else RGB
+        views = np.empty((len(images), self.size, self.size, channels), np.uint8)
         truths = np.empty((len(images), self.size, self.size), np.uint8)
         for index, (image, mask) in enumerate(zip(images, masks, strict=True)):
             if image.shape[:2] != mask.shape:
@@ -58,14 +62,34 @@ class JointCrop:
                 )
             warp = self._warp(image.shape[0], image.shape[1], numbers[index])
             side = (self.size, self.size)
-            flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-            view = cv2.warpAffine(image, warp, side, flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+            view = self._warped(image, warp)
             flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
             truths[index] = cv2.warpAffine(
                 mask, warp, side, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=IGNORE_INDEX
             )
-            views[index] = self._colored(view, numbers[index])
+            if channels == RGB:
+                views[index] = self._colored(view, numbers[index])
+            else:
+                views[index] = self._jittered(view, numbers[index], keys[index])
         return views, truths
+
+    def _warped(self, image: np.ndarray, warp: np.ndarray) -> np.ndarray:
+        def moved(part: np.ndarray) -> np.ndarray:
+            flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+            return cv2.warpAffine(part, warp, (self.size, self.size), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+
+        return moved(image) if image.shape[2] == RGB else in_groups(image, moved)
+
+    def _jittered(self, view: np.ndarray, numbers: np.ndarray, key: np.ndarray) -> np.ndarray:
+        """Return a view of other bands than RGB with a gain a band, contrast and noise."""
+        augment = self.augment
+        if numbers[_JITTER] >= augment.jitter:
+            return view
+        random = generator(int(key[0]), "views/joint/bands", int(key[1]), int(key[2]))
+        gains = 1 + augment.brightness * random.uniform(-1, 1, view.shape[2])
+        contrast = 1 + (2 * numbers[_CONTRAST] - 1) * augment.contrast
+        seen = jittered(view.astype(np.float32), gains, contrast, random.uniform(), random)
+        return (seen.clip(0, 255) + 0.5).astype(np.uint8)
 
     def _warp(self, height: int, width: int, numbers: np.ndarray) -> np.ndarray:
         """Return the map from the view's pixel centres to the image's, float64 (2, 3)."""

@@ -9,8 +9,9 @@ import numpy as np
 
 from sightline.config import ViewsConfig
 from sightline.views import parameters
+from sightline.views.bands import rendered
 from sightline.views.parameters import Recipe
-from sightline.views.render import render, sizes_of
+from sightline.views.render import sizes_of
 
 PURPOSE = "views"
 GLOBALS = 2
@@ -18,7 +19,7 @@ _SIGMA_SIDE = 224  # `blur_sigma` is told in pixels of a view of this side
 
 
 class Crops(NamedTuple):
-    """The views of B images: uint8 (2, B, G, G, 3) and (L, B, l, l, 3), RGB."""
+    """The views of B images: uint8 (2, B, G, G, C) and (L, B, l, l, C)."""
 
     globals: np.ndarray
     locals: np.ndarray
@@ -95,16 +96,17 @@ class MultiCrop:
         """Return the views of B images.
 
         Args:
-            images: B arrays HWC uint8 RGB, of any sizes.
+            images: B arrays HWC uint8, of any sizes: RGB, or C other bands, whose colors `bands` describes.
             keys: B integers, or B (seed, epoch, sample).
 
         Raises:
-            DataError: an image is not HWC uint8 RGB, or keys and images differ in number.
+            DataError: an image is not HWC uint8, or keys and images differ in number.
         """
-        tables = self.draw(sizes_of(images), keys)
-        outs = []
-        for table, size in zip(tables, (self.config.global_size, self.config.local_size), strict=True):
-            out = np.empty((table.shape[1], len(images), size, size, 3), np.uint8)
-            render(images, table, out)
-            outs.append(out)
-        return Crops(*outs)
+        keys = parameters.as_keys(keys, len(images))
+        tables, sides = self.draw(sizes_of(images), keys), (self.config.global_size, self.config.local_size)
+        return Crops(
+            *(
+                rendered(images, table, side, keys, f"{PURPOSE}/{name}")
+                for table, side, name in zip(tables, sides, Crops._fields, strict=True)
+            )
+        )

@@ -41,13 +41,13 @@ def sizes_of(images: Sequence[np.ndarray]) -> np.ndarray:
     """Return int64 (B, 2), height and width.
 
     Raises:
-        DataError: an image is not HWC uint8 RGB, or is empty.
+        DataError: an image is not HWC uint8, is empty, or has another number of channels than the first.
     """
     for index, image in enumerate(images):
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+        if image.ndim != 3 or image.shape[2] != images[0].shape[2] or image.dtype != np.uint8 or not image.size:
             raise DataError(
-                f"image {index} of the batch is {image.dtype} {image.shape}: views need HWC uint8 RGB with at least one"
-                " pixel; open files with sightline.data.decode"
+                f"image {index} of the batch is {image.dtype} {image.shape}: views need HWC uint8 with at least one"
+                " pixel and the same channels; open files with sightline.data.decode"
             )
     return np.array([image.shape[:2] for image in images], dtype=np.int64).reshape(-1, 2)
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from sightline.views import parameters
+from sightline.views.bands import rendered
 from sightline.views.parameters import Recipe
-from sightline.views.render import render, sizes_of
+from sightline.views.render import sizes_of
 
 
 class RandomCrop:
@@ -32,10 +33,11 @@ class RandomCrop:
         self.recipe = Recipe(scale=scale, ratio=ratio, flip=flip)
 
     def __call__(self, images: Sequence[np.ndarray], keys: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Return uint8 (B, size, size, 3) of B HWC uint8 images and B keys (see `MultiCrop`)."""
+        """Return uint8 (B, size, size, C) of B HWC uint8 images and B keys (see `MultiCrop`)."""
         sizes = sizes_of(images)
-        table = parameters.draw([self.recipe], sizes, parameters.as_keys(keys, len(images)), "views/crop")
-        return _rendered(images, table, self.size)
+        keys = parameters.as_keys(keys, len(images))
+        table = parameters.draw([self.recipe], sizes, keys, "views/crop")
+        return rendered(images, table, self.size, keys, "views/crop")[0]
 
 
 class Resize:
@@ -45,8 +47,9 @@ class Resize:
         self.size = size
 
     def __call__(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """Return uint8 (B, size, size, 3) of B HWC uint8 images."""
-        return _rendered(images, parameters.centered(sizes_of(images)), self.size)
+        """Return uint8 (B, size, size, C) of B HWC uint8 images."""
+        keys = parameters.as_keys(range(len(images)), len(images))  # nothing is drawn
+        return rendered(images, parameters.centered(sizes_of(images)), self.size, keys, "views/resize")[0]
 
 
 class Flip:
@@ -62,15 +65,10 @@ class Flip:
         self.recipe = Recipe(scale=(1.0, 1.0), ratio=(1.0, 1.0), flip=flip)
 
     def __call__(self, images: Sequence[np.ndarray], keys: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Return uint8 (B, size, size, 3) of B HWC uint8 images and B keys (see `MultiCrop`)."""
+        """Return uint8 (B, size, size, C) of B HWC uint8 images and B keys (see `MultiCrop`)."""
         sizes = sizes_of(images)
-        drawn = parameters.draw([self.recipe], sizes, parameters.as_keys(keys, len(images)), "views/flip")
+        keys = parameters.as_keys(keys, len(images))
+        drawn = parameters.draw([self.recipe], sizes, keys, "views/flip")
         table = parameters.centered(sizes)
         table[..., parameters.FLIP] = drawn[..., parameters.FLIP]
-        return _rendered(images, table, self.size)
-
-
-def _rendered(images: Sequence[np.ndarray], table: np.ndarray, size: int) -> np.ndarray:
-    out = np.empty((1, len(images), size, size, 3), np.uint8)
-    render(images, table, out)
-    return out[0]
+        return rendered(images, table, self.size, keys, "views/flip")[0]

@@ -56,7 +56,7 @@ def test_sixteen_bits_are_scaled_and_not_cut(tmp_path: Path) -> None:
 def test_floats_are_stretched_and_not_a_number_is_put_up_with(tmp_path: Path) -> None:
     values = np.array([[-1.0, 0.0, 1.0, np.nan]], np.float32)
     pixels = decode(saved(tmp_path, Image.fromarray(values), "image.tif"))
-    np.testing.assert_array_equal(pixels[0, :, 0], [0, 127, 255, 0])
+    np.testing.assert_array_equal(pixels[0, :, 0], [0, 128, 255, 0])
 
 
 def test_transparency_lies_on_white(tmp_path: Path) -> None:
@@ -122,8 +122,9 @@ def test_a_reduced_jpeg_is_large_enough_and_looks_the_same(tmp_path: Path) -> No
     assert decode(path, at_least=1000).shape == (480, 640, 3)
 
 
-def test_warnings_stay_quiet_in_threads_and_come_back(tmp_path: Path) -> None:
-    path = saved(tmp_path, Image.new("L", (64, 64)))
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_warnings_stay_quiet_in_threads_and_come_back(tmp_path: Path, suffix: str) -> None:
+    path = saved(tmp_path, Image.new("L", (64, 64)), "image" + suffix)
     before = list(warnings.filters)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(decode, [path] * 200))

@@ -17,12 +17,14 @@ import numpy as np
 
 from sightline.config import DataConfig
 from sightline.data.images.decode import UnreadableImage, decode, shrink
+from sightline.data.images.reading import Reading
+from sightline.data.images.survey import settle
 from sightline.data.labelled.listing import BadImage, ImageSet, Sample, list_images
 from sightline.errors import DataError
 from sightline.files.homes import cache_home
-from sightline.files.staging import staged
+from sightline.files.staging import kept
 
-VERSION = 1  # of the file format and of what decoding means; a new number makes a new cache
+VERSION = 2  # of the file format and of what decoding means; a new number makes a new cache
 THREADS = 4  # Pillow decodes without the GIL; more threads than cores hide reading
 AHEAD = 16 * THREADS  # images decoded and not yet written: bounds the memory where the disk is slower than decoding
 TELL_EVERY = 10.0  # seconds
@@ -41,7 +43,7 @@ class HasId(Protocol):
 class PixelStore:
     """Arrays of uint8 in one memory-mapped file, as `build_store` wrote them."""
 
-    def __init__(self, folder: Path, channels: int = 3) -> None:
+    def __init__(self, folder: Path, channels: int | None = 3) -> None:
         index = np.load(folder / "index.npy")
         self._offsets, self._shapes, self._channels = index[:, 0], index[:, 1:], channels
         # As a plain array over the map: np.memmap's own slicing costs more than the copy that follows it. No bytes
@@ -52,11 +54,11 @@ class PixelStore:
         return len(self._offsets)
 
     def __getitem__(self, i: int) -> np.ndarray:
-        """Return array i as a read-only view, uint8 (H, W, 3), or (H, W) of one channel."""
+        """Return array i as a read-only view, uint8 (H, W, channels), or (H, W) where channels is None."""
         height, width = self._shapes[i]
         begin, channels = self._offsets[i], self._channels
-        flat = self._pixels[begin : begin + height * width * channels]
-        return flat.reshape(height, width, channels) if channels > 1 else flat.reshape(height, width)
+        flat = self._pixels[begin : begin + height * width * (channels or 1)]
+        return flat.reshape(height, width, channels) if channels else flat.reshape(height, width)
 
     def shape(self, i: int) -> tuple[int, int]:
         """Return height and width of array i."""
@@ -73,26 +75,41 @@ class Images(PixelStore):
 
     Attributes:
         listing: without the images that could not be read; those are in its `bad`.
+        reading: by which they were decoded.
     """
 
-    def __init__(self, listing: ImageSet, folder: Path) -> None:
-        super().__init__(folder)
-        self.listing = listing
+    def __init__(self, listing: ImageSet, folder: Path, reading: Reading) -> None:
+        super().__init__(folder, reading.channels)
+        self.listing, self.reading = listing, reading
+
+    @property
+    def channels(self) -> int:
+        """Channels of each image."""
+        return self.reading.channels
 
 
-def load_images(config: DataConfig, progress: Say | None = None, *, labels: bool = True) -> Images:
+def load_images(
+    config: DataConfig, progress: Say | None = None, *, labels: bool = True, earlier: Reading | None = None
+) -> Images:
     """Open a source's images, decoded at its `image_size` (64 px where that is not settled).
 
     Args:
-        config: the source.
+        config: the source, and how its images are read.
         progress: called with lines of text, of what was passed over and what is done.
         labels: as of `list_images`.
+        earlier: the reading of the run whose network is to see the images; see `survey.settle`.
     """
-    listing = list_images(config, labels=labels)
-    if progress is not None:
-        for line in listing.said():
-            progress(line)
-    return load_image_set(listing, config.image_size or 64, max_bad_fraction=config.max_bad_fraction, progress=progress)
+    listing, say = list_images(config, labels=labels), progress or (lambda _: None)
+    for line in listing.said():
+        say(line)
+    reading = settle(listing.name, [sample.path for sample in listing.samples], config, earlier, say)
+    return load_image_set(
+        listing,
+        config.image_size or 64,
+        max_bad_fraction=config.max_bad_fraction,
+        progress=progress,
+        reading=reading,
+    )
 
 
 def load_image_set(
@@ -101,11 +118,12 @@ def load_image_set(
     cache_dir: Path | None = None,
     max_bad_fraction: float = 0.01,
     progress: Say | None = None,
+    reading: Reading | None = None,
 ) -> Images:
     """Decode a data set, or take it from the cache.
 
-    The cache is keyed by ids, file sizes, modification times and `size`. Two processes that build it at once each write
-    a private folder; the first to finish gives its name to the cache, and the other uses that one.
+    The cache is keyed by ids, file sizes, modification times, `size` and `reading`. Of processes that need it at once
+    the first builds it; a damaged one is built again.
 
     Args:
         listing: what to decode.
@@ -113,16 +131,21 @@ def load_image_set(
         cache_dir: where caches go; `cache_home()` by default.
         max_bad_fraction: of unreadable images that is put up with.
         progress: called with a line of text now and then.
+        reading: which bands, and which values are black and white; by default each image's own.
 
     Raises:
         DataError: more unreadable images than `max_bad_fraction`, the first few named.
     """
-    target = (cache_dir or cache_home()) / "pixels" / _key(listing, size)
-    if not target.is_dir():
-        with staged(target) as private:
-            say = progress or (lambda _: None)
-            say(f"{listing.name}: decoding {len(listing)} images once, to a shorter side of {size} px")
-            build_store(listing.samples, lambda sample: _decoded(sample, size), private, listing.name, say)
+    reading = reading or Reading()
+    target = (cache_dir or cache_home()) / "pixels" / _key(listing, size, reading)
+    say = progress or (lambda _: None)
+
+    def build(folder: Path) -> None:
+        say(f"{listing.name}: decoding {len(listing)} images once, to a shorter side of {size} px")
+        read = lambda sample: _decoded(sample, size, reading)  # noqa: E731
+        build_store(listing.samples, read, folder, listing.name, say, reading.channels)
+
+    kept(target, build, say)
     bad = tuple(BadImage(**entry) for entry in json.loads((target / "bad.json").read_text(encoding="utf-8")))
     if len(bad) > max_bad_fraction * len(listing):
         named = "; ".join(entry.reason for entry in bad[:5])
@@ -134,11 +157,11 @@ def load_image_set(
     if bad and progress:
         progress(f"{listing.name}: {len(bad)} unreadable images left out, the first: {bad[0].reason}")
     good = tuple(sample for sample in listing.samples if sample.id not in left_out)
-    return Images(replace(listing, samples=good, bad=bad), target)
+    return Images(replace(listing, samples=good, bad=bad), target, reading)
 
 
-def _key(listing: ImageSet, size: int) -> str:
-    digest = hashlib.blake2b(f"{VERSION} {size}\n".encode(), digest_size=16)
+def _key(listing: ImageSet, size: int, reading: Reading) -> str:
+    digest = hashlib.blake2b(f"{VERSION} {size} {json.dumps(reading.to_dict())}\n".encode(), digest_size=16)
     for sample in listing.samples:
         try:
             status = sample.path.stat()
@@ -230,9 +253,9 @@ def _in_order(
             pool.shutdown(cancel_futures=True)
 
 
-def _decoded(sample: Sample, size: int) -> np.ndarray | str:
+def _decoded(sample: Sample, size: int, reading: Reading) -> np.ndarray | str:
     try:
-        return shrink(decode(sample.path, at_least=size), size)
+        return shrink(decode(sample.path, reading=reading, at_least=size), size)
     except UnreadableImage as error:
         if not sample.path.exists():  # it was there a moment ago: no damage to be remembered
             raise DataError(f"{sample.path}: was listed and is gone; put it back, or list again") from None

@@ -1,20 +1,22 @@
-"""One loader for every image: whatever is in the file, uint8 RGB comes out, upright, or a named reason why not."""
+"""One loader for every image: whatever is in the file, uint8 comes out, upright, or a named reason why not."""
 
 from __future__ import annotations
 
 import errno
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from sightline.data.images.geotiff import is_geotiff, open_raster
+from sightline.data.images.geotiff import is_tiff, open_raster, rasterio_is_here
+from sightline.data.images.quiet import quiet
+from sightline.data.images.reading import COLORS, ArrayRaster, Raster, Reading, is_transparency
 from sightline.errors import DataError, NotAvailable
 
 # What photographs and scenes come in and Pillow decodes by itself; documents, icons and vector formats are left out.
@@ -30,6 +32,11 @@ HEIC_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
 # Where Pillow itself refuses to go on (twice its warning's threshold): 13,377 × 13,377. A larger file is refused by its
 # header alone, before a byte of it is decompressed.
 MAX_PIXELS = 178_956_970
+_ORIENTATION, _BITS, _GEO_KEYS = 0x0112, 258, 34735  # tags of TIFF and EXIF, and of GeoTIFF
+
+
+# Of a TIFF that GDAL is to read it would print what it does not know.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 class UnreadableImage(DataError):
@@ -45,75 +52,158 @@ class UnreadableImage(DataError):
         self.path, self.reason = path, reason
 
 
-class _Quiet:
-    """Silences warnings while any thread decodes.
+def decode(path: Path, *, reading: Reading | None = None, at_least: int | None = None) -> np.ndarray:
+    """Return the image of `path`, uint8 (H, W, C), upright by its EXIF orientation; RGB where no bands are chosen.
 
-    `warnings.catch_warnings` alone is no help: it swaps a list that all threads share, so that the first thread to
-    leave switches the warnings of the others back on, and the last one may leave them off for good.
-    """
-
-    def __init__(self) -> None:
-        self._lock, self._inside = threading.Lock(), 0
-        self._filters = warnings.catch_warnings()
-
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        with self._lock:
-            self._inside += 1
-            if self._inside == 1:
-                self._filters = warnings.catch_warnings()
-                self._filters.__enter__()
-                warnings.simplefilter("ignore")
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._inside -= 1
-                if not self._inside:
-                    self._filters.__exit__(None, None, None)
-
-
-quiet = _Quiet()
-
-
-def decode(path: Path, *, at_least: int | None = None) -> np.ndarray:
-    """Return the image of `path`, uint8 (H, W, 3), RGB, upright by its EXIF orientation.
-
-    Grey is repeated, CMYK converted, 16 bits scaled to 8, palettes looked up, transparency laid on white; of an
-    animation, the first frame. Safe to call from several threads.
+    Gray is repeated, CMYK and LAB are converted, palettes looked up, transparency laid on white; more than 8 bits and
+    floats are scaled as `reading` says; of an animation or of several pages, the first. Safe to call from several
+    threads.
 
     Args:
         path: the file.
+        reading: which bands, and which values are black and white; by default as the file and its numbers say.
         at_least: a shorter side, in pixels, that is enough: a JPEG is then decoded at a half, quarter or eighth of its
             size where that still reaches it, which saves most of the time.
 
     Raises:
-        UnreadableImage: missing, truncated, no image, or more than MAX_PIXELS pixels.
+        UnreadableImage: missing, truncated, no image, more than MAX_PIXELS pixels, or without the bands asked for.
         DataError: the file cannot be read now, for example for want of a permission: no damage to be remembered.
     """
+    with open_image(path, reading, at_least=at_least) as image:
+        if image.height * image.width > MAX_PIXELS:
+            raise UnreadableImage(path, _too_large(image.height * image.width))
+        try:
+            return image.rows(0, image.height)
+        except DataError as error:
+            raise _unreadable(path, error) from None
+
+
+@contextmanager
+def open_image(path: Path, reading: Reading | None = None, *, at_least: int | None = None) -> Iterator[Raster]:
+    """Open an image of any format by rows: TIFFs are read as they are asked for, others are decoded at once.
+
+    Args:
+        path: the file.
+        reading: as of `decode`.
+        at_least: likewise.
+
+    Raises:
+        UnreadableImage: as of `decode`; a TIFF may have any number of pixels.
+    """
+    with ExitStack() as stack:
+        image = _decoded(path, reading or Reading(), at_least)
+        if image is None:
+            try:
+                image = stack.enter_context(open_raster(path, reading))
+            except NotAvailable:
+                raise UnreadableImage(
+                    path, "not an image that Pillow knows; if it is a GeoTIFF, install sightline[geo]"
+                ) from None
+            except DataError as error:
+                raise _unreadable(path, error) from None
+        yield image
+
+
+def _unreadable(path: Path, error: DataError) -> UnreadableImage:
+    return UnreadableImage(path, str(error).removeprefix(f"{path}: "))
+
+
+def _decoded(path: Path, reading: Reading, at_least: int | None) -> Raster | None:
+    """Return an image in memory; None for a TIFF that GDAL is to read."""
     try:
         with quiet(), opened(path) as image:
+            if image.format == "TIFF" and _for_rasterio(image):
+                return None
             if image.width * image.height > MAX_PIXELS:
                 raise UnreadableImage(path, _too_large(image.width * image.height))
             if at_least is not None and image.format in ("JPEG", "MPO"):
                 image.draft("RGB", (at_least, at_least))
             image.load()
-            return _rgb(_upright(image))
+            return _in_memory(path, image, reading)
     except (UnreadableImage, MemoryError):  # the second says nothing about the file
         raise
     except FileNotFoundError:
         raise UnreadableImage(path, "no such file") from None
     except UnidentifiedImageError:
-        if is_geotiff(path) and path.stat().st_size:
-            return _by_rasterio(path)
+        if is_tiff(path):
+            return None
         reason = "empty file" if path.stat().st_size == 0 else "not an image, or of a format that is not known"
         raise UnreadableImage(path, reason) from None
     except Image.DecompressionBombError as error:
+        if is_tiff(path) and rasterio_is_here():
+            return None  # by rows it may be as large as it likes
         raise UnreadableImage(path, _too_large(None) + f" ({error})") from None
+    except DataError as error:
+        raise _unreadable(path, error) from None
     except Exception as error:  # Pillow's parsers meet a damaged file with nearly any exception there is
         refuse_trouble(path, error)
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise UnreadableImage(path, f"damaged: {reason}") from None
+
+
+def _for_rasterio(image: Image.Image) -> bool:
+    """Return whether GDAL is to read a TIFF: where it is installed, all but what it knows nothing of.
+
+    That is the EXIF orientation, unless the file has a place on the earth, and the colors of LAB.
+    """
+    tags: Mapping[int, Any] = getattr(image, "tag_v2", {})
+    turned = tags.get(_ORIENTATION, 1) not in (0, 1) and _GEO_KEYS not in tags
+    if image.mode in ("RGB", "RGBA") and max(tags.get(_BITS, (8,))) > 8:
+        return True  # also where it is not installed: Pillow would cut the numbers to 8 bits without a word
+    return rasterio_is_here() and not turned and image.mode != "LAB"
+
+
+def _in_memory(path: Path, image: Image.Image, reading: Reading) -> Raster:
+    deep = _deep_colors(path, image)
+    if deep is not None:
+        return ArrayRaster(deep[..., :COLORS], reading, None if deep.shape[2] == COLORS else _upper(deep[..., COLORS]))
+    image = _upright(image)
+    if image.mode.startswith(("I", "F")):
+        return ArrayRaster(np.asarray(image)[..., None], reading)
+    if image.mode == "LAB":
+        image = ImageCms.applyTransform(image, _lab_to_rgb()) or image
+    if image.mode in ("L", "1") and "transparency" not in image.info:
+        return ArrayRaster(np.array(image.convert("L"))[..., None], reading)
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        return _with_transparency(np.array(image.convert("RGBA")), image, reading)
+    return ArrayRaster(np.array(image.convert("RGB")), reading)
+
+
+def _with_transparency(pixels: np.ndarray, image: Image.Image, reading: Reading) -> Raster:
+    """Take the fourth channel for transparency, unless it is asked for, or a TIFF calls a picture so."""
+    gray = image.mode in ("LA", "La")
+    colors, alpha = pixels[..., : 1 if gray else COLORS], pixels[..., COLORS]
+    asked = reading.bands is not None and max(reading.bands) == colors.shape[2] + 1
+    if asked or (image.format == "TIFF" and not is_transparency(alpha)):
+        return ArrayRaster(np.dstack([colors, alpha]), reading)
+    return ArrayRaster(colors, reading, alpha)
+
+
+def _deep_colors(path: Path, image: Image.Image) -> np.ndarray | None:
+    """Return 16-bit colors, uint16 (H, W, 3 or 4), which Pillow cuts to 8 bits without a word; None of any other image.
+
+    Pillow has read the whole file by then, so that none that is cut short comes here: OpenCV takes those silently.
+    """
+    if image.format not in ("PNG", "PPM") or image.mode not in ("LA", "RGB", "RGBA"):
+        return None
+    with path.open("rb") as file:
+        head = file.read(26)
+    if image.format == "PNG" and head[24] != 16:
+        return None
+    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[:2] != image.size[::-1]:
+        return None
+    return np.ascontiguousarray(pixels[..., [2, 1, 0, 3][: pixels.shape[2]]])
+
+
+def _upper(alpha: np.ndarray) -> np.ndarray:
+    return (alpha // 257).astype(np.uint8)
+
+
+@cache
+def _lab_to_rgb() -> ImageCms.ImageCmsTransform:
+    profiles = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    return ImageCms.buildTransform(*profiles, "LAB", "RGB")
 
 
 def opened(path: Path, formats: list[str] | None = None) -> Image.Image:
@@ -145,23 +235,6 @@ def refuse_trouble(path: Path, error: Exception) -> None:
         ) from None
 
 
-def _by_rasterio(path: Path) -> np.ndarray:
-    """Read a TIFF of a kind that Pillow does not know: 16 bits a channel, many bands."""
-    try:
-        with open_raster(path) as raster:
-            if raster.width * raster.height > MAX_PIXELS:
-                raise UnreadableImage(path, _too_large(raster.width * raster.height))
-            return raster.rows(0, raster.height)
-    except NotAvailable:
-        raise UnreadableImage(
-            path, "not an image that Pillow knows; if it is a GeoTIFF, install sightline[geo]"
-        ) from None
-    except UnreadableImage:
-        raise
-    except DataError as error:
-        raise UnreadableImage(path, str(error).removeprefix(f"{path}: ")) from None
-
-
 def _too_large(pixels: int | None) -> str:
     size = "" if pixels is None else f"{pixels:,} pixels, "
     return f"{size}over the limit of {MAX_PIXELS:,} pixels; a decompression bomb, or a mosaic to be cut into tiles"
@@ -175,27 +248,6 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def _rgb(image: Image.Image) -> np.ndarray:
-    if image.mode.startswith(("I", "F")):
-        return np.repeat(_eight_bits(np.asarray(image))[:, :, None], 3, axis=2)
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.array(image.convert("RGB"))
-
-
-def _eight_bits(pixels: np.ndarray) -> np.ndarray:
-    """Scale 16-bit integers by 257, and floats, which may have any range, from their own range."""
-    if np.issubdtype(pixels.dtype, np.integer):
-        return (np.clip(pixels, 0, 65535) // 257).astype(np.uint8)
-    finite = pixels[np.isfinite(pixels)]
-    if not finite.size:
-        return np.zeros(pixels.shape, np.uint8)
-    low, high = float(finite.min()), float(finite.max())
-    known = np.nan_to_num(pixels, nan=low, posinf=high, neginf=low)
-    return ((known - low) * (255 / max(high - low, 1e-12))).astype(np.uint8)
-
-
 def shrink(pixels: np.ndarray, shorter: int) -> np.ndarray:
     """Return the image with its shorter side at most `shorter` pixels, aspect kept; never enlarged."""
     height, width = pixels.shape[:2]
@@ -203,7 +255,10 @@ def shrink(pixels: np.ndarray, shorter: int) -> np.ndarray:
     if factor >= 1:
         return pixels
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    # OpenCV takes four channels at most, and drops the axis of a single one.
+    parts = [pixels[..., i : i + 4] for i in range(0, pixels.shape[2], 4)] if pixels.ndim == 3 else [pixels]
+    small = [cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in parts]
+    return small[0] if len(small) == 1 and small[0].ndim == pixels.ndim else np.dstack(small)
 
 
 def image_size(path: Path, formats: tuple[str, ...] | None = None) -> tuple[int, int]:
@@ -222,7 +277,10 @@ def image_size(path: Path, formats: tuple[str, ...] | None = None) -> tuple[int,
     except FileNotFoundError:
         raise UnreadableImage(path, "no such file") from None
     except UnidentifiedImageError:
-        raise UnreadableImage(path, "not an image, or of a format that is not known") from None
+        if not is_tiff(path):
+            raise UnreadableImage(path, "not an image, or of a format that is not known") from None
+        with open_image(path) as raster:
+            width, height = raster.width, raster.height
     except Image.DecompressionBombError as error:
         raise UnreadableImage(path, _too_large(None) + f" ({error})") from None
     except MemoryError:  # says nothing about the file

@@ -11,12 +11,13 @@ import numpy as np
 from sightline.config import SegmentDataConfig
 from sightline.config.palettes import code_text
 from sightline.data.images.cache import Say
+from sightline.data.images.survey import check_rows
 from sightline.data.masks.classes import class_warnings
 from sightline.data.masks.leaks import Leaks, find_leaks
 from sightline.data.masks.load import SegmentImages, load_parts
 from sightline.data.masks.pictures import overlay, save_png, sheet
 from sightline.data.masks.scene_split import split_by_scenes, write_split
-from sightline.files import check_outputs
+from sightline.files import Outputs
 
 SHOWN = 10
 SHEET = 8  # tiles of a sheet, more where more classes are to be seen
@@ -45,7 +46,8 @@ class MaskCheck:
             {"what": "unusable", "value": len(images.bad)},
             *({"what": f"unusable: {bad.id}", "value": bad.reason} for bad in images.bad),
         ]
-        rows += self._meaning()
+        paths = [pair.image for pair in images.listing.pairs]
+        rows += check_rows(paths, images.reading, images.image, images.ids) + self._meaning()
         for name, part in images.parts.items():
             rows += self._classes(name, part)
         rows += self._off_palette()
@@ -123,27 +125,28 @@ def check_masks(config: SegmentDataConfig, progress: Say | None = None) -> MaskC
         DataError: no images with masks, missing partners, or so few tiles that a part is empty.
     """
     images = load_parts(config.model_copy(update={"max_bad_fraction": 1.0}), progress=progress)
-    return MaskCheck(images, find_leaks(images.image, len(images.ids)), images.counts)
+    return MaskCheck(images, find_leaks(images.picture, len(images.ids)), images.counts)
 
 
 def write_sheet(check: MaskCheck, path: Path) -> None:
     """Write a picture to look at: tiles in which each class is most seen, beside them their masks laid over them.
 
     Raises:
-        DataError: the file is one of the images or masks.
+        DataError: the file is one of the images or masks, or is there and Sightline did not write it.
     """
     images, counts = check.images, check.counts[:, :-1]
-    pairs = images.listing.pairs
-    check_outputs({path: Path(images.listing.name)}, [file for pair in pairs for file in (pair.image, pair.mask)])
+    inputs = [file for pair in images.listing.pairs for file in (pair.image, pair.mask)]
+    outputs = Outputs([(Path(images.listing.name), path)], inputs, way_out="Give another --sheet")
     most = [int(tile) for tile in counts.argmax(axis=0)] if len(counts) else []
     chosen = list(dict.fromkeys([*most, *range(len(counts))]))[: max(SHEET, min(len(most), 2 * SHEET))]
     colors = images.palette.colors
     rows = [
-        [(images.ids[i], images.image(i)), ("its mask", overlay(images.image(i), images.mask(i), colors))]
+        [(images.ids[i], images.picture(i)), ("its mask", overlay(images.picture(i), images.mask(i), colors))]
         for i in sorted(chosen)
     ]
     legend = [f"{label}: {images.palette.text(i)}" for i, label in enumerate(images.palette.classes)]
-    save_png(path, sheet(rows, legend, colors))
+    with outputs.writing():
+        save_png(path, sheet(rows, legend, colors))
 
 
 def write_leak_free_split(
@@ -152,10 +155,12 @@ def write_leak_free_split(
     """Write a split by whole scenes, as `data.split_file` reads it, and return rows of its tiles and scenes by part.
 
     Raises:
-        DataError: as of `split_by_scenes`.
+        DataError: as of `split_by_scenes`, or a file is there that Sightline did not write.
     """
+    outputs = Outputs([(path, path)], way_out="Give another --write-split")
     parts = split_by_scenes(check.leaks.scenes, check.counts[:, :-1], val, test, seed)
-    write_split(path, check.images.ids, check.leaks.scenes, parts)
+    with outputs.writing():
+        write_split(path, check.images.ids, check.leaks.scenes, parts)
     rows: list[dict[str, Any]] = []
     for name, part in parts.items():
         rows.append({"what": f"{path.name}: {name} tiles", "value": len(part), "share": len(part) / len(check.counts)})

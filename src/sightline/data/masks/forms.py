@@ -59,6 +59,11 @@ class Form:
         colors[self.palette.void] = self.palette.void_color
         return colors
 
+    @property
+    def nodata(self) -> int | None:
+        """The value of pixels without data in a GeoTIFF; None where every color may be of a class."""
+        return self.palette.void_gray if self.name == "rgb" else self.palette.void
+
     def save(self, path: Path, indices: np.ndarray) -> None:
         """Write class indices, uint8 (H, W), as a PNG."""
         pixels = self.pixels(indices)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sightline.config import SegmentDataConfig
-from sightline.data.images.folder import walk
+from sightline.data.images.folder import Listing, Passed, walk
 from sightline.data.masks.census import take_census
 from sightline.data.masks.layouts import MASK_LAYOUTS, Found, Pair
 from sightline.data.masks.layouts.beside import IMAGE_END, MASK_END
@@ -30,11 +30,13 @@ class PairSet:
         name: its source, as it was asked for.
         pairs: in order of id.
         meaning: what the masks' pixels mean.
+        passed: what was passed over in its folder.
     """
 
     name: str
     pairs: tuple[Pair, ...]
     meaning: Meaning
+    passed: tuple[Passed, ...] = ()
 
     @property
     def palette(self) -> Palette:
@@ -84,7 +86,8 @@ def list_pairs(
     root = find(config.source)
     if not root.is_dir():
         raise DataError(f"data.source = {config.source!r}: is no folder; give one with images and masks")
-    found = _listed(root, config)
+    listing = walk(root, outputs=True)
+    found = _found(root, listing, config)
     if found is None:
         raise DataError(
             f"{config.source}: no images with masks; expected NAME_sat.jpg beside NAME_mask.png, NAME.jpg beside "
@@ -92,7 +95,8 @@ def list_pairs(
             f"(data.layout = {config.layout})"
         )
     meaning = _meaning(found, config, (cache_dir or cache_home()) / "masks", progress, known)
-    return PairSet(config.source, found.pairs, replace(meaning, remarks=(*found.remarks, *meaning.remarks)))
+    meaning = replace(meaning, remarks=(*found.remarks, *meaning.remarks))
+    return PairSet(config.source, found.pairs, meaning, listing.passed)
 
 
 def _meaning(
@@ -113,17 +117,16 @@ def holds_masks(config: SegmentDataConfig) -> bool:
     """Return whether a source is a folder with images and masks in one of the layouts, each with its partner or not."""
     root = find(config.source)
     try:
-        return root.is_dir() and _listed(root, config) is not None
+        return root.is_dir() and _found(root, walk(root, outputs=True), config) is not None
     except DataError:
         # It is in one of the layouts, and something in it is wrong, which `list_pairs` says.
         return True
 
 
-def _listed(root: Path, config: SegmentDataConfig) -> Found | None:
+def _found(root: Path, listing: Listing, config: SegmentDataConfig) -> Found | None:
     """Return what the first layout finds that finds something."""
-    files = walk(root, outputs=True).images
     layouts = MASK_LAYOUTS if config.layout == "auto" else [config.layout]
-    return next((found for name in layouts if (found := MASK_LAYOUTS[name](config.source, root, files))), None)
+    return next((found for name in layouts if (found := MASK_LAYOUTS[name](config.source, root, listing.images))), None)
 
 
 def split_pairs(pair_set: PairSet, config: SegmentDataConfig) -> dict[str, np.ndarray]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -14,13 +14,16 @@ import numpy as np
 from sightline.config import IGNORE_INDEX, SegmentDataConfig
 from sightline.data.images.cache import VERSION, PixelStore, Say, build_store
 from sightline.data.images.decode import UnreadableImage, decode, shrink
+from sightline.data.images.folder import passed_line
+from sightline.data.images.reading import Reading, picture
+from sightline.data.images.survey import settle
 from sightline.data.labelled.listing import BadImage
 from sightline.data.masks.listing import Pair, PairSet, list_pairs, scenes_of, split_pairs
 from sightline.data.masks.palette import Palette
 from sightline.data.masks.planes import read_plane, size_of
 from sightline.errors import DataError
 from sightline.files import cache_home
-from sightline.files.staging import staged
+from sightline.files.staging import kept
 
 MASK_VERSION = 2  # of what is kept beside the pixels
 WHOLE = 1 << 30  # pixels: a shorter side that no image has
@@ -38,6 +41,7 @@ class SegmentImages:
         off_palette: pixels that no colour of the palette explains, by sample id; they are ignored.
         scenes: the scene of each sample where the split file says so, else None.
         counts: pixels by sample, int64 (N, K + 1): of each class, then ignored ones.
+        reading: by which the images were decoded.
     """
 
     listing: PairSet
@@ -48,6 +52,7 @@ class SegmentImages:
     counts: np.ndarray
     _images: PixelStore
     _masks: PixelStore
+    reading: Reading = field(default_factory=Reading)
 
     @property
     def ids(self) -> list[str]:
@@ -77,9 +82,18 @@ class SegmentImages:
             named.setdefault(scene, []).append(identity)
         return {"scenes": named}
 
+    @property
+    def channels(self) -> int:
+        """Channels of each image."""
+        return self.reading.channels
+
     def image(self, i: int) -> np.ndarray:
-        """Return image i, uint8 (H, W, 3)."""
+        """Return image i, uint8 (H, W, C)."""
         return self._images[int(i)]
+
+    def picture(self, i: int) -> np.ndarray:
+        """Return what people see of image i, uint8 (H, W, 3): its first three bands, or one repeated."""
+        return picture(self.image(i))
 
     def mask(self, i: int) -> np.ndarray:
         """Return the class indices of image i, uint8 (H, W), 255 ignored."""
@@ -94,6 +108,7 @@ def load_parts(
     config: SegmentDataConfig,
     cache_dir: Path | None = None,
     progress: Say | None = None,
+    earlier: Reading | None = None,
     known: Palette | None = None,
 ) -> SegmentImages:
     """Decode images and masks, or take them from the cache, and split them; arguments as of `load_masks`.
@@ -102,7 +117,7 @@ def load_parts(
         DataError: partners are missing, more pairs are unusable than `max_bad_fraction`, or a part
             would be empty.
     """
-    images = load_masks(config, cache_dir, progress, known)
+    images = load_masks(config, cache_dir, progress, earlier, known)
     return replace(images, parts=split_pairs(images.listing, config))
 
 
@@ -110,14 +125,16 @@ def load_masks(
     config: SegmentDataConfig,
     cache_dir: Path | None = None,
     progress: Say | None = None,
+    earlier: Reading | None = None,
     known: Palette | None = None,
 ) -> SegmentImages:
     """Decode images and masks, or take them from the cache, without a split: the only part is "all".
 
     Args:
-        config: which.
+        config: which, and how they are read.
         cache_dir: where caches go; `cache_home()` by default.
         progress: called with a line of text now and then.
+        earlier: the reading of the run whose network is to see the images; see `survey.settle`.
         known: a palette that is taken if it explains all pixels: of the run that is evaluated.
 
     Raises:
@@ -125,12 +142,13 @@ def load_masks(
     """
     say = progress or (lambda _: None)
     pair_set = list_pairs(config, cache_dir, say, known)
+    if line := passed_line(pair_set.name, pair_set.passed):
+        say(line)
     for remark in pair_set.meaning.remarks:
         say(f"{pair_set.name}: {remark}")
-    home = (cache_dir or cache_home()) / "masks" / _key(pair_set, config.image_size)
-    if not home.is_dir():
-        with staged(home) as private:
-            _build(pair_set, config.image_size or WHOLE, private, say)
+    reading = settle(pair_set.name, [pair.image for pair in pair_set.pairs], config, earlier, say)
+    home = (cache_dir or cache_home()) / "masks" / _key(pair_set, config.image_size, reading)
+    kept(home, lambda folder: _build(pair_set, config.image_size or WHOLE, reading, folder, say), say)
     bad = [BadImage(**entry) for entry in _read(home / "bad.json")]
     if len(bad) > config.max_bad_fraction * len(pair_set.pairs):
         named = "; ".join(entry.reason for entry in bad[:SHOWN])
@@ -147,18 +165,17 @@ def load_masks(
             f"{pair_set.name}: {sum(off.values()):,} pixels in {len(off)} masks have no value or color of the palette "
             f"and are ignored; most in {worst} ({off[worst]:,})"
         )
-    stores = PixelStore(home / "images"), PixelStore(home / "masks", channels=1)
+    stores = PixelStore(home / "images", reading.channels), PixelStore(home / "masks", channels=None)
     scenes = scenes_of(config, good.ids)
     parts = {"all": np.arange(len(good.pairs))}
     counts = np.load(home / "counts.npy")
     classes = np.column_stack([counts[:, : len(good.palette.classes)], counts[:, IGNORE_INDEX]])
-    return SegmentImages(good, parts, tuple(bad), off, scenes, classes, *stores)
+    return SegmentImages(good, parts, tuple(bad), off, scenes, classes, *stores, reading)
 
 
-def _key(pair_set: PairSet, size: int | None) -> str:
-    digest = hashlib.blake2b(
-        f"{VERSION} {MASK_VERSION} {size} {json.dumps(pair_set.palette.to_dict())}\n".encode(), digest_size=16
-    )
+def _key(pair_set: PairSet, size: int | None, reading: Reading) -> str:
+    meaning = json.dumps([pair_set.palette.to_dict(), reading.to_dict()])
+    digest = hashlib.blake2b(f"{VERSION} {MASK_VERSION} {size} {meaning}\n".encode(), digest_size=16)
     for pair in pair_set.pairs:
         for path in (pair.image, pair.mask):
             status = path.stat()
@@ -166,7 +183,7 @@ def _key(pair_set: PairSet, size: int | None) -> str:
     return digest.hexdigest()
 
 
-def _build(pair_set: PairSet, size: int, folder: Path, say: Say) -> None:
+def _build(pair_set: PairSet, size: int, reading: Reading, folder: Path, say: Say) -> None:
     """Write images/, masks/, bad.json and off_palette.json; a pair of which one half is bad is left out of both."""
     say(f"{pair_set.name}: decoding {len(pair_set.pairs)} images and masks once")
     off: dict[str, int] = {}
@@ -193,12 +210,12 @@ def _build(pair_set: PairSet, size: int, folder: Path, say: Say) -> None:
 
     def one_image(pair: Pair) -> np.ndarray | str:
         try:
-            return shrink(decode(pair.image), size)
+            return shrink(decode(pair.image, reading=reading), size)
         except UnreadableImage as error:
             return str(error)
 
     pairs, bad = list(pair_set.pairs), list[dict[str, str]]()
-    for name, read, channels in (("masks", one_mask, 1), ("images", one_image, 3)):
+    for name, read, channels in (("masks", one_mask, 1), ("images", one_image, reading.channels)):
         (folder / name).mkdir()
         build_store(pairs, read, folder / name, pair_set.name, say, channels)
         new = _read(folder / name / "bad.json")

@@ -150,6 +150,12 @@ class Palette:
         free = [*self.ignored, (0, 0, 0), *((level,) * 3 for level in range(128, 256))]
         return next(color for color in free if color not in self.rgb)
 
+    @property
+    def void_gray(self) -> int | None:
+        """Value of `void_color` where it is gray and no channel of a class has it: it can then mean no data."""
+        first, *rest = set(self.void_color)
+        return None if rest or any(first in color for color in self.rgb) else first
+
     def as_values(self) -> Palette:
         """Return the palette of what `decode_values` writes."""
         values = self.values if self.indexed and self.values else tuple(range(len(self.classes)))

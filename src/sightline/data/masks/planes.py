@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from sightline.data.images.decode import MAX_PIXELS, UnreadableImage, decode, opened, quiet, refuse_trouble
-from sightline.data.images.geotiff import is_geotiff
+from sightline.data.images.decode import MAX_PIXELS, UnreadableImage, open_image, opened, refuse_trouble
+from sightline.data.images.geotiff import is_tiff
+from sightline.data.images.quiet import quiet
 from sightline.data.masks.palette import NO_KEY
 from sightline.errors import NotAvailable
 
@@ -63,7 +64,7 @@ def read_plane(path: Path) -> Plane:
     except FileNotFoundError:
         raise UnreadableImage(path, "no such file") from None
     except UnidentifiedImageError:
-        if is_geotiff(path) and path.stat().st_size:
+        if is_tiff(path):
             return _by_rasterio(path)
         reason = "empty file" if path.is_file() and not path.stat().st_size else "not an image of a known format"
         raise UnreadableImage(path, reason) from None
@@ -82,15 +83,18 @@ def size_of(path: Path) -> tuple[int, int]:
     """
     try:
         with quiet(), opened(path) as image:
-            width, height = image.size
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    except UnidentifiedImageError:
-        return decode(path).shape[:2]  # a TIFF that only rasterio reads, or no image at all
+            tiff, (width, height) = image.format == "TIFF", image.size
+            turned = not tiff and image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+    except (UnidentifiedImageError, Image.DecompressionBombError):
+        tiff, turned, width, height = True, False, 0, 0
     except UnreadableImage:
         raise
     except Exception as error:  # as above
         refuse_trouble(path, error)
         raise UnreadableImage(path, f"damaged: {error}") from None
+    if tiff:  # whether it is turned is for its reader to say
+        with open_image(path) as raster:
+            return raster.height, raster.width
     return (width, height) if turned else (height, width)
 
 
@@ -203,7 +207,7 @@ def _by_rasterio(path: Path) -> Plane:
         reason = NotAvailable("not an image that Pillow knows; if it is a GeoTIFF, install sightline[geo]")
         raise UnreadableImage(path, str(reason)) from None
     try:
-        with quiet(), rasterio.open(path) as file:
+        with quiet(), rasterio.open(path, driver="GTiff") as file:
             if file.width * file.height > MAX_PIXELS:
                 raise UnreadableImage(path, f"{file.width * file.height:,} pixels, over the limit of {MAX_PIXELS:,}")
             if file.count == 1 and not file.dtypes[0].startswith("complex"):

@@ -12,7 +12,7 @@ from timm.models.resnet import ResNet
 from torch import Tensor, nn
 
 from sightline.errors import ConfigError
-from sightline.models.libraries.base import RESNET_PARTS, Library, Pyramid
+from sightline.models.libraries.base import RESNET_PARTS, RGB, Library, Pyramid
 
 
 def _architecture(name: str) -> str:
@@ -20,19 +20,29 @@ def _architecture(name: str) -> str:
     return name.partition(".")[0]
 
 
-def _build(name: str) -> nn.Module:
+def _build(name: str, in_chans: int) -> nn.Module:
     # Multi-crop brings several sizes: ViTs resample their positions, Swins drop their check; convolutions need neither.
     options: tuple[dict[str, Any], ...] = ({"dynamic_img_size": True}, {"strict_img_size": False})
+    bands: dict[str, Any] = {} if in_chans == RGB else {"in_chans": in_chans}
     for option in options:
         try:
-            return timm.create_model(name, pretrained=False, num_classes=0, **option)
+            return timm.create_model(name, pretrained=False, num_classes=0, **option, **bands)
         except TypeError:
             continue  # an architecture without this option
-    return timm.create_model(name, pretrained=False, num_classes=0)
+    try:
+        return timm.create_model(name, pretrained=False, num_classes=0, **bands)
+    except TypeError as error:
+        if not bands:
+            raise
+        raise ConfigError(
+            f"backbone = {name!r}: takes images of {RGB} channels only, and these have {in_chans} ({error}); take a "
+            "ResNet, or choose three with data.bands"
+        ) from error
 
 
-def _pyramid(inner: Any, name: str) -> Pyramid:
+def _pyramid(inner: Any, name: str, in_chans: int) -> Pyramid:
     """Take the last of timm's intermediates at each published stride from 2 on."""
+    del in_chans  # what timm says of its models holds for any
     reductions = [int(entry["reduction"]) for entry in getattr(inner, "feature_info", None) or []]
     last = {stride: position for position, stride in enumerate(reductions) if stride >= 2}
     if len(last) < 2 or not hasattr(inner, "forward_intermediates"):

@@ -9,12 +9,13 @@ from typing import Any
 
 import torch
 import torchvision
+from timm.models import adapt_input_conv
 from torch import Tensor, nn
 from torchvision.models import ResNet
 from torchvision.models.feature_extraction import DualGraphModule, create_feature_extractor, get_graph_node_names
 
 from sightline.errors import ConfigError
-from sightline.models.libraries.base import RESNET_PARTS, Library, Pyramid
+from sightline.models.libraries.base import RESNET_PARTS, RGB, Library, Pyramid
 
 # Of the image by which strides are found: unequal sides, so that a pooled map of 1×1 is no feature of a large stride.
 HEIGHT, WIDTH = 256, 128
@@ -28,7 +29,7 @@ def _names() -> list[str]:
     return torchvision.models.list_models(module=torchvision.models)
 
 
-def _build(name: str) -> nn.Module:
+def _build(name: str, in_chans: int) -> nn.Module:
     # These two return a tuple in training unless their auxiliary classifiers are left out.
     options = {"aux_logits": False, "init_weights": True} if name in ("googlenet", "inception_v3") else {}
     model = torchvision.models.get_model(name, weights=None, **options)
@@ -36,8 +37,31 @@ def _build(name: str) -> nn.Module:
         classifier = getattr(model, attribute, None)
         if classifier is not None:
             setattr(model, attribute, _without_last(classifier))
+            if in_chans != RGB:
+                _see_bands(model, in_chans)
             return model
     raise ConfigError(f"backbone = 'torchvision/{name}': its classifier was not found; take timm's model of that name")
+
+
+def _see_bands(model: nn.Module, in_chans: int) -> None:
+    """Give the first convolution that sees RGB other channels, its weights adapted by timm's rule."""
+    name, first = next(
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Conv2d) and module.in_channels == RGB
+    )
+    other = nn.utils.skip_init(
+        nn.Conv2d,
+        in_chans,
+        first.out_channels,
+        first.kernel_size,
+        stride=first.stride,
+        padding=first.padding,
+        bias=first.bias is not None,
+    )
+    other.load_state_dict(first.state_dict() | {"weight": adapt_input_conv(in_chans, first.weight.detach())})
+    parent, _, leaf = name.rpartition(".")
+    setattr(model.get_submodule(parent), leaf, other)
 
 
 def _without_last(classifier: nn.Module) -> nn.Module:
@@ -52,10 +76,12 @@ def _without_last(classifier: nn.Module) -> nn.Module:
     return classifier
 
 
-def _pyramid(inner: nn.Module, name: str) -> Pyramid:
+def _pyramid(inner: nn.Module, name: str, in_chans: int) -> Pyramid:
     """Take what the last stage of each stride gives, by torchvision's own feature extraction."""
     resnet = isinstance(inner, ResNet)
-    nodes, extractor = (RESNET_NODES, _extractor(inner, RESNET_NODES.values())) if resnet else _stages(inner, name)
+    nodes, extractor = (
+        (RESNET_NODES, _extractor(inner, RESNET_NODES.values())) if resnet else _stages(inner, name, in_chans)
+    )
     extractor = _narrowed(inner, extractor, nodes)
     _keep_unused(inner, extractor)
     return Pyramid(extractor, tuple(nodes), _values, RESNET_PARTS if resnet else {})
@@ -95,14 +121,14 @@ class _Features(DualGraphModule):
 
 
 @torch.no_grad()
-def _stages(inner: nn.Module, name: str) -> tuple[dict[int, str], DualGraphModule]:
+def _stages(inner: nn.Module, name: str, in_chans: int) -> tuple[dict[int, str], DualGraphModule]:
     """Return index → node of the last stage of each stride, from running one small black image, and what was run."""
     shapes: dict[str, torch.Size] = {}
     extractor: DualGraphModule | None = None
     try:
         train, evaluation = ({_stage(node) for node in nodes} for nodes in get_graph_node_names(inner))
         extractor = _extractor(inner, sorted(train & evaluation))
-        outputs = extractor.eval()(torch.zeros(1, 3, HEIGHT, WIDTH))
+        outputs = extractor.eval()(torch.zeros(1, in_chans, HEIGHT, WIDTH))
         inner.train()
         shapes = {node: value.shape for node, value in outputs.items() if isinstance(value, Tensor)}
     except (AssertionError, RuntimeError, ValueError, TypeError):

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from sightline.errors import ConfigError, WeightsError, nearest
 from sightline.models.backbones import Stem, build_backbone
-from sightline.models.foreign import ENOUGH, MatchReport
-from sightline.models.segmentation.batch_norm import use_any_batch_norm
+from sightline.models.batch_norm import use_any_batch_norm
+from sightline.models.foreign import MatchReport
+from sightline.models.libraries import RGB
 from sightline.models.segmentation.encoder import build_encoder, is_resnet
 from sightline.models.segmentation.library import ARCHITECTURES, LibrarySegmenter, build_library_segmenter
 from sightline.models.segmentation.segmenter import Segmenter
@@ -28,6 +29,7 @@ def build_segmenter(
     stem: Stem = "published",
     policy: SkipPolicy | None = None,
     seed: int = 0,
+    in_chans: int = RGB,
 ) -> Segmenter:
     """Build a network with random weights, a function of the arguments; torch's own generator stays as it was.
 
@@ -41,6 +43,7 @@ def build_segmenter(
         stem: published or 3x3, as of the backbone.
         policy: of skips; the U-Net's only.
         seed: of the weights.
+        in_chans: channels of the images.
 
     Raises:
         ConfigError: no such model, encoder or skip, or not together.
@@ -54,19 +57,19 @@ def build_segmenter(
             f"Give one of {', '.join(segmenter_names())}"
         )
     with torch.random.fork_rng():
-        segmenter = MODELS[model](encoder, classes, stem, policy, seed)
+        segmenter = MODELS[model](encoder, classes, stem, policy, seed, in_chans)
     use_any_batch_norm(segmenter)
     return segmenter
 
 
-def _unet(encoder: str, classes: int, stem: Stem, policy: SkipPolicy, seed: int) -> Unet:
-    stages = build_encoder(encoder, stem, seed)
+def _unet(encoder: str, classes: int, stem: Stem, policy: SkipPolicy, seed: int, in_chans: int) -> Unet:
+    stages = build_encoder(encoder, stem, seed, in_chans)
     torch.manual_seed(derived_seed(seed, "weights of unet"))
     return Unet(stages, classes, policy)
 
 
 def _of_library(
-    encoder: str, classes: int, stem: Stem, policy: SkipPolicy, seed: int, *, model: str
+    encoder: str, classes: int, stem: Stem, policy: SkipPolicy, seed: int, in_chans: int, *, model: str
 ) -> LibrarySegmenter:
     if policy != SkipPolicy():
         raise ConfigError(
@@ -74,13 +77,14 @@ def _of_library(
             "drop none"
         )
     torch.manual_seed(derived_seed(seed, f"weights of {model}"))
-    segmenter = build_library_segmenter(model, encoder, classes, stem)
+    segmenter = build_library_segmenter(model, encoder, classes, stem, in_chans)
     _start_like_a_backbone(segmenter, seed)
     return segmenter
 
 
-# Name → (encoder, classes, stem, policy of skips, seed) → network; another one is a module and a line here.
-MODELS: dict[str, Callable[[str, int, Stem, SkipPolicy, int], Segmenter]] = {
+ENOUGH = 0.5  # of the encoder's tensors: less is another architecture
+# Name → (encoder, classes, stem, policy of skips, seed, in_chans) → network; another one is a module and a line here.
+MODELS: dict[str, Callable[[str, int, Stem, SkipPolicy, int, int], Segmenter]] = {
     "unet": _unet,
     **{name: partial(_of_library, model=name) for name in sorted(ARCHITECTURES)},
 }
@@ -95,7 +99,7 @@ def _start_like_a_backbone(segmenter: Segmenter, seed: int) -> None:
     """Give a ResNet encoder the random weights that the U-Net's encoder has with the same seed."""
     if "layer4.0.conv1.weight" not in segmenter.encoder_tensors():
         return
-    backbone = build_backbone(segmenter.encoder_name, segmenter.stem, seed)
+    backbone = build_backbone(segmenter.encoder_name, segmenter.stem, seed, segmenter.in_chans)
     if is_resnet(backbone.inner):
         load_encoder(segmenter, backbone.state_dict(), "random weights")
 

@@ -20,7 +20,7 @@ def describe(segmenter: Segmenter, height: int = SIZE, width: int = SIZE) -> Arc
     """Run one black image of that size, in evaluation mode, and describe what happened; the network stays as it was."""
     training, device = segmenter.training, next(segmenter.parameters()).device
     segmenter.eval()
-    outputs = segmenter.outputs(torch.zeros(1, 3, height, width, device=device))
+    outputs = segmenter.outputs(torch.zeros(1, segmenter.in_chans, height, width, device=device))
     segmenter.train(training)
     stages = {name: value for name, value in outputs.stages.items() if not name.startswith("skip.")}
     stages["logits"] = outputs.logits

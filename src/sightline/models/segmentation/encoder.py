@@ -8,7 +8,7 @@ from timm.models.resnet import ResNet as TimmResNet
 from torch import Tensor, nn
 
 from sightline.models.backbones import Stem, build_backbone, find_library
-from sightline.models.libraries import Pyramid
+from sightline.models.libraries import RGB, Pyramid
 
 PROBE = 64  # pixels: a multiple of every stride up to 64
 
@@ -22,6 +22,7 @@ class Encoder(nn.Module):
     Attributes:
         name: as for `build_backbone`.
         stem: published or 3x3.
+        in_chans: channels of the images.
         channels: by index, shallowest first.
         strides: by index.
         unused: names of parameters that only the classifier's end of the backbone needs; they are kept for exact
@@ -30,8 +31,9 @@ class Encoder(nn.Module):
 
     stem: Stem
 
-    def __init__(self, pyramid: Pyramid, name: str, stem: Stem) -> None:
+    def __init__(self, pyramid: Pyramid, name: str, stem: Stem, in_chans: int = RGB) -> None:
         super().__init__()
+        self.in_chans = in_chans
         self.inner, self.name, self.stem = pyramid.module, name, stem
         self._indices, self._run, self._parts = pyramid.indices, pyramid.run, pyramid.parts
         self.channels, self.strides, self.unused = self._probe()
@@ -44,7 +46,7 @@ class Encoder(nn.Module):
         """Run one black image forward and back: the one sure way to know widths, strides and what is used."""
         self.inner.eval()
         with torch.enable_grad():
-            features = self(torch.zeros(1, 3, PROBE, PROBE))
+            features = self(torch.zeros(1, self.in_chans, PROBE, PROBE))
             torch.stack([feature.sum() for feature in features.values()]).sum().backward()
         self.inner.train()
         unused = tuple(name for name, value in self.inner.named_parameters() if value.grad is None)
@@ -62,15 +64,15 @@ class Encoder(nn.Module):
         }
 
 
-def build_encoder(name: str, stem: Stem = "published", seed: int = 0) -> Encoder:
-    """Build an encoder with the random weights of `build_backbone(name, stem, seed)`.
+def build_encoder(name: str, stem: Stem = "published", seed: int = 0, in_chans: int = RGB) -> Encoder:
+    """Build an encoder with the random weights of `build_backbone(name, stem, seed, in_chans)`.
 
     Raises:
         ConfigError: no such backbone, or one without features of several strides.
     """
-    inner = build_backbone(name, stem, seed).inner
+    inner = build_backbone(name, stem, seed, in_chans).inner
     library, _ = find_library(name)
-    return Encoder(library.pyramid(inner, name), name, stem)
+    return Encoder(library.pyramid(inner, name, in_chans), name, stem, in_chans)
 
 
 def is_resnet(inner: nn.Module) -> bool:

@@ -10,6 +10,7 @@ import json
 import os
 import tempfile
 import warnings
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,9 @@ from sightline.models.segmentation.segmenter import Segmenter
 from sightline.models.segmentation.unet import Unet
 from sightline.runs import RunFolder
 from sightline.runs.outputs import Exported
+from sightline.runs.verbs import export_outputs
 
+NOTED = ("preprocessing", "reading", "classes")  # of model.json: what a reader of the file needs beside the network
 LARGEST_SIDE = 8192  # pixels; the bound under which the exporter reasons about sizes
 
 
@@ -41,7 +44,7 @@ class OnnxReport:
     """A written ONNX file.
 
     Attributes:
-        path: of the file: input `images` float32 (batch, 3, height, width), normalised; output `logits`
+        path: of the file: input `images` float32 (batch, C, height, width), normalised; output `logits`
             (batch, classes, height, width).
         smallest: least height and width that it takes, in pixels.
         sizes: (batch, height, width) that it was checked on.
@@ -88,17 +91,25 @@ class _Core(nn.Module):
 
 def export_run(run: RunFolder, format: str, path: Path) -> Exported:
     """Write the network of a segment run as onnx, smp or hf to `path`, a file or a folder; smp and hf are the same."""
-    segmenter = load_segmenter(run.path).segmenter
-    if format == "onnx":
-        written, open_with = export_onnx(segmenter, path), f'onnxruntime.InferenceSession("{path}")'
-    else:
-        written = export_library(segmenter, path)
-        open_with = f'segmentation_models_pytorch.from_pretrained("{path}")'
+    with export_outputs(run, format, path).writing():
+        loaded = load_segmenter(run.path)
+        segmenter = loaded.segmenter
+        if format == "onnx":
+            written = export_onnx(segmenter, path, loaded.description)
+            open_with = f'onnxruntime.InferenceSession("{path}")'
+        else:
+            written = export_library(segmenter, path)
+            open_with = f'segmentation_models_pytorch.from_pretrained("{path}")'
     return Exported(path, written.max_difference, written.largest_logit, open_with)
 
 
-def export_onnx(segmenter: Segmenter, path: Path) -> OnnxReport:
+def export_onnx(segmenter: Segmenter, path: Path, description: Mapping[str, Any] | None = None) -> OnnxReport:
     """Write an ONNX file that takes any batch and any size from `smallest` up, padding included.
+
+    Args:
+        segmenter: the network.
+        path: to write.
+        description: model.json of its run, of which preprocessing, reading and classes go into the file's metadata.
 
     Raises:
         NotAvailable: the extra `export` is not installed.
@@ -110,7 +121,11 @@ def export_onnx(segmenter: Segmenter, path: Path) -> OnnxReport:
     sizes = ((1, smallest, smallest), (2, smallest + 7, 2 * smallest - 3), (1, 3 * smallest, smallest + 1))
     try:
         segmenter.eval()
-        content = _any_size(_core_program(segmenter), segmenter.stride)
+        program = _core_program(segmenter)
+        for key in NOTED:
+            if key in (description or {}):
+                program.metadata_props.add(key=key, value=json.dumps((description or {})[key]))
+        content = _any_size(program, segmenter.stride, segmenter.in_chans)
         session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
         pairs = [_run_both(segmenter, session, size) for size in sizes]
     finally:
@@ -129,7 +144,7 @@ def _core_program(segmenter: Segmenter) -> Any:
     }
     dimensions = ({0: torch.export.Dim("batch", min=1), **sides},)
     # Unequal sides, and a batch that is not one: the exporter takes equal sizes for one size, and one for a constant.
-    example = torch.zeros(2, 3, 2 * segmenter.stride, 4 * segmenter.stride).contiguous(
+    example = torch.zeros(2, segmenter.in_chans, 2 * segmenter.stride, 4 * segmenter.stride).contiguous(
         memory_format=torch.channels_last
     )
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
@@ -153,7 +168,7 @@ def _core_program(segmenter: Segmenter) -> Any:
     return program.model_proto
 
 
-def _any_size(model: Any, stride: int) -> bytes:
+def _any_size(model: Any, stride: int, in_chans: int) -> bytes:
     """Put the padding before, and the cutting after, a model that takes multiples of `stride`; return the file."""
     import onnx
 
@@ -173,7 +188,7 @@ def _any_size(model: Any, stride: int) -> bytes:
     after = helper.make_node("Slice", ["padded_logits", "size_from", "size", "size_axes"], ["logits"])
     nodes = [*before, *graph.node, after]
     classes = graph.output[0].type.tensor_type.shape.dim[1].dim_value
-    images = helper.make_tensor_value_info("images", onnx.TensorProto.FLOAT, ["batch", 3, "height", "width"])
+    images = helper.make_tensor_value_info("images", onnx.TensorProto.FLOAT, ["batch", in_chans, "height", "width"])
     logits = helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["batch", classes, "height", "width"])
     for field, values in ((graph.node, nodes), (graph.input, [images]), (graph.output, [logits])):
         copies = list(values)
@@ -185,7 +200,7 @@ def _any_size(model: Any, stride: int) -> bytes:
 
 @torch.no_grad()
 def _run_both(segmenter: Segmenter, session: Any, size: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
-    images = pictures(*size)
+    images = pictures(*size, in_chans=segmenter.in_chans)
     (outputs,) = session.run(["logits"], {"images": images.numpy()})
     return segmenter(images).numpy(), outputs
 
@@ -208,12 +223,15 @@ def export_library(segmenter: Segmenter, folder: Path) -> LibraryReport:
         raise ConfigError(
             f"export: segmentation-models-pytorch has no encoder {segmenter.encoder_name}; export to ONNX"
         )
-    network = architecture(encoder_name=key, encoder_weights=None, classes=segmenter.classes)
+    network = architecture(
+        encoder_name=key, encoder_weights=None, in_channels=segmenter.in_chans, classes=segmenter.classes
+    )
     state = _renamed(segmenter, network.state_dict())
     config = {
         "_model_class": architecture.__name__,
         "encoder_name": key,
         "encoder_weights": None,
+        "in_channels": segmenter.in_chans,
         "classes": segmenter.classes,
     }
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -265,7 +283,7 @@ def _load_and_run(segmenter: Segmenter, folder: Path) -> tuple[np.ndarray, np.nd
     with redirect_stdout(io.StringIO()):
         network: Any = smp.from_pretrained(str(folder), strict=True).eval()
     side = 2 * segmenter.stride
-    images = pictures(2, side, 2 * side)
+    images = pictures(2, side, 2 * side, in_chans=segmenter.in_chans)
     try:
         return segmenter.eval()(images).numpy(), network(images).numpy()
     finally:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from sightline.errors import ConfigError, nearest
 from sightline.models.backbones import Stem, use_small_stem
-from sightline.models.libraries import BACKBONE_LIBRARIES
+from sightline.models.libraries import BACKBONE_LIBRARIES, RGB
 from sightline.models.segmentation.library_encoder import register_encoder
 from sightline.models.segmentation.segmenter import SegmentationOutputs, Segmenter
 
@@ -34,13 +34,14 @@ STRIDES = {"pan": 128, "dpt": 32}
 class LibrarySegmenter(Segmenter):
     """A network of segmentation-models-pytorch; its skips cannot be dropped."""
 
-    def __init__(self, network: Any, name: str, encoder_name: str, stem: Stem, classes: int) -> None:
+    def __init__(self, network: Any, name: str, encoder_name: str, stem: Stem, classes: int, in_chans: int) -> None:
         super().__init__(
             name=name,
             encoder_name=encoder_name,
             stem=stem,
             classes=classes,
             stride=STRIDES.get(name, int(network.encoder.output_stride)),
+            in_chans=in_chans,
         )
         self.encoder = network.encoder
         self.decoder: nn.Module = network.decoder
@@ -91,7 +92,9 @@ def _deeplab_stages(decoder: DeepLabV3PlusDecoder, features: list[Tensor]) -> di
     return {"aspp": context, "low_level": low_level, "fused": fused}
 
 
-def build_library_segmenter(name: str, encoder_name: str, classes: int, stem: Stem) -> LibrarySegmenter:
+def build_library_segmenter(
+    name: str, encoder_name: str, classes: int, stem: Stem, in_chans: int = RGB
+) -> LibrarySegmenter:
     """Build a network of segmentation-models-pytorch, with random weights from torch's generator as it stands.
 
     Args:
@@ -99,13 +102,14 @@ def build_library_segmenter(name: str, encoder_name: str, classes: int, stem: St
         encoder_name: a backbone's name; timm's architectures go in as that library's "tu-" encoders.
         classes: number of classes.
         stem: "3x3" is for ResNets.
+        in_chans: channels of the images.
 
     Raises:
         ConfigError: that architecture does not take this encoder or stem.
     """
     key = encoder_key(encoder_name)
     try:
-        network = ARCHITECTURES[name](encoder_name=key, encoder_weights=None, classes=classes)
+        network = ARCHITECTURES[name](encoder_name=key, encoder_weights=None, in_channels=in_chans, classes=classes)
     except (ValueError, RuntimeError, KeyError, AttributeError, TypeError, NotImplementedError) as error:
         first = (str(error) or type(error).__name__).split("\n")[0]
         raise ConfigError(
@@ -115,7 +119,7 @@ def build_library_segmenter(name: str, encoder_name: str, classes: int, stem: St
     if stem == "3x3":
         use_small_stem(network.encoder, encoder_name)
         _halve_last_upsampling(network.segmentation_head)
-    segmenter = LibrarySegmenter(network, name, encoder_name, stem, classes)
+    segmenter = LibrarySegmenter(network, name, encoder_name, stem, classes, in_chans)
     _check_size(segmenter)
     return segmenter
 
@@ -161,7 +165,7 @@ def _check_size(segmenter: LibrarySegmenter) -> None:
     shape: tuple[int, ...] | str
     try:
         with torch.enable_grad():
-            logits = segmenter(torch.zeros(1, 3, PROBE, PROBE))
+            logits = segmenter(torch.zeros(1, segmenter.in_chans, PROBE, PROBE))
             logits.sum().backward()
         shape = tuple(logits.shape)
     except RuntimeError as error:

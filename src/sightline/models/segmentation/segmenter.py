@@ -32,7 +32,7 @@ class SegmentationOutputs:
 
 
 class Segmenter(nn.Module, ABC):
-    """A network from normalised images (B, 3, H, W) to logits (B, classes, H, W).
+    """A network from normalised images (B, in_chans, H, W) to logits (B, classes, H, W).
 
     Images of any size are taken: they are padded below and at the right to multiples of `stride`, by reflection (by
     repeating the border where an image is smaller than what is added), and the logits are cut back. A batch of one
@@ -43,6 +43,7 @@ class Segmenter(nn.Module, ABC):
         encoder_name: backbone's name, as for `build_backbone`.
         stem: published or 3x3.
         classes: number of classes.
+        in_chans: channels of the images.
         stride: of which the network itself needs multiples.
         encoder: the part that a backbone's weights go into, and that a frozen setting holds still.
     """
@@ -50,10 +51,10 @@ class Segmenter(nn.Module, ABC):
     encoder: nn.Module
     stem: Stem
 
-    def __init__(self, *, name: str, encoder_name: str, stem: Stem, classes: int, stride: int) -> None:
+    def __init__(self, *, name: str, encoder_name: str, stem: Stem, classes: int, stride: int, in_chans: int) -> None:
         super().__init__()
         self.name, self.encoder_name, self.stem, self.classes = name, encoder_name, stem, classes
-        self.stride = stride
+        self.stride, self.in_chans = stride, in_chans
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:

@@ -30,10 +30,13 @@ class SkippingSegmenter(Segmenter):
         stem: Stem,
         classes: int,
         stride: int,
+        in_chans: int,
         skips: tuple[int, ...],
         policy: SkipPolicy,
     ) -> None:
-        super().__init__(name=name, encoder_name=encoder_name, stem=stem, classes=classes, stride=stride)
+        super().__init__(
+            name=name, encoder_name=encoder_name, stem=stem, classes=classes, stride=stride, in_chans=in_chans
+        )
         self.skips, self.policy = skips, policy
         self.dropped = policy.dropped(skips)
         self.carried = tuple(index for index in skips if index not in self.dropped)

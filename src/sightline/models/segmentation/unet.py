@@ -97,6 +97,7 @@ class Unet(SkippingSegmenter):
             stem=encoder.stem,
             classes=classes,
             stride=max(encoder.strides.values()),
+            in_chans=encoder.in_chans,
             skips=skips,
             policy=policy,
         )

@@ -8,7 +8,7 @@ from torch.nn import functional
 from sightline.config import ClassifyConfig
 from sightline.config.types import Stem
 from sightline.data import list_images, split
-from sightline.engine.example import FORWARD, ExampleStep, Step, Workload, example_batch
+from sightline.engine.example import FORWARD, ExampleStep, Step, Workload, bands_fact, example_batch
 from sightline.models import Classifier, LinearHead, build_backbone
 from sightline.models.cpu import place
 from sightline.models.freezing import freeze
@@ -18,15 +18,15 @@ CLASSES = 10  # the linear head's share of the time is nothing
 
 def example_step(config: ClassifyConfig, backbone: str, stem: Stem) -> ExampleStep:
     """Return forward and backward of a backbone of that name and a head; what stands still only forward."""
-    side = config.input_size
+    side, channels = config.input_size, config.data.channels
     batch = example_batch(side * side, config.batch_size // config.devices)
 
     def build(device: torch.device) -> Step:
-        network = build_backbone(backbone, stem)
+        network = build_backbone(backbone, stem, in_chans=channels)
         model = place(Classifier(network, LinearHead(network.dim, CLASSES)), device)
         freeze(network, config.train)
         model.train()
-        images = torch.randn(batch, side, side, 3, device=device).permute(0, 3, 1, 2)
+        images = torch.randn(batch, side, side, channels, device=device).permute(0, 3, 1, 2)
         labels = torch.arange(batch, device=device) % CLASSES
 
         def step() -> torch.Tensor:
@@ -35,7 +35,7 @@ def example_step(config: ClassifyConfig, backbone: str, stem: Stem) -> ExampleSt
 
         return step
 
-    facts = {"task": "classify", "backbone": backbone, "stem": stem, "train": config.train}
+    facts = {"task": "classify", "backbone": backbone, "stem": stem, "train": config.train, **bands_fact(channels)}
     return ExampleStep({**facts, "side": side, "batch": batch}, build, batch)
 
 

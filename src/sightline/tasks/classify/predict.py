@@ -11,9 +11,11 @@ import torch
 
 from sightline.config import FEATURE_BATCH, DataConfig, RunConfig
 from sightline.data import Sample, UnreadableImage, decode, list_unlabelled, load_images, shrink, tell
+from sightline.data.images.reading import Reading
+from sightline.data.images.survey import remarks_on
 from sightline.engine import make_fabric
 from sightline.errors import DataError
-from sightline.files import check_outputs
+from sightline.files import Outputs
 from sightline.files.atomic import atomic_path
 from sightline.metrics import statistics
 from sightline.models import load_classifier
@@ -36,6 +38,7 @@ class LabelMaker:
         loaded = load_classifier(run)
         self.classes: list[str] = loaded.description["classes"]
         self.image_size: int = loaded.description["image_size"]
+        self.reading = Reading.from_dict(loaded.description.get("reading"))
         self._fabric = make_fabric(RunConfig(device=device))
         self._classifier = place(loaded.classifier, self._fabric.device)
         preprocessing = Preprocessing.from_dict(loaded.description["preprocessing"])
@@ -71,19 +74,18 @@ def predict(
 
     Raises:
         DataError: an image is missing or unreadable (the error names the first few), there is none, or `out` is an
-            input. Nothing is written then.
+            input or a file that Sightline did not write. Nothing is written then.
     """
     labeler = LabelMaker(RunFolder.open(run_path), device)
     listing = list_unlabelled(images, root)
-    for line in listing.said():
-        tell(line)
     listed = listing.samples
-    if out is not None:
-        table = [images] if images.is_file() else []
-        check_outputs({out: images}, [*table, *(sample.path for sample in listed)])
+    for line in (*listing.said(), *remarks_on([sample.path for sample in listed], labeler.reading)):
+        tell(line)
+    inputs = [*([images] if images.is_file() else []), *(sample.path for sample in listed)]
+    outputs = Outputs([] if out is None else [(images, out)], inputs)
     probabilities = in_batches(
         len(listed),
-        lambda begin, end: labeler.probabilities(_decode_all(listed[begin:end], labeler.image_size)),
+        lambda begin, end: labeler.probabilities(_decode_all(listed[begin:end], labeler.image_size, labeler.reading)),
     )
     predictions = LabelPredictions(
         ids=tuple(sample.id for sample in listed),
@@ -94,7 +96,8 @@ def predict(
         path=out,
     )
     if out is not None:
-        _write_csv(out, predictions)
+        with outputs.writing():
+            _write_csv(out, predictions)
     return predictions
 
 
@@ -117,7 +120,7 @@ def evaluate(run_path: Path, data: DataConfig, *, device: str = "auto") -> Class
     """
     labeler = LabelMaker(RunFolder.open(run_path), device)
     stored = data.model_copy(update={"image_size": data.image_size or labeler.image_size})
-    images = load_images(stored, progress=tell)
+    images = load_images(stored, progress=tell, earlier=labeler.reading)
     listing = images.listing
     unknown = sorted(set(listing.classes) - set(labeler.classes))
     if unknown or not listing.classes:
@@ -135,11 +138,11 @@ def evaluate(run_path: Path, data: DataConfig, *, device: str = "auto") -> Class
     return ClassifyEvaluation(accuracy=accuracy)
 
 
-def _decode_all(listed: Sequence[Sample], size: int) -> list[np.ndarray]:
+def _decode_all(listed: Sequence[Sample], size: int, reading: Reading) -> list[np.ndarray]:
     pixels, bad = [], []
     for sample in listed:
         try:
-            pixels.append(shrink(decode(sample.path), size))
+            pixels.append(shrink(decode(sample.path, reading=reading), size))
         except UnreadableImage as error:
             bad.append(str(error))
     if bad:

@@ -9,6 +9,7 @@ from torch import Tensor
 from sightline.config import PretrainConfig
 from sightline.data import Images, Loader
 from sightline.engine import resolve_workers
+from sightline.models.libraries import RGB
 from sightline.randomness import sample_keys
 from sightline.tasks.pretrain.methods import Crops
 from sightline.views import MultiCrop
@@ -18,9 +19,11 @@ from sightline.views.device import DeviceMultiCrop, Preprocessing
 def crop_loader(config: PretrainConfig, images: Images, fabric: Fabric) -> Loader[Crops]:
     """Return the loader of normalized crops on the training device, of this process's share of each batch."""
     views = config.views
-    on_device = config.views_on == "device" or (config.views_on == "auto" and fabric.device.type == "cuda")
+    # Views on a device are of RGB only; it refuses others where it is asked for.
+    here = fabric.device.type == "cuda" and images.channels == RGB
+    on_device = config.views_on == "device" or (config.views_on == "auto" and here)
     render = DeviceMultiCrop(views, fabric.device) if on_device else MultiCrop(views)
-    to_device = Preprocessing(views.global_size, views.mean, views.std).on(fabric.device)
+    to_device = Preprocessing(views.global_size, views.mean, views.std).for_channels(images.channels).on(fabric.device)
 
     def by_view(crops: np.ndarray | Tensor) -> Tensor:
         count, batch = crops.shape[:2]

@@ -84,7 +84,9 @@ class Monitor:
     def __init__(self, config: PretrainConfig, images: Images, fabric: Fabric) -> None:
         self._config, self._images, self._fabric = config, images, fabric
         data = config.monitor.data
-        self._labelled = load_images(data.stored_for(config.views.global_size)) if data else None
+        self._labelled = (
+            load_images(data.stored_for(config.views.global_size), earlier=images.reading) if data else None
+        )
 
     def __call__(self, epoch: int, backbone: Backbone) -> Values:
         """Yield what the evaluators yield of `backbone` at the end of `epoch` (0-based)."""
@@ -96,7 +98,11 @@ class Monitor:
     def _features(self, backbone: Backbone, source: Images, indices: np.ndarray) -> np.ndarray:
         views = self._config.views
         resize = Resize(views.global_size)
-        to_device = Preprocessing(views.global_size, views.mean, views.std).on(self._fabric.device)
+        to_device = (
+            Preprocessing(views.global_size, views.mean, views.std)
+            .for_channels(source.channels)
+            .on(self._fabric.device)
+        )
         return extract_features(backbone, lambda ids: to_device(resize(source.gather(ids))), indices, self._fabric)
 
 

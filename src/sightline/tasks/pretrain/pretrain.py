@@ -11,7 +11,7 @@ from sightline.data import Images, load_images
 from sightline.engine import Context, Progress, train
 from sightline.errors import ConfigError, DataError
 from sightline.files import text_digest
-from sightline.models import InitialBackbone, save_model
+from sightline.models import InitialBackbone, reading_of, save_model
 from sightline.runs import RunFolder
 from sightline.runs.results import PretrainResult
 from sightline.tasks.pretrain.crops import crop_loader
@@ -68,9 +68,9 @@ class Inputs:
 
 def open_inputs(config: PretrainConfig, say: Callable[[str], object]) -> Inputs:
     """Load the images and the weights to begin with."""
-    images = load_images(config.data, progress=say, labels=False)
+    images = load_images(config.data, progress=say, labels=False, earlier=reading_of(config))
     _check_size(config, len(images))
-    return Inputs(images, InitialBackbone.of(config))
+    return Inputs(images, InitialBackbone.of(config, images.channels, say))
 
 
 def build_task(context: Context[PretrainConfig, Inputs]) -> PretrainTask:
@@ -83,6 +83,11 @@ def build_task(context: Context[PretrainConfig, Inputs]) -> PretrainTask:
 def _check_size(config: PretrainConfig, count: int) -> None:
     if config.batch_size % config.devices:
         raise ConfigError(f"batch_size = {config.batch_size}: expected a multiple of devices = {config.devices}")
+    if config.batch_size < 2 * config.devices:
+        raise ConfigError(
+            f"batch_size = {config.batch_size}: the images of a batch are compared with each other, so a process needs "
+            f"two; give at least {2 * config.devices}"
+        )
     per_step = config.batch_size * config.accumulate
     if count < per_step:
         raise DataError(
@@ -105,7 +110,11 @@ def _finish(context: Context[PretrainConfig, Inputs], task: PretrainTask, second
             "stem": backbone.stem,
             "dim": backbone.dim,
             "method": method.title,
-            "preprocessing": Preprocessing(views.global_size, views.mean, views.std).to_dict(),
+            "in_chans": backbone.in_chans,
+            "preprocessing": Preprocessing(views.global_size, views.mean, views.std)
+            .for_channels(backbone.in_chans)
+            .to_dict(),
+            "reading": images.reading.to_dict(),
         },
     )
     epochs = [line for line in run.metrics() if any(key.startswith("health/") for key in line)]

@@ -103,7 +103,7 @@ def _evaluate(context: Context[PromptConfig, Inputs]) -> None:
     tally, begin = Tally(), time.perf_counter()
     report.start(f"prompt, {engine.name}", len(chosen), 0, str(run.path))
     for number, i in enumerate(chosen):
-        truth, state = images.mask(i), engine.set_image(images.image(i))
+        truth, state = images.mask(i), engine.set_image(images.picture(i))
         regions = engine.everything(state, settings)
         labelled = truth != IGNORE_INDEX
         tally.oracle.append(counted(truth, voted(regions, truth), classes))
@@ -121,7 +121,7 @@ def _evaluate(context: Context[PromptConfig, Inputs]) -> None:
             pictures |= {"network": drawn, "network, snapped": snapped}
         if number < SHOWN:
             painted = [(title, paint(mask, images.palette.colors)) for title, mask in pictures.items()]
-            save_png(run.path / PICTURES / f"{number}.png", strip([("image", images.image(i)), *painted]))
+            save_png(run.path / PICTURES / f"{number}.png", strip([("image", images.picture(i)), *painted]))
         report.advance(number + 1, f"{len(regions)} regions")
     report.stop()
     seconds = time.perf_counter() - begin

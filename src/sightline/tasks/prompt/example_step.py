@@ -6,6 +6,7 @@ import torch
 
 from sightline.config import PromptConfig
 from sightline.data import decode, list_pairs, split_pairs
+from sightline.data.images.reading import Reading, picture
 from sightline.data.masks.load import encode_pair
 from sightline.engine.example import ExampleStep, Step, Workload
 from sightline.prompts import EverythingSettings, build_engine
@@ -24,7 +25,7 @@ def workload(config: PromptConfig) -> Workload:
     def build(device: torch.device) -> Step:
         engine = build_engine(config.engine, config.model, device=device.type)
         labels, _ = encode_pair(pair, listing.palette)
-        image = decode(pair.image)
+        image = picture(decode(pair.image, reading=Reading(config.data.bands, config.data.scale_pairs)))
 
         def step() -> None:
             state = engine.set_image(image)

@@ -10,6 +10,7 @@ import numpy as np
 
 from sightline.config import IGNORE_INDEX, RunConfig, SegmentConfig, SegmentDataConfig
 from sightline.data import Palette, SegmentImages, load_masks, load_parts
+from sightline.data.images.reading import Reading
 from sightline.engine import make_fabric
 from sightline.errors import DataError
 from sightline.models.cpu import place
@@ -49,7 +50,8 @@ def evaluate(
     config = SegmentConfig.build(run.config())
     sized = data.model_copy(update={"image_size": data.image_size or description["image_size"]})
     palette = Palette.from_dict(description["palette"])
-    images = load_masks(sized, known=palette) if part == "all" else load_parts(sized, known=palette)
+    load = load_masks if part == "all" else load_parts
+    images = load(sized, earlier=Reading.from_dict(description.get("reading")), known=palette)
     indices = images.parts[part].tolist()
     truth = _matching(images, palette)
     fabric = make_fabric(RunConfig(device=device))

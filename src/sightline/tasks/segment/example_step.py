@@ -7,7 +7,7 @@ import torch
 from sightline.config import SegmentConfig
 from sightline.config.types import Stem
 from sightline.data import list_pairs, split_pairs
-from sightline.engine.example import FORWARD, ExampleStep, Step, Workload, example_batch
+from sightline.engine.example import FORWARD, ExampleStep, Step, Workload, bands_fact, example_batch
 from sightline.models.cpu import place
 from sightline.models.segmentation import SkipPolicy, build_segmenter
 
@@ -17,12 +17,12 @@ CLASSES = 7  # as in land cover; the last layer is a thousandth of the work what
 def example_step(config: SegmentConfig, backbone: str, stem: Stem) -> ExampleStep:
     """Return forward and backward of the run's architecture on crops, with weights of its own."""
     size, batch = config.crop, example_batch(config.crop**2, config.batch_size // config.devices)
-    policy = SkipPolicy.of(config.skips)
+    policy, channels = SkipPolicy.of(config.skips), config.data.channels
 
     def build(device: torch.device) -> Step:
-        model = build_segmenter(config.model, backbone, CLASSES, stem=stem, policy=policy)
+        model = build_segmenter(config.model, backbone, CLASSES, stem=stem, policy=policy, in_chans=channels)
         model = place(model, device).train()
-        images = torch.randn(batch, 3, size, size, device=device)
+        images = torch.randn(batch, channels, size, size, device=device)
 
         def step() -> torch.Tensor:
             model.zero_grad(set_to_none=True)
@@ -30,7 +30,7 @@ def example_step(config: SegmentConfig, backbone: str, stem: Stem) -> ExampleSte
 
         return step
 
-    facts = {"task": "segment", "model": config.model, "backbone": backbone, "stem": stem}
+    facts = {"task": "segment", "model": config.model, "backbone": backbone, "stem": stem, **bands_fact(channels)}
     return ExampleStep({**facts, "skips": f"{policy.drop} {policy.mode}", "side": size, "batch": batch}, build, batch)
 
 

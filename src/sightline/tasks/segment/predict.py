@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -11,13 +12,16 @@ import numpy as np
 
 from sightline.config import IGNORE_INDEX, RunConfig
 from sightline.config.types import MaskForm
-from sightline.data import Palette, UnreadableImage, decode, images_in
-from sightline.data.images.geotiff import Raster, is_geotiff, open_raster, write_raster
+from sightline.data import Palette, UnreadableImage, images_in, tell
+from sightline.data.images.decode import open_image
+from sightline.data.images.geotiff import is_geotiff, rasterio_is_here, write_raster
+from sightline.data.images.reading import Raster, Reading
+from sightline.data.images.survey import remarks_on
 from sightline.data.masks.forms import Form
 from sightline.data.masks.tiles import blend, plan
 from sightline.engine import make_fabric
-from sightline.errors import ConfigError, DataError, nearest
-from sightline.files import check_outputs, one_name_each
+from sightline.errors import ConfigError, DataError, NotAvailable, nearest
+from sightline.files import Outputs, atomic_path
 from sightline.models import read_description
 from sightline.models.cpu import place
 from sightline.models.segmentation import load_segmenter
@@ -79,6 +83,7 @@ class MaskMaker:
         self.options = options or Options()
         self.palette = Palette.from_dict(loaded.description["palette"])
         self.form = Form.of(self.palette, self.options.masks)
+        self.reading = Reading.from_dict(loaded.description.get("reading"))
         fabric = make_fabric(RunConfig(device=device))
         to_tensor = Preprocessing.from_dict(loaded.description["preprocessing"]).on(fabric.device)
         predictor = Predictor(place(loaded.segmenter, fabric.device), to_tensor, fabric)
@@ -102,7 +107,7 @@ class MaskMaker:
         yield from blend(windows, width, classes, classify, BATCH)
 
     def classes(self, pixels: np.ndarray) -> np.ndarray:
-        """Return class indices uint8 (H, W) of an image uint8 (H, W, 3)."""
+        """Return class indices uint8 (H, W) of an image uint8 (H, W, C)."""
         indices = np.empty(pixels.shape[:2], np.uint8)
         for top, band in self.bands(pixels):
             indices[top : top + band.shape[1]] = _most_probable(band)
@@ -139,7 +144,10 @@ def predict(
     options = Options(tta=tta, probabilities=probabilities, masks=masks)
     paths = predict_masks(run, images, out, options, device=device)
     description = read_description(RunFolder.open(run))
-    return MaskPredictions(paths=tuple(paths), classes=Palette.from_dict(description["palette"]).classes)
+    return MaskPredictions(
+        paths=tuple(paths),
+        classes=Palette.from_dict(description["palette"]).classes,
+    )
 
 
 def predict_masks(
@@ -165,7 +173,7 @@ def predict_masks(
 
     Raises:
         DataError: no images, one that cannot be read (masks written before it stay, each whole), or a mask that would
-            replace an image or another mask (nothing is written).
+            replace an image, another mask, or a file that Sightline did not write (nothing is written).
         NotAvailable: a TIFF, and rasterio is not installed.
     """
     root = images if images.is_dir() else images.parent
@@ -173,57 +181,70 @@ def predict_masks(
     sources = [path for path in files if not path.stem.endswith("_mask")]
     if not sources:
         raise DataError(f"{images}: holds masks only (NAME_mask); give the images that masks are wanted for")
-    targets = one_name_each((path, _target(path, (out / path.relative_to(root)).parent)) for path in sources)
+    options = options or Options()
+    made = {path: _targets(path, (out / path.relative_to(root)).parent, options) for path in sources}
     # Masks among the images are inputs too: labels, as in DeepGlobe's folders.
-    check_outputs(targets, files)
+    outputs = Outputs([(path, target) for path, targets in made.items() for target in targets], files)
     maker = MaskMaker(run, options, device)
-    for target, path in targets.items():
-        (_write_geotiff if is_geotiff(path) else _write_png)(maker, path, target)
-    return list(targets)
+    for line in remarks_on(sources, maker.reading):
+        tell(line)
+    for path, targets in made.items():
+        with outputs.writing(*targets):
+            _write(maker, path, targets[0])
+    return [targets[0] for targets in made.values()]
 
 
-def _target(path: Path, folder: Path) -> Path:
+def _targets(path: Path, folder: Path, options: Options) -> list[Path]:
+    """Return the files made from an image: its mask, and its probabilities where they are asked for."""
     name = path.stem.removesuffix("_sat") + "_mask" if path.stem.endswith("_sat") else path.stem
-    return folder / f"{name}{'.tif' if is_geotiff(path) else '.png'}"
+    mask = folder / f"{name}{'.tif' if is_geotiff(path) else '.png'}"
+    return [mask, mask.with_suffix(".npy")] if options.probabilities else [mask]
 
 
-def _write_png(maker: MaskMaker, path: Path, target: Path) -> None:
+def _write(maker: MaskMaker, path: Path, target: Path) -> None:
+    """Write the mask of one image, ignored where it holds no data: the pixels are those that training would see."""
     try:
-        pixels = decode(path)
+        with open_image(path, maker.reading) as image:
+            if is_geotiff(target):
+                _write_geotiff(maker, image, target)
+            else:
+                rows = [_masked(image, top, classes) for top, classes in _classes(maker, image, target)]
+                maker.form.save(target, np.concatenate(rows))
     except UnreadableImage as error:
+        if is_geotiff(path) and not rasterio_is_here():
+            raise NotAvailable(f"{path}: a GeoTIFF needs rasterio: install sightline[geo], or save it as PNG") from None
         raise DataError(f"{error}. Repair or remove it; the same command writes the masks again") from None
-    indices = np.empty(pixels.shape[:2], np.uint8)
-    for top, classes in _classes(maker, pixels, target):
-        indices[top : top + len(classes)] = classes
-    maker.form.save(target, indices)
 
 
-def _write_geotiff(maker: MaskMaker, path: Path, target: Path) -> None:
-    form = maker.form
-    with (
-        open_raster(path) as raster,
-        write_raster(target, raster.height, raster.width, raster.georeference, **form.raster()) as writer,
-    ):
-        for top, classes in _classes(maker, raster, target):
-            known = raster.known(top, top + len(classes))
-            writer.append(form.pixels(np.where(known, classes, np.uint8(IGNORE_INDEX))))
+def _write_geotiff(maker: MaskMaker, image: Raster, target: Path) -> None:
+    form, where = maker.form, (image.height, image.width, image.georeference)
+    nodata = form.nodata if image.holey else None
+    masked = image.holey and nodata is None
+    with write_raster(target, *where, **form.raster(), nodata=nodata, masked=masked) as writer:
+        for top, classes in _classes(maker, image, target):
+            known = image.known(top, top + len(classes))
+            writer.append(form.pixels(np.where(known, classes, np.uint8(IGNORE_INDEX))), known)
+
+
+def _masked(image: Raster, top: int, classes: np.ndarray) -> np.ndarray:
+    return np.where(image.known(top, top + len(classes)), classes, np.uint8(IGNORE_INDEX))
 
 
 def _classes(maker: MaskMaker, pixels: np.ndarray | Raster, target: Path) -> Iterator[tuple[int, np.ndarray]]:
     """Yield (first row, class indices uint8 (rows, W)), and write probabilities beside the mask where asked for."""
-    probabilities: np.ndarray | None = None
-    height, width = (pixels.height, pixels.width) if isinstance(pixels, Raster) else pixels.shape[:2]
-    if maker.options.probabilities:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shape = (len(maker.palette.classes), height, width)
-        file = target.with_suffix(".npy")
-        probabilities = np.lib.format.open_memmap(file, mode="w+", dtype=np.float16, shape=shape)
-    for top, band in maker.bands(pixels):
-        if probabilities is not None:
-            probabilities[:, top : top + band.shape[1]] = band
-        classes = _most_probable(band)
-        del band  # while the next one is made; of an image 20,000 pixels wide it has 180 MB
-        yield top, classes
+    asked = maker.options.probabilities
+    with atomic_path(target.with_suffix(".npy")) if asked else nullcontext() as temporary:
+        probabilities: np.ndarray | None = None
+        if temporary is not None:
+            height, width = (pixels.height, pixels.width) if isinstance(pixels, Raster) else pixels.shape[:2]
+            shape = (len(maker.palette.classes), height, width)
+            probabilities = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=shape)
+        for top, band in maker.bands(pixels):
+            if probabilities is not None:
+                probabilities[:, top : top + band.shape[1]] = band
+            classes = _most_probable(band)
+            del band  # while the next one is made; of an image 20,000 pixels wide it has 180 MB
+            yield top, classes
 
 
 def _most_probable(band: np.ndarray) -> np.ndarray:

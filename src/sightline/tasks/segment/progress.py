@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from sightline.data.images.reading import picture
 from sightline.data.masks import pictures as masks
 from sightline.errors import ConfigError, nearest
 from sightline.runs import RunFolder
@@ -46,7 +47,7 @@ class MaskProgress:
     Args:
         run: whose folder they are kept in.
         names: ids of the images.
-        images: uint8 (H, W, 3), in the order of `names`.
+        images: uint8 (H, W, C), in the order of `names`.
         truths: class indices uint8 (H, W), 255 ignored; None where there is none.
         palette: of the data.
         epochs: of the run.
@@ -75,7 +76,7 @@ class MaskProgress:
         for number, (image, truth) in enumerate(zip(self._images, self._truths, strict=True)):
             masks.save_palette_png(self._folder / _mask_name(number, epoch), predict(image), self._colors)
             if not (self._folder / f"{number}-image.png").is_file():
-                masks.save_png(self._folder / f"{number}-image.png", image)
+                masks.save_png(self._folder / f"{number}-image.png", picture(image))
                 if truth is not None:
                     masks.save_palette_png(self._folder / f"{number}-truth.png", truth, self._colors)
         self._history(epoch).write(self._index)
