@@ -135,7 +135,8 @@ def test_a_segmenter_of_five_bands_learns_from_the_fifth(masked: Path, tmp_path:
 def test_pretraining_on_five_bands_goes_on_exactly(labelled: Path, tmp_path: Path):
     views = {"global_size": 32, "local_size": 16, "local_crops": 1}
     method = {"name": "dino", "prototypes": 64, "hidden": 32, "bottleneck": 16}
-    keys = SMALL | {"data": data(labelled), "views": views, "method": method, "epochs": 2, "batch_size": 10}
+    keys = SMALL | {"data": data(labelled), "views": views, "method": method, "epochs": 2}
+    keys |= {"batch_size": 10, "log_every": 1}
     config = PretrainConfig.build(keys).settled()
     whole = pretrain(config, tmp_path / "whole", progress=NoProgress())
     with pytest.raises(Interrupted):
