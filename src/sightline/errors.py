@@ -8,7 +8,8 @@ SightlineError
 │   └── RunError         a run folder that is missing, unfinished, or of another kind
 ├── NotAvailable         something this machine cannot have now (network, extra, hub): the arm is "not run"
 └── TrainingFailed       a run that started and broke: exit code 1
-    └── NonFinite        a loss or a gradient that is not a number
+    ├── NonFinite        a loss or a gradient that is not a number
+    └── OutOfMemory      memory of the machine or the device that ran out
 """
 
 from __future__ import annotations
@@ -55,6 +56,10 @@ class TrainingFailed(SightlineError):
 
 class NonFinite(TrainingFailed):
     """A loss or gradient became NaN or infinite; names the quantity and the step."""
+
+
+class OutOfMemory(TrainingFailed):
+    """Memory of the machine or the device ran out; names the batch size, and what takes less."""
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:

@@ -241,6 +241,8 @@ CASES = [
     Case("prompts", table("image,x,y\nim0.jpg,1,2\nim0.jpg,3,4\n"), points, {"im0.jpg": 2}, "CSV"),
     Case("prompts with semicolons", table("Image; X; Y\nim0.jpg; 1; 2\n"), points, {"im0.jpg": 1}),
     Case("prompts in Windows-1252", table("image,x,y\nñ.png,1,1\n", encoding="cp1252"), points, {"ñ.png": 1}),
+    Case("prompts whose rows end early", table("image,x,y,label,text\nim0.jpg,1,2\nim0.jpg,3,4,-\n"), points,
+         {"im0.jpg": 2}),
     Case("prompts with a cell too many", table("image,x,y\nim0.jpg,1,2,3\n"), points, Refused("line 2: has 4 cells")),
     Case("prompts with a column too many", table("image,x,y,z\nim0.jpg,1,2,3\n"), points,
          Refused("expected image and")),

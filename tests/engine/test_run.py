@@ -8,10 +8,10 @@ import pytest
 import torch
 from toy import Toy, ToyConfig
 
-from sightline.engine import NoProgress, record, train
+from sightline.engine import Extra, NoProgress, record, train
 from sightline.engine.example import ExampleStep
-from sightline.errors import DataError, RunError
-from sightline.runs import RunFolder
+from sightline.errors import DataError, OutOfMemory, RunError
+from sightline.runs import RunFolder, read_json
 from sightline.runs.record import Record
 
 
@@ -125,3 +125,110 @@ def test_a_run_that_trains_nothing_has_the_same_life(tmp_path):
         run = record(config, tmp_path / "run", Inputs(), work, resume=True, progress=NoProgress())
     assert calls == ["running"]
     assert run.result() == {"bias": 42}
+
+
+# -- the result first, then the extras
+@dataclass(frozen=True)
+class Score(Record):
+    """result.json of a run that has an extra."""
+
+    score: float
+    masks: str | None
+
+
+class Extras:
+    """Extras of a run that note what was made; those named in `broken` raise."""
+
+    def __init__(self, *broken: str) -> None:
+        self.broken, self.made = broken, list[str]()
+
+    def __call__(self, context) -> list[Extra]:
+        assert context.run.is_done, "the result is there before any extra"
+        return [Extra(name, lambda name=name: self.make(name)) for name in ("masks", "interventions")]
+
+    def make(self, name: str):
+        self.made.append(name)
+        if name in self.broken:
+            raise ValueError(f"no {name}\ntoday")
+        return {name: f"{name}.json"}
+
+
+def finished(out, extras) -> RunFolder:
+    def work(context) -> None:
+        context.run.finish(Score(float("nan"), None), {})
+
+    config = ToyConfig(device="cpu", precision="32-true")
+    return record(config, out, Inputs(), work, extras=extras, resume=True, progress=NoProgress())
+
+
+def test_an_extra_that_fails_is_a_note_in_the_result_and_not_the_end_of_the_run(tmp_path):
+    run = finished(tmp_path / "run", Extras("masks"))
+    result = run.result()
+    assert run.is_done
+    assert (result["masks"], result["interventions"]) == (None, "interventions.json")
+    assert result["notes"] == ["masks: ValueError: no masks today (details in notes/masks.txt)"]
+    assert "Traceback" in (run.path / "notes" / "masks.txt").read_text()
+
+
+def test_a_resumed_run_makes_the_extras_that_failed_and_no_others(tmp_path):
+    finished(tmp_path / "run", Extras("masks"))
+    again = Extras()
+    run = finished(tmp_path / "run", again)
+    assert again.made == ["masks"]
+    assert run.result()["masks"] == "masks.json"
+    assert "notes" not in run.result()
+    assert not (run.path / "notes" / "masks.txt").exists()
+    once_more = Extras()
+    finished(tmp_path / "run", once_more)
+    assert once_more.made == []
+
+
+def test_a_run_that_was_cut_off_in_its_extras_makes_the_rest(tmp_path):
+    class Cut(Extras):
+        def make(self, name: str):
+            if name == "interventions":
+                raise KeyboardInterrupt
+            return super().make(name)
+
+    with pytest.raises(KeyboardInterrupt):
+        finished(tmp_path / "run", Cut())
+    assert RunFolder.open(tmp_path / "run").result()["masks"] == "masks.json"
+    rest = Extras()
+    finished(tmp_path / "run", rest)
+    assert rest.made == ["interventions"]
+
+
+def test_nan_is_null_in_every_json(tmp_path):
+    run = finished(tmp_path / "run", Extras())
+    run.append_metrics(step=1, epoch=0, values={"val/loss": float("nan"), "loss": float("inf")})
+    assert read_json(run.path / "result.json")["score"] is None
+    assert (run.path / "metrics.jsonl").read_text() == '{"step": 1, "epoch": 0, "val/loss": null, "loss": null}\n'
+    assert torch.tensor(run.metrics()[0]["val/loss"]).isnan()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        MemoryError(),
+    ],
+)
+def test_memory_that_runs_out_is_said_with_what_takes_less(tmp_path, error):
+    class Large(Life):
+        def build(self, context):
+            raise error
+
+    life = Large(tmp_path / "run")
+    with pytest.raises(OutOfMemory, match=r"out of memory.*smaller"):
+        life.run()
+    assert RunFolder.open(tmp_path / "run").status == "failed"
+
+
+def test_other_errors_stay_what_they_are(tmp_path):
+    class Broken(Life):
+        def build(self, context):
+            raise RuntimeError("shapes differ")
+
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        Broken(tmp_path / "run").run()

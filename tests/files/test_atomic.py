@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -33,10 +34,10 @@ def test_an_error_keeps_the_old_content(tmp_path: Path):
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_nan_is_refused(tmp_path: Path):
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        write_json(tmp_path / "a.json", {"x": float("nan")})
-    assert list(tmp_path.iterdir()) == []
+def test_nan_and_infinity_are_null(tmp_path: Path):
+    write_json(tmp_path / "a.json", {"a": float("nan"), "b": [float("inf"), 1.5], "c": {"d": (float("-inf"),)}})
+    content = json.loads((tmp_path / "a.json").read_text(), parse_constant=pytest.fail)
+    assert content == {"a": None, "b": [None, 1.5], "c": {"d": [None]}}
 
 
 def test_sweep_removes_what_dead_processes_left(tmp_path: Path):
@@ -48,3 +49,9 @@ def test_sweep_removes_what_dead_processes_left(tmp_path: Path):
     mine.touch()
     assert sweep(tmp_path) == [stale]
     assert mine.exists()
+
+
+def test_a_name_that_is_no_utf_8_goes_through_json_and_back(tmp_path: Path):
+    name = os.fsdecode(b"\xf1\xe9.png")
+    write_json(tmp_path / "a.json", {name: [name, "é"]})
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {name: [name, "é"]}

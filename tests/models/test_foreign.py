@@ -12,7 +12,7 @@ import torchvision
 from safetensors.torch import save_file
 
 from sightline.errors import WeightsError
-from sightline.models import build_backbone, load_backbone
+from sightline.models import load_backbone
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,35 @@ def official_dino(teacher, student):
     }
 
 
+def numbered(state):
+    """Return the state of nn.Sequential(*list(resnet.children())[:-1])."""
+    parts = {"conv1": 0, "bn1": 1, "layer1": 4, "layer2": 5, "layer3": 6, "layer4": 7}
+    return {
+        f"{parts[name.split('.')[0]]}.{name.partition('.')[2]}": value
+        for name, value in without_classifier(state).items()
+    }
+
+
+def hugging_face(state):
+    """Return a ResNet's tensors by the names that transformers' ResNetModel gives them."""
+    renamed = {}
+    for name, value in state.items():
+        first, _, rest = name.partition(".")
+        if not first.startswith("layer"):
+            part = {"conv1": "convolution", "bn1": "normalization"}[first]
+            renamed[f"embedder.embedder.{part}.{rest}"] = value
+            continue
+        block, part, leaf = rest.split(".", 2)
+        if part == "downsample":
+            number, leaf = leaf.split(".")
+            part = f"shortcut.{('convolution', 'normalization')[int(number)]}"
+        else:
+            kind = "convolution" if part.startswith("conv") else "normalization"
+            part = f"layer.{int(part[-1]) - 1}.{kind}"
+        renamed[f"encoder.stages.{int(first[-1]) - 1}.layers.{block}.{part}.{leaf}"] = value
+    return renamed
+
+
 FORMS = {
     "torchvision": lambda t, s: t,
     "DINO, backbone only": lambda t, s: without_classifier(t),
@@ -67,6 +96,9 @@ FORMS = {
     "lightly": lambda t, s: {**prefixed(s, "student_backbone."), **prefixed(t, "teacher_backbone.")},
     "timm training": lambda t, s: {"arch": "resnet18", "state_dict": s, "state_dict_ema": t},
     "DataParallel": lambda t, s: {"model": prefixed(t, "module.")},
+    "lightly, numbered": lambda t, s: {"state_dict": prefixed(numbered(t), "backbone.")},
+    "lightly, numbered, alone": lambda t, s: numbered(t),
+    "Hugging Face": lambda t, s: prefixed(hugging_face(without_classifier(t)), "resnet."),
     "something deep": lambda t, s: {"a": {"b": {"trunk": {"_feature_blocks": t}}}},
 }
 
@@ -114,29 +146,43 @@ def test_safetensors(states, tmp_path):
     loaded = load_backbone(path, "resnet18")
     assert_loaded(loaded, states[0])
     assert loaded.report.prefix == "model.backbone."
-    assert str(loaded.report) == "120 of 120 tensors loaded; unused: fc.bias, fc.weight; found under model.backbone."
+    assert str(loaded.report) == (
+        "120 of 122 tensors used; not used: fc.bias, fc.weight; missing: none; found under model.backbone."
+    )
 
 
-def test_the_published_stem_into_a_small_one_is_named(states, tmp_path):
+def test_the_published_stem_into_a_small_one_is_refused(states, tmp_path):
     torch.save(states[0], tmp_path / "a.pth")
-    report = load_backbone(tmp_path / "a.pth", "resnet18", stem="3x3").report
-    assert report.mismatched == ("conv1.weight",)
-    assert "119 of 120 tensors loaded; other shape: conv1.weight" in str(report)
+    with pytest.raises(WeightsError, match=r"other shape: conv1\.weight.*--set stem=published"):
+        load_backbone(tmp_path / "a.pth", "resnet18", stem="3x3")
 
 
-def test_what_is_missing_keeps_its_values_and_is_named(states, tmp_path):
+def test_a_missing_layer_is_refused_and_named(states, tmp_path):
     kept = {name: value for name, value in states[0].items() if not name.startswith("layer4")}
     torch.save(kept, tmp_path / "a.pth")
-    loaded = load_backbone(tmp_path / "a.pth", "resnet18")
-    assert "missing: layer4.0.conv1.weight" in str(loaded.report)
-    fresh = build_backbone("resnet18").inner.state_dict()["layer4.0.conv1.weight"]
-    assert torch.equal(loaded.backbone.inner.state_dict()["layer4.0.conv1.weight"], fresh)
+    with pytest.raises(WeightsError, match=r"missing: layer4\.0\.conv1\.weight"):
+        load_backbone(tmp_path / "a.pth", "resnet18")
+
+
+def test_the_architecture_that_fits_is_named(tmp_path):
+    torch.save(torchvision.models.resnet34().state_dict(), tmp_path / "a.pth")
+    words = r"left over: layer1\.2.*fits timm/resnet34 or torchvision/resnet34: --backbone resnet34"
+    with pytest.raises(WeightsError, match=words):
+        load_backbone(tmp_path / "a.pth", "resnet18")
 
 
 def test_another_architecture_is_refused(states, tmp_path):
     torch.save(states[0], tmp_path / "a.pth")
-    with pytest.raises(WeightsError, match=r"does not fit timm/test_vit.*0 of 78.*--backbone"):
+    with pytest.raises(WeightsError, match=r"does not fit timm/test_vit.*0 of 122.*--backbone resnet18"):
         load_backbone(tmp_path / "a.pth", "timm/test_vit")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_blamed_on_their_file(value, states, tmp_path):
+    broken = {**states[0], "layer3.0.conv1.weight": torch.full_like(states[0]["layer3.0.conv1.weight"], value)}
+    torch.save(broken, tmp_path / "a.pth")
+    with pytest.raises(WeightsError, match=r"a\.pth: 1 of its tensors hold NaN or infinity: layer3\.0\.conv1\.weight"):
+        load_backbone(tmp_path / "a.pth", "resnet18")
 
 
 @pytest.mark.parametrize("content", [{"epoch": 3}, [1, 2], 7, torch.zeros(3)])

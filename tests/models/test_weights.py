@@ -70,6 +70,14 @@ def test_one_flipped_bit_is_found(run):
         load_backbone(run.path)
 
 
+def test_weights_that_are_not_finite_are_refused_though_their_checksum_is_right(run):
+    backbone = build_backbone("timm/test_resnet")
+    state = {name: value * float("nan") for name, value in backbone.state_dict().items()}
+    save_model(run, state, description(backbone))
+    with pytest.raises(WeightsError, match="hold NaN or infinity"):
+        load_backbone(run.path)
+
+
 def test_a_missing_or_undescribed_file_is_named(run):
     with pytest.raises(RunError, match=r"no weights.*--resume"):
         read_description(run)

@@ -91,7 +91,8 @@ def test_a_classifier_of_five_bands(labelled: Path, tmp_path: Path):
     assert len(described["preprocessing"]["mean"]) == BANDS
     reading = Reading.from_dict(described["reading"])
     assert reading.bands == (5, 4, 3, 2, 1)
-    (low, high), *others = reading.scale or ()
+    assert reading.scale is not None
+    (low, high), *others = reading.scale
     assert 200 <= low < 300
     assert 3300 < high < 3400
     assert all(880 < white < 900 for _, white in others)

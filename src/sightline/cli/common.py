@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from sightline.runs.artifacts import WEIGHTS
+
 Set = Annotated[
     tuple[str, ...],
     Parameter(
@@ -41,6 +43,15 @@ def given(**values: Any) -> dict[str, Any]:
 def data_layer(source: str, layout: str | None = None, style: str | None = None) -> dict[str, Any]:
     """Return the `data` block of a configuration from the command line's arguments."""
     return {"data": {"source": source, **given(layout=layout, style=style)}}
+
+
+def say_weights(run: Path) -> None:
+    """Say on stderr that a run's network was loaded whole: a run that is not is refused."""
+    from safetensors import safe_open
+
+    with safe_open(run / WEIGHTS, framework="numpy") as file:
+        count = len(file.keys())
+    print(f"{run}: {count} of {count} tensors used; not used: none; missing: none", file=sys.stderr)
 
 
 def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -> None:

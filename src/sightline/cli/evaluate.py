@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from sightline.cli.common import Json, data_layer, given, show
+from sightline.cli.common import Json, data_layer, given, say_weights, show
 from sightline.cli.flags import Device, Layout, Style
 
 
@@ -58,6 +58,7 @@ def evaluate(
     work = function_of(folder, "evaluate", options)
     layer = data_layer(data, layout, style)["data"] | given(split_file=str(split_file) if split_file else None)
     result: Evaluation = work(run, data_config(folder, layer), device=device)
+    say_weights(run)
     if as_json:
         show([{"run": str(run), **result.row()}], as_json=True)
         return

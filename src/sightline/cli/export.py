@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from sightline.cli.common import Json, show
+from sightline.cli.common import Json, say_weights, show
 from sightline.config.types import ExportFormat
 
 
@@ -39,5 +39,6 @@ def export(
 
     folder = RunFolder.open(run)
     written = function_of(folder, "export")(folder, format, export_target(folder, format, out))
+    say_weights(run)
     row = {"largest difference": written.max_difference, "largest output": written.largest}
     show([{"wrote": str(written.path), **row, "open with": written.open_with}], as_json=as_json, title="export")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from sightline.cli.common import given
+from sightline.cli.common import given, say_weights
 from sightline.cli.flags import Device
 
 
@@ -59,4 +59,5 @@ def predict(
 
     options = given(root=root, tta=tta or None, probabilities=probabilities or None)
     predictions = function_of(RunFolder.open(run), "predict", options)(run, source, out, device=device)
+    say_weights(run)
     print(f"{len(predictions)} {predictions.noun} → {out}")

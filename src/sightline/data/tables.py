@@ -101,8 +101,13 @@ def read_text(path: Path) -> tuple[str, list[str]]:
     return text, notes
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, *, filled: bool = True) -> Table:
     """Read a table whose first line names the columns, separated by comma, semicolon, tab or bar.
+
+    Args:
+        path: of the file.
+        filled: whether a row with fewer cells than columns is a mistake; False where most cells of a row are empty
+            anyway, as of prompts: what is missing at its end is then empty.
 
     Raises:
         DataError: the file cannot be read, or a row does not fit the first line; names the line.
@@ -120,7 +125,7 @@ def read_table(path: Path) -> Table:
     columns = tuple(cell.strip().lower() for cell in header[1])
     if twice := [name for name, count in Counter(columns).items() if count > 1 and name]:
         raise DataError(f"{path}, line {header[0]}: names column {some(twice)} more than once; each must stand once")
-    cells_of = [(line, _fitting(path, line, columns, cells)) for line, cells in lines]
+    cells_of = [(line, _fitting(path, line, columns, cells, filled)) for line, cells in lines]
     if spaced := [line for line, cells in cells_of if any(cell != cell.strip() for cell in cells)]:
         notes.append(f"spaces around the text of {len(spaced)} rows are left out, the first in line {spaced[0]}")
     rows = tuple(
@@ -160,10 +165,12 @@ def _lines(path: Path, text: str, delimiter: str, skipped: int) -> Iterator[tupl
             yield line, cells
 
 
-def _fitting(path: Path, line: int, columns: Sequence[str], cells: list[str]) -> list[str]:
+def _fitting(path: Path, line: int, columns: Sequence[str], cells: list[str], filled: bool) -> list[str]:
     """Return as many cells as columns; empty ones at the end, as spreadsheets write them, are left out."""
     while len(cells) > len(columns) and not cells[-1].strip():
         cells = cells[:-1]
+    if not filled:
+        cells = cells + [""] * (len(columns) - len(cells))
     if len(cells) != len(columns):
         what = "fewer" if len(cells) < len(columns) else "more"
         raise DataError(

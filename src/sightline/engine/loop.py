@@ -77,7 +77,7 @@ def fit(
         Seconds spent here.
 
     Raises:
-        NonFinite: the loss became NaN or infinite; the checkpoint of before is kept.
+        NonFinite: the loss became NaN or infinite; the checkpoint of before is kept, where there is one.
         Interrupted: SIGINT or SIGTERM came; a checkpoint was written.
     """
     chief = fabric.is_global_zero
@@ -90,7 +90,7 @@ def fit(
     position = _resume(task, run, fabric)
     if fabric.world_size > 1:
         task.trained = fabric.setup_module(task.trained, move_to_device=False)
-    watch = _NonFiniteWatch(fabric.device)
+    watch = _NonFiniteWatch(fabric.device, run)
     mark = mark or _mark_nothing
     report.start(run.path.name, total, position.step, str(run.path))
 
@@ -198,7 +198,8 @@ class _NonFiniteWatch:
     Reading it costs a sync, updating it does not.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, run: RunFolder) -> None:
+        self._run = run
         self._first = torch.full((), -1, dtype=torch.int64, device=device)
 
     def see(self, values: Mapping[str, Tensor], step: int) -> None:
@@ -210,9 +211,12 @@ class _NonFiniteWatch:
     def check(self) -> None:
         first = int(self._first)
         if first >= 0:
+            kept = (
+                ". The checkpoint of before is kept" if (self._run.checkpoint / checkpoint.MANIFEST).is_file() else ""
+            )
             raise NonFinite(
                 f"the loss or its gradient is not finite at step {first}; lower the learning rate (--set optim.lr=…), "
-                "lengthen the warm-up or clip harder. The checkpoint of before is kept"
+                f"lengthen the warm-up or clip harder{kept}"
             )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -12,7 +12,9 @@ from lightning_fabric import Fabric
 from sightline.config import RunConfig
 from sightline.engine.device import make_fabric
 from sightline.engine.example import ExampleStep
+from sightline.engine.extras import Extra, make_extras
 from sightline.engine.loop import fit
+from sightline.engine.memory_errors import memory_advice
 from sightline.engine.precision import settle_precision
 from sightline.engine.progress import Progress, make_progress
 from sightline.engine.task import Task
@@ -61,6 +63,7 @@ def train(
     example: Callable[[C, D], ExampleStep],
     build_task: Callable[[Context[C, D]], T],
     finish: Callable[[Context[C, D], T, float], None],
+    extras: Callable[[Context[C, D]], Sequence[Extra]] | None = None,
     notes: Mapping[str, Any] | None = None,
     resume: bool = False,
     progress: Progress | None = None,
@@ -76,8 +79,9 @@ def train(
         build_task: context → the task, with the weights of `init`, or random ones; where the run has a checkpoint, the
             loop replaces them with its own.
         finish: (context, task, seconds of training) → nothing; writes weights and result, on the first process only.
+        extras: context → what is made once the result is written, on the first process only.
         notes: further entries of run.json, written when the run begins.
-        resume: go on from the checkpoint; a finished run is returned as it is.
+        resume: go on from the checkpoint; of a finished run only the extras that it lacks are made.
         progress: where to report; the terminal by default.
 
     Returns:
@@ -86,11 +90,13 @@ def train(
     Raises:
         RunError: `out` holds another run, or one with other settings or inputs.
         NonFinite: the loss became NaN or infinite.
+        OutOfMemory: memory ran out.
         Interrupted: SIGINT or SIGTERM came; a checkpoint was written.
     """
     report = progress or make_progress()
     opened = inputs(config, report.say)
-    config, precision = settle_precision(config, out, example(config, opened), report.say)
+    with memory_advice(config):
+        config, precision = settle_precision(config, out, example(config, opened), report.say)
 
     def work(context: Context[C, D]) -> None:
         # The weights of a run: its checkpoint's (`fit`), else those of init, else random ones (`build_task`).
@@ -100,7 +106,7 @@ def train(
             finish(context, task, seconds)
 
     entries = {"precision": precision.to_dict(), **(notes or {})}
-    return record(config, out, opened, work, notes=entries, resume=resume, progress=report)
+    return record(config, out, opened, work, extras=extras, notes=entries, resume=resume, progress=report)
 
 
 def record(
@@ -109,11 +115,12 @@ def record(
     inputs: D,
     work: Callable[[Context[C, D]], None],
     *,
+    extras: Callable[[Context[C, D]], Sequence[Extra]] | None = None,
     notes: Mapping[str, Any] | None = None,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> RunFolder:
-    """Do `work` in a run folder and record how it ended; a finished run is not repeated.
+    """Do `work` in a run folder, record how it ended, then make the extras; a finished run is not repeated.
 
     On an error the status becomes failed, with the reason; on an interruption it stays running. `train` is this around
     a training loop; a run that trains nothing comes here by itself.
@@ -123,8 +130,9 @@ def record(
         out: the run folder, new, or with `resume` one of the same configuration and inputs.
         inputs: what the run is a function of, beside its configuration.
         work: called on every process, in an open run folder; it marks the run done by `RunFolder.finish`.
+        extras: context → what is made once the result is written; none of it can fail the run.
         notes: further entries of run.json, written when the run begins.
-        resume: go on with the run that is there; a finished one is returned as it is.
+        resume: go on with the run that is there; of a finished one only the extras that it lacks are made.
         progress: where to report; the terminal by default.
 
     Raises:
@@ -135,13 +143,19 @@ def record(
         RunFolder.create(out, config, kind=config.kind, fingerprint=inputs.fingerprint, resume=resume, notes=notes)
     fabric.barrier()
     run = RunFolder.open(out)
-    if run.is_done:
-        return run
-    try:
-        work(Context(config, inputs, run, fabric, progress or make_progress()))
-    except Exception as error:
-        if fabric.is_global_zero:
-            run.fail(f"{type(error).__name__}: {error}")
-        raise
+    context = Context(config, inputs, run, fabric, progress or make_progress())
+    # Asked once, before the first process may mark the run done.
+    done = run.is_done
+    fabric.barrier()
+    if not done:
+        try:
+            with memory_advice(config):
+                work(context)
+        except Exception as error:
+            if fabric.is_global_zero:
+                run.fail(f"{type(error).__name__}: {error}")
+            raise
+    if extras is not None and fabric.is_global_zero:
+        make_extras(run, extras(context), context.report.say)
     fabric.barrier()
     return run

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Self
 
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sightline.errors import RunError
@@ -13,7 +12,7 @@ from sightline.models.backbones import build_backbone
 from sightline.models.freezing import hold_still
 from sightline.models.heads import LinearHead
 from sightline.models.libraries import RGB
-from sightline.models.weights import read_description
+from sightline.models.weights import read_description, read_weights
 from sightline.runs import RunFolder
 
 
@@ -63,5 +62,5 @@ def load_classifier(run: RunFolder) -> LoadedClassifier:
         )
     backbone = build_backbone(description["backbone"], description["stem"], in_chans=description.get("in_chans", RGB))
     classifier = Classifier(backbone, LinearHead(backbone.dim, len(description["classes"])))
-    classifier.load_state_dict(load_file(run.weights))
+    classifier.load_state_dict(read_weights(run))
     return LoadedClassifier(classifier.eval(), description)

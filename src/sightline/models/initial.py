@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -36,9 +37,14 @@ class InitialBackbone:
     checksum: str
 
     @classmethod
-    def of(cls, config: BackboneConfig, in_chans: int = RGB) -> InitialBackbone:
-        """Build the backbone that a run of `config` begins with; errors as of `initial_backbone`."""
-        return initial_backbone(
+    def of(
+        cls, config: BackboneConfig, say: Callable[[str], object] | None = None, in_chans: int = RGB
+    ) -> InitialBackbone:
+        """Build the backbone that a run of `config` begins with, and say what was loaded into it.
+
+        Errors as of `initial_backbone`.
+        """
+        start = initial_backbone(
             config.init,
             config.backbone,
             config.stem,
@@ -47,6 +53,9 @@ class InitialBackbone:
             network=config.network,
             in_chans=in_chans,
         )
+        if say is not None and start.matched:
+            say(f"{start.source}: {start.matched}")
+        return start
 
 
 def initial_backbone(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from sightline.config import BackboneConfig
@@ -16,7 +16,7 @@ from sightline.errors import RunError, WeightsError
 from sightline.files import file_sha256
 from sightline.files.atomic import atomic_path, write_json
 from sightline.models.backbones import Backbone, Stem, build_backbone
-from sightline.models.foreign import MatchReport, load_matching, read_foreign
+from sightline.models.foreign import MatchReport, check_finite, load_matching, read_foreign
 from sightline.models.libraries import RGB
 from sightline.runs import RunFolder, read_json
 from sightline.runs.artifacts import MODEL
@@ -80,6 +80,17 @@ def reading_of(config: BackboneConfig) -> Reading:
     return Reading.from_dict(read_json(path).get("reading")) if path.is_file() else Reading()
 
 
+def read_weights(run: RunFolder) -> dict[str, Tensor]:
+    """Return the tensors of a finished run, whose checksum `read_description` has verified.
+
+    Raises:
+        WeightsError: no safetensors, or some hold NaN or infinity.
+    """
+    tensors = read_foreign(run.weights)
+    check_finite(tensors, str(run.weights))
+    return tensors
+
+
 def load_backbone(
     source: str | Path,
     name: str | None = None,
@@ -105,16 +116,16 @@ def load_backbone(
         backbone = build_backbone(
             description["backbone"], description["stem"], in_chans=description.get("in_chans", RGB)
         )
-        state = load_file(run.weights)
-        prefix = PREFIXES[description["kind"]]
-        state = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
+        tensors, prefix = read_weights(run), PREFIXES[description["kind"]]
+        state = {key.removeprefix(prefix): v for key, v in tensors.items() if key.startswith(prefix)}
         if not all(key.startswith("inner.") for key in state):  # an architecture of another library, under its names
             raise RunError(
                 f"{path}: its {description.get('model')} does not keep a backbone as it was; "
                 "give the run of a U-Net, or the weights that this run started from"
             )
         backbone.load_state_dict(state)
-        return Loaded(backbone, MatchReport(tuple(state), (), (), (), ""), description)
+        others = tuple(sorted(tensors.keys() - {prefix + key for key in state}))
+        return Loaded(backbone, MatchReport(tuple(state), (), others, (), ""), description)
     if not path.is_file():
         raise WeightsError(
             f"init = {str(source)!r}: no such run folder or file; give none, reference, a run or a checkpoint"

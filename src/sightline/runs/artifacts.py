@@ -11,6 +11,7 @@ CHECKPOINT = "checkpoints/last"
 WEIGHTS = "weights.safetensors"
 MODEL = "model.json"
 PREDICTIONS = "predictions.parquet"
+NOTES = "notes"  # a text for each thing that failed and that the run could do without
 COUNTS = "counts.npz"
 SPLIT = "split.json"
 ARCHITECTURE = "architecture.json"

@@ -16,7 +16,7 @@ import yaml
 
 from sightline.config import Frozen, read_yaml
 from sightline.errors import RunError
-from sightline.files.atomic import atomic_path, sweep, write_json, write_text
+from sightline.files.atomic import atomic_path, json_text, sweep, write_json, write_text
 from sightline.runs import artifacts
 from sightline.runs.artifacts import CONFIG, INFO, PREDICTIONS, RESULT
 from sightline.runs.info import RunInfo
@@ -169,7 +169,8 @@ class RunFolder:
         if not path.is_file():
             return []
         lines = path.read_text(encoding="utf-8").split("\n")
-        return [json.loads(line) for line in lines[:-1]]  # what follows the last newline is unfinished
+        # What follows the last newline is unfinished.
+        return [{name: _number(value) for name, value in json.loads(line).items()} for line in lines[:-1]]
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
         """Return the arrays of an .npz file of the run, by name.
@@ -197,7 +198,7 @@ class RunFolder:
     # -- writing
     def append_metrics(self, *, step: int, epoch: int, values: Mapping[str, float]) -> None:
         """Append one line: step, epoch and values."""
-        line = json.dumps({"step": step, "epoch": epoch, **values})
+        line = json_text({"step": step, "epoch": epoch, **values})
         with (self.path / artifacts.LOG).open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
@@ -205,7 +206,7 @@ class RunFolder:
         """Drop lines of steps after `step`: a resumed run writes them again."""
         lines = [line for line in self.metrics() if line["step"] <= step]
         if (self.path / artifacts.LOG).is_file():
-            write_text(self.path / artifacts.LOG, "".join(json.dumps(line) + "\n" for line in lines))
+            write_text(self.path / artifacts.LOG, "".join(json_text(line) + "\n" for line in lines))
 
     def write_predictions(self, columns: Mapping[str, list[Any] | np.ndarray]) -> None:
         """Write predictions.parquet, one row a sample."""
@@ -225,9 +226,39 @@ class RunFolder:
         return self.path / name
 
     def finish(self, result: Record, timings: Mapping[str, float]) -> None:
-        """Write result.json, then mark the run done."""
-        result.write(self.path / RESULT)
+        """Write result.json, with the notes of what failed on the way, then mark the run done."""
+        write_json(self.path / RESULT, self._noted(result.to_dict()))
         self._update(status="done", reason="", timings=dict(timings), finished=_now())
+
+    def amend(self, entries: Mapping[str, Any], made: str | None = None) -> None:
+        """Add entries to result.json of a finished run, and the notes as they stand; then name the extra `made`."""
+        write_json(self.path / RESULT, self._noted(self.result() | dict(entries)))
+        if made is not None:
+            self._update(extras=[*self.info().extras, made])
+
+    def write_note(self, name: str, words: str, details: str) -> Path:
+        """Note that something failed which the run can do without; return the file that keeps the details."""
+        path = self._note_path(name)
+        write_text(path, f"{name}: {' '.join(words.split())}\n\n{details}")
+        return path
+
+    def drop_note(self, name: str) -> None:
+        """Take back the note of something that was done after all."""
+        self._note_path(name).unlink(missing_ok=True)
+
+    def notes(self) -> list[str]:
+        """Return what failed and the run did without, a line each that names the file with the details."""
+        paths = sorted((self.path / artifacts.NOTES).glob("[!.]*.txt"))
+        first = {path: path.read_text(encoding="utf-8").partition("\n")[0] for path in paths}
+        return [f"{line} (details in {path.relative_to(self.path)})" for path, line in first.items()]
+
+    def _noted(self, result: Mapping[str, Any]) -> dict[str, Any]:
+        notes = self.notes()
+        others = {key: value for key, value in result.items() if key != "notes"}
+        return {**others, "notes": notes} if notes else others
+
+    def _note_path(self, name: str) -> Path:
+        return self.path / artifacts.NOTES / f"{name.replace(' ', '-')}.txt"
 
     def fail(self, reason: str) -> None:
         """Mark the run failed; what it wrote stays."""
@@ -257,6 +288,11 @@ class RunFolder:
     def model_json(self) -> Path:
         """What a user takes away: how to build the model, and its preprocessing."""
         return self.path / artifacts.MODEL
+
+
+def _number(value: Any) -> Any:
+    """Return NaN for null: a value that was not finite when it was logged."""
+    return float("nan") if value is None else value
 
 
 def _differences(before: Any, now: Any, key: str = "") -> list[str]:

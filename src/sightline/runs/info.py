@@ -51,6 +51,7 @@ class RunInfo(Provenance):
         finished: ISO time, "" until it is.
         precision: of a run that trains.
         method: of a pretrain run, what its method tells of itself.
+        extras: what was made after the result, by name.
     """
 
     kind: str
@@ -63,6 +64,7 @@ class RunInfo(Provenance):
     finished: str
     precision: Precision | None = None
     method: MethodReport | None = None
+    extras: tuple[str, ...] = ()
 
     @property
     def fit_seconds(self) -> float:

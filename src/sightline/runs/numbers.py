@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,12 +13,14 @@ SMALL_P = 0.001
 
 
 def percent(value: float, digits: int = 1) -> str:
-    """Return 0.5412 as "54.1 %"."""
-    return f"{100 * value:.{digits}f}{NARROW}%"
+    """Return 0.5412 as "54.1 %", NaN as "–"."""
+    return NO_VALUE if math.isnan(value) else f"{100 * value:.{digits}f}{NARROW}%"
 
 
 def signed(value: float, digits: int) -> str:
-    """Return "+3.2" or "−0.4", with a minus sign as printers set it, and 0 without a sign."""
+    """Return "+3.2" or "−0.4", with a minus sign as printers set it, 0 without a sign, NaN as "–"."""
+    if math.isnan(value):
+        return NO_VALUE
     text = f"{value:+.{digits}f}"
     return text.lstrip("+-") if float(text) == 0 else text.replace("-", "−")
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sightline.runs.record import Record
+from sightline.runs.record import Number, Record
 
 Row = dict[str, Any]  # of a table: column → value
 
@@ -27,9 +27,9 @@ class Interval(Record):
         scenes: where the interval is over whole scenes, how many there are.
     """
 
-    value: float
-    low: float
-    high: float
+    value: Number
+    low: Number
+    high: Number
     n: int
     scenes: int | None = None
 
@@ -55,11 +55,13 @@ class ScoredResult(Record):
         images_seen: with repetition, of all epochs.
         bad_images: unreadable ones, left out.
         split: samples of each part.
+        notes: what failed and the run did without, each with the file that keeps the details; None where all went well.
     """
 
     images_seen: int
     bad_images: int
     split: Mapping[str, int]
+    notes: tuple[str, ...] | None = None
 
     @property
     def class_count(self) -> int:
@@ -164,6 +166,7 @@ class PretrainResult(Record):
         health: last values by key of metrics.jsonl.
         warnings: every collapse or plateau, with its epoch.
         method: what the method tells of itself.
+        notes: what failed and the run did without, each with the file that keeps the details; None where all went well.
     """
 
     epochs: int
@@ -171,9 +174,10 @@ class PretrainResult(Record):
     images: int
     images_seen: int
     bad_images: int
-    health: Mapping[str, float]
+    health: Mapping[str, Number]
     warnings: tuple[str, ...]
     method: MethodReport
+    notes: tuple[str, ...] | None = None
 
 
 # -- classification
@@ -181,7 +185,7 @@ class PretrainResult(Record):
 class ClassAccuracy(Record):
     """Accuracy on the test images of one class."""
 
-    accuracy: float
+    accuracy: Number
     n: int
 
 
@@ -206,10 +210,10 @@ class ClassifyResult(ScoredResult):
         per_class: by class that the test part has.
     """
 
-    val_accuracy: float
+    val_accuracy: Number
     best_epoch: int
     trained_on: int
-    lr: float
+    lr: Number
     init: Init
     accuracy: Interval | None = None
     per_class: Mapping[str, ClassAccuracy] | None = None
@@ -257,9 +261,9 @@ class ClassIou(Record):
         boundary_iou: IoU near boundaries; None where it was not counted.
     """
 
-    iou: float
-    dice: float
-    share: float
+    iou: Number
+    dice: Number
+    share: Number
     boundary_iou: float | None = None
 
 
@@ -277,10 +281,10 @@ class SegmentScores(Record):
     """
 
     mean_iou: Interval
-    boundary_iou: float
+    boundary_iou: Number
     per_class: Mapping[str, ClassIou]
     absent: tuple[str, ...]
-    pixel_accuracy: float
+    pixel_accuracy: Number
     confusion: tuple[tuple[int, ...], ...]
 
 
@@ -288,9 +292,9 @@ class SegmentScores(Record):
 class SkipEffect(Record):
     """Mean IoU with one skip connection replaced at test time, and what changed by it, in all and by class."""
 
-    mean_iou: float
-    change: float
-    per_class: Mapping[str, float]
+    mean_iou: Number
+    change: Number
+    per_class: Mapping[str, Number]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -309,8 +313,8 @@ class Interventions(Record):
     part: str
     data: str | None = None
     n: int
-    mean_iou: float
-    per_class: Mapping[str, float]
+    mean_iou: Number
+    per_class: Mapping[str, Number]
     skips: Mapping[str, Mapping[str, SkipEffect]]
 
 
@@ -351,8 +355,8 @@ class SegmentDetails(Record):
 
     init: Init
     parameters: int
-    pixel_accuracy: float
-    boundary_iou: float
+    pixel_accuracy: Number
+    boundary_iou: Number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -371,7 +375,7 @@ class SegmentResult(SegmentScores, ScoredResult):
     """
 
     classes: tuple[str, ...]
-    val_mean_iou: float
+    val_mean_iou: Number
     best_epoch: int
     trained_on: int
     parameters: int
@@ -414,7 +418,7 @@ class Oracle(Record):
     """
 
     covered: float | None
-    masks_per_image: float
+    masks_per_image: Number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -430,9 +434,9 @@ class Clicks(Record):
     """
 
     regions: int
-    iou: tuple[float, ...] = ()
-    low: tuple[float, ...] = ()
-    high: tuple[float, ...] = ()
+    iou: tuple[Number, ...] = ()
+    low: tuple[Number, ...] = ()
+    high: tuple[Number, ...] = ()
     median_seconds: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -444,12 +448,12 @@ class Clicks(Record):
 class SuperpixelVote(Record):
     """A network's masks voted into the engine's regions: mean IoU before and after, and the difference."""
 
-    before: float
-    after: float
-    difference: float
-    low: float
-    high: float
-    p: float
+    before: Number
+    after: Number
+    difference: Number
+    low: Number
+    high: Number
+    p: Number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -491,7 +495,7 @@ class PromptResult(PromptDetails, ScoredResult):
     classes: tuple[str, ...]
     per_class: Mapping[str, ClassIou]
     absent: tuple[str, ...]
-    pixel_accuracy: float
+    pixel_accuracy: Number
     confusion: tuple[tuple[int, ...], ...]
     pictures: Mapping[str, str]
 

@@ -7,6 +7,7 @@ from torch import nn
 
 from sightline.errors import ConfigError, WeightsError
 from sightline.models import build_backbone
+from sightline.models.batch_norm import AnyBatchNorm2d
 from sightline.models.segmentation import (
     SkippingSegmenter,
     SkipPolicy,
@@ -15,7 +16,6 @@ from sightline.models.segmentation import (
     segmenter_names,
     skips_of,
 )
-from sightline.models.segmentation.batch_norm import AnyBatchNorm2d
 
 
 def images(batch=2, height=64, width=64, seed=0):

@@ -220,8 +220,8 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the correlation of rows, their mean colour left out, float32 (N,); 0 where one has no detail."""
     rests = []
     for edges in (a, b):
-        pixels = edges.reshape(len(edges), -1, 3)
-        rests.append((pixels - pixels.mean(axis=1, keepdims=True)).reshape(len(edges), -1))
+        pixels = edges.reshape(len(edges), edges.shape[1] // 3, 3)
+        rests.append((pixels - pixels.mean(axis=1, keepdims=True)).reshape(edges.shape))
     lengths = [np.linalg.norm(rest, axis=1) for rest in rests]
     return (rests[0] * rests[1]).sum(axis=1) / np.maximum(lengths[0] * lengths[1], 1e-6)
 

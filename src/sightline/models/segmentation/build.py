@@ -10,9 +10,9 @@ from torch import Tensor
 
 from sightline.errors import ConfigError, WeightsError, nearest
 from sightline.models.backbones import Stem, build_backbone
-from sightline.models.foreign import ENOUGH, MatchReport
+from sightline.models.batch_norm import use_any_batch_norm
+from sightline.models.foreign import MatchReport
 from sightline.models.libraries import RGB
-from sightline.models.segmentation.batch_norm import use_any_batch_norm
 from sightline.models.segmentation.encoder import build_encoder, is_resnet
 from sightline.models.segmentation.library import ARCHITECTURES, LibrarySegmenter, build_library_segmenter
 from sightline.models.segmentation.segmenter import Segmenter
@@ -82,6 +82,7 @@ def _of_library(
     return segmenter
 
 
+ENOUGH = 0.5  # of the encoder's tensors: less is another architecture
 # Name → (encoder, classes, stem, policy of skips, seed, in_chans) → network; another one is a module and a line here.
 MODELS: dict[str, Callable[[str, int, Stem, SkipPolicy, int, int], Segmenter]] = {
     "unet": _unet,

@@ -6,15 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
-
 from sightline.errors import RunError, WeightsError
 from sightline.models.libraries import RGB
 from sightline.models.segmentation.build import build_segmenter
 from sightline.models.segmentation.segmenter import Segmenter
 from sightline.models.segmentation.skipping import policy_of
 from sightline.models.segmentation.skips import SkipPolicy
-from sightline.models.weights import read_description, save_model
+from sightline.models.weights import read_description, read_weights, save_model
 from sightline.runs import RunFolder
 
 
@@ -74,7 +72,7 @@ def load_segmenter(source: str | Path) -> LoadedSegmenter:
         in_chans=description.get("in_chans", RGB),
     )
     try:
-        segmenter.load_state_dict(load_file(run.weights))
+        segmenter.load_state_dict(read_weights(run))
     except RuntimeError as error:
         raise WeightsError(
             f"{run.weights}: does not fit {description['model']} on {description['backbone']}, as model.json "

@@ -14,12 +14,13 @@ from torch import Tensor
 
 from sightline.config import ClassifyConfig
 from sightline.data import Images, Loader, Split, load_images, split
-from sightline.engine import Context, Progress, resolve_workers, train
+from sightline.engine import Context, Progress, attempt, check_sizes, resolve_workers, train
 from sightline.errors import DataError
 from sightline.files import text_digest
 from sightline.files.atomic import write_json
 from sightline.metrics import statistics
 from sightline.models import Backbone, Classifier, InitialBackbone, LinearHead, reading_of, save_model
+from sightline.models.batch_norm import use_any_batch_norm
 from sightline.models.cpu import place
 from sightline.models.features import extract_features
 from sightline.models.freezing import freeze, is_frozen
@@ -101,7 +102,13 @@ def _open_inputs(config: ClassifyConfig, say: Callable[[str], object]) -> Inputs
         )
     parts = split(listing, config.data.split, config.data.split_file)
     train = labelled_part(parts.train, listing.labels, config.label_fraction, config.data.split.seed)
-    start = InitialBackbone.of(config, images.channels)
+    if len(listing.classes) < 2:
+        raise DataError(
+            f"{config.data.source}: all images are of one class, {', '.join(listing.classes)}; a classifier needs two"
+        )
+    sizes = {"train": len(train), "val": len(parts.val), "test": len(parts.test)}
+    check_sizes(config, sizes, config.data.source)
+    start = InitialBackbone.of(config, say, images.channels)
     return Inputs(images, parts, train, start)
 
 
@@ -120,7 +127,7 @@ def labelled_part(train: np.ndarray, labels: np.ndarray, fraction: float, seed: 
 def _build_task(context: Run) -> ClassifyTask:
     """Build the task: the head alone on cached features, or the whole model on images."""
     config, inputs, fabric = _tuned(context), context.inputs, context.fabric
-    backbone = place(inputs.start.backbone, fabric.device)
+    backbone = place(use_any_batch_norm(inputs.start.backbone), fabric.device)
     freeze(backbone, config.train)
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
@@ -176,10 +183,14 @@ def _keep_features(context: Run, backbone: Backbone, epoch: int, pictures: Image
         return
     order = generator(config.data.split.seed, "classify/kept").permutation(len(train))
     chosen = np.sort(train[order[: config.keep_features]])
-    features = extract_features(backbone, pictures.plain, chosen, context.fabric)
-    ids = np.array([listing.ids[i] for i in chosen])
-    arrays = {"features": features, "labels": listing.labels[chosen], "ids": ids}
-    context.run.write_arrays(FEATURES[stages[epoch]], compressed=False, **arrays, epoch=epoch + 1)
+
+    def keep() -> None:
+        features = extract_features(backbone, pictures.plain, chosen, context.fabric)
+        ids = np.array([listing.ids[i] for i in chosen])
+        arrays = {"features": features, "labels": listing.labels[chosen], "ids": ids}
+        context.run.write_arrays(FEATURES[stages[epoch]], compressed=False, **arrays, epoch=epoch + 1)
+
+    attempt(context.run, f"features of the {stages[epoch]} epoch", keep, context.report.say)
 
 
 # -- the end

@@ -40,6 +40,7 @@ def embed(config: EmbedConfig, out: Path, *, progress: Progress | None = None) -
     report = progress or make_progress()
     able_kind(RunFolder.open(Path(config.run)), "embed")
     loaded = load_backbone(config.run)
+    report.say(f"{config.run}: {loaded.report}")
     preprocessing = loaded.description["preprocessing"]
     fabric = make_fabric(RunConfig(device=config.device, seed=config.seed))
     images = load_images(

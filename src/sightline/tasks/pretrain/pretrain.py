@@ -70,7 +70,7 @@ def open_inputs(config: PretrainConfig, say: Callable[[str], object]) -> Inputs:
     """Load the images and the weights to begin with."""
     images = load_images(config.data, progress=say, labels=False, earlier=reading_of(config))
     _check_size(config, len(images))
-    return Inputs(images, InitialBackbone.of(config, images.channels))
+    return Inputs(images, InitialBackbone.of(config, say, images.channels))
 
 
 def build_task(context: Context[PretrainConfig, Inputs]) -> PretrainTask:
@@ -83,6 +83,11 @@ def build_task(context: Context[PretrainConfig, Inputs]) -> PretrainTask:
 def _check_size(config: PretrainConfig, count: int) -> None:
     if config.batch_size % config.devices:
         raise ConfigError(f"batch_size = {config.batch_size}: expected a multiple of devices = {config.devices}")
+    if config.batch_size < 2 * config.devices:
+        raise ConfigError(
+            f"batch_size = {config.batch_size}: the images of a batch are compared with each other, so a process needs "
+            f"two; give at least {2 * config.devices}"
+        )
     per_step = config.batch_size * config.accumulate
     if count < per_step:
         raise DataError(

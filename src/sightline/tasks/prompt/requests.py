@@ -112,7 +112,7 @@ def _request(value: Mapping[str, Any], where: str) -> Request:
 
 
 def _from_csv(path: Path) -> dict[str, Request]:
-    table = read_table(path)
+    table = read_table(path, filled=False)
     image = table.column("filename")
     unknown = [name for name in table.columns if name not in (image, *COLUMNS)]
     if image is None or unknown:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TypeGuard, get_args
+from typing import Any, TypeGuard, get_args
 
 import numpy as np
 import torch
 
+from sightline.config import IGNORE_INDEX
 from sightline.data import SegmentImages
 from sightline.errors import ConfigError, DataError
 from sightline.metrics import segmentation
@@ -47,8 +48,8 @@ def interventions(
 ) -> Interventions:
     """Judge a network as it is, and with each of its skips zeroed, averaged over batch and place, and shuffled.
 
-    A shuffled skip is that of another tile of the batch, never the tile's own; so only tiles of which there are at
-    least two of a size take part.
+    A shuffled skip is that of another tile of the batch, never the tile's own. Tiles without another of their size are
+    mirrored at their borders to a common one; only their own pixels count.
 
     Args:
         predictor: of the network.
@@ -65,26 +66,25 @@ def interventions(
 
     Raises:
         ConfigError: the network has no skips.
-        DataError: no two tiles have the same size.
+        DataError: fewer than two tiles.
     """
     network = predictor.network
     if not interventable(network):
         raise ConfigError(
             f"interventions: {network.name} has no skip connections left to intervene on; take a run of the model unet"
         )
-    batches = _batches(images, indices, seed)
-    count = sum(len(batch) for batch in batches)
-    if not count:
+    if len(indices) < 2:
         raise DataError(
-            "interventions: no two tiles have the same size, and a skip is shuffled among tiles of one size"
+            f"interventions: {len(indices)} tile, and a skip is shuffled among tiles; give a larger part (data.val)"
         )
+    batches = _batches(images, indices, seed)
 
     def evaluate(skip: int | None = None, kind: Kind = "zero") -> segmentation.MeanIou:
         total = np.zeros((network.classes, network.classes), np.int64)
         for number, batch in enumerate(batches):
             change = None if skip is None else Intervention(skip, kind, _cycle(len(batch), seed, number, kind))
-            predicted = predictor.classes(np.stack([images.image(i) for i in batch]), change=change)
-            masks = np.stack([images.mask(i) for i in batch])
+            predicted = predictor.classes(_stacked([images.image(i) for i in batch]), change=change)
+            masks = _stacked([images.mask(i) for i in batch], fill=IGNORE_INDEX)
             total += segmentation.confusion(predicted, masks if truth is None else truth[masks], network.classes)
         return segmentation.mean_iou(total)
 
@@ -96,7 +96,7 @@ def interventions(
     return Interventions(
         part=part,
         data=data,
-        n=count,
+        n=len(indices),
         mean_iou=base.mean,
         per_class={name: float(base.per_class[i]) for i, name in named},
         skips={
@@ -115,20 +115,37 @@ def _effect(changed: segmentation.MeanIou, base: segmentation.MeanIou, named: li
 
 
 def _batches(images: SegmentImages, indices: Sequence[int], seed: int) -> list[list[int]]:
-    """Return tiles in batches of one size, two at least in each, in an order drawn by `seed`."""
+    """Return tiles in batches, two at least in each, in an order drawn by `seed`: those of one size together.
+
+    Tiles of sizes that occur once make batches of their own, by size; one that is alone joins the last batch.
+    """
     by_size: dict[tuple[int, int], list[int]] = defaultdict(list)
     for position in permutation(len(indices), seed, "segment/interventions/order"):
         by_size[images.shape(indices[position])].append(indices[position])
-    batches = []
-    for (height, width), members in by_size.items():
-        if len(members) < 2:
-            continue
-        size = max(2, PIXELS // (height * width))
-        pieces = [members[begin : begin + size] for begin in range(0, len(members), size)]
-        if len(pieces[-1]) == 1:
-            pieces[-2:] = [pieces[-2] + pieces[-1]]
-        batches += pieces
+    singles = sorted(size for size, members in by_size.items() if len(members) == 1)
+    groups = [(height * width, members) for (height, width), members in by_size.items() if len(members) > 1]
+    if singles:
+        pixels = max(height for height, _ in singles) * max(width for _, width in singles)
+        groups.append((pixels, [by_size[size][0] for size in singles]))
+    batches: list[list[int]] = []
+    for pixels, members in groups:
+        most = max(2, PIXELS // pixels)
+        batches += [members[begin : begin + most] for begin in range(0, len(members), most)]
+        if len(batches[-1]) == 1 and len(batches) > 1:
+            batches[-2:] = [batches[-2] + batches[-1]]
     return batches
+
+
+def _stacked(pixels: Sequence[np.ndarray], fill: int | None = None) -> np.ndarray:
+    """Return arrays (H, W, …) as one, to the largest height and width mirrored at their borders, or filled."""
+    height, width = (max(array.shape[axis] for array in pixels) for axis in (0, 1))
+    mode: dict[str, Any] = {"mode": "reflect"} if fill is None else {"constant_values": fill}
+    return np.stack(
+        [
+            np.pad(array, [(0, height - len(array)), (0, width - array.shape[1]), *[(0, 0)] * (array.ndim - 2)], **mode)
+            for array in pixels
+        ]
+    )
 
 
 def _cycle(count: int, seed: int, batch: int, kind: Kind) -> torch.Tensor | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from sightline.config import SegmentConfig
 from sightline.data import Loader, SegmentImages, load_parts
 from sightline.data.masks.formats import palette_png
-from sightline.engine import Context, Progress, resolve_workers, train
+from sightline.engine import Context, Extra, Progress, attempt, check_sizes, resolve_workers, train
 from sightline.files import text_digest
 from sightline.files.atomic import write_json
 from sightline.metrics import segmentation
@@ -28,6 +28,7 @@ from sightline.models.segmentation import (
     build_segmenter,
     describe,
     load_encoder,
+    load_segmenter,
     policy_of,
     save_segmenter,
     skips_of,
@@ -74,6 +75,7 @@ def segment(config: SegmentConfig, out: Path, *, resume: bool = False, progress:
         example=lambda config, inputs: example_step(config, inputs.start.backbone.name, inputs.start.backbone.stem),
         build_task=build_task,
         finish=_finish,
+        extras=_extras,
         resume=resume,
         progress=progress,
     )
@@ -98,7 +100,9 @@ Run = Context[SegmentConfig, Inputs]
 def open_inputs(config: SegmentConfig, say: Callable[[str], object]) -> Inputs:
     """Load images, masks and initial weights."""
     images = load_parts(config.data, progress=say, earlier=reading_of(config))
-    start = InitialBackbone.of(config, images.channels)
+    check_sizes(config, {name: len(part) for name, part in images.parts.items()}, config.data.source)
+    find_watched(config.log_images, images.ids)
+    start = InitialBackbone.of(config, say, images.channels)
     return Inputs(images, start)
 
 
@@ -216,7 +220,8 @@ def _mask_keeper(context: Run) -> Callable[[int, Segmenter], None]:
     def keep(epoch: int, network: Segmenter) -> None:
         if context.fabric.is_global_zero:
             predictor = _predictor(context, network)
-            keeper.keep(epoch, lambda image: predictor.classes(np.stack([image]))[0])
+            masks = partial(keeper.keep, epoch, lambda image: predictor.classes(np.stack([image]))[0])
+            attempt(context.run, f"masks of epoch {epoch + 1}", masks, context.report.say)
 
     return keep
 
@@ -227,7 +232,6 @@ def _finish(context: Run, task: SegmentTask, seconds: float) -> None:
     network = task.use_best()
     images, config, start = context.inputs.images, context.config, context.inputs.start
     _save(context, network)
-    describe(network, config.crop, config.crop).write(context.run.path / artifacts.ARCHITECTURE)
     write_json(
         context.run.path / artifacts.SPLIT,
         {name: [images.ids[i] for i in part] for name, part in images.parts.items()} | images.named_scenes(),
@@ -245,7 +249,6 @@ def _finish(context: Run, task: SegmentTask, seconds: float) -> None:
     if scenes is not None:
         arrays["scenes"] = np.array(scenes)
     context.run.write_arrays(artifacts.COUNTS, **arrays)
-    pictures = draw_progress(context.run)
     result = SegmentResult(
         **vars(describe_counts(counts, images.palette.classes, scenes)),
         classes=tuple(images.palette.classes),
@@ -256,11 +259,34 @@ def _finish(context: Run, task: SegmentTask, seconds: float) -> None:
         parameters=sum(value.numel() for value in network.parameters()),
         init=Init(source=start.source, matched=start.matched),
         bad_images=len(images.bad),
-        interventions=_intervene(context, network),
+        interventions=None,
         split={name: len(part) for name, part in images.parts.items()},
-        progress=tuple(str(path.relative_to(context.run.path)) for path in pictures),
+        progress=(),
     )
     context.run.finish(result, {"fit_seconds": seconds})
+
+
+def _extras(context: Run) -> list[Extra]:
+    """Return what the run makes of its weights and of the masks it kept, once its result is written."""
+    run, crop = context.run, context.config.crop
+
+    @cache
+    def network() -> Segmenter:
+        return place(load_segmenter(run.path).segmenter, context.fabric.device).eval()
+
+    def architecture() -> dict[str, Any]:
+        describe(network(), crop, crop).write(run.path / artifacts.ARCHITECTURE)
+        return {}
+
+    def mask_history() -> dict[str, Any]:
+        pictures = draw_progress(run)
+        return {"progress": [str(path.relative_to(run.path)) for path in pictures]}
+
+    return [
+        Extra("architecture", architecture),
+        Extra("mask history", mask_history),
+        Extra("interventions", lambda: {"interventions": _intervene(context, network())}),
+    ]
 
 
 def _intervene(context: Run, network: Segmenter) -> str | None:

@@ -8,7 +8,7 @@ value tells no variance.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
@@ -36,6 +36,7 @@ class AnyBatchNormAct2d(BatchNormAct2d):
         return norm.act(norm.drop(_by_running_statistics(norm, x)))
 
 
+M = TypeVar("M", bound=nn.Module)
 # Exact classes: what derives from them (a synchronised batch norm, say) has its own ways.
 FORMS: dict[type[nn.Module], type[nn.Module]] = {
     nn.BatchNorm2d: AnyBatchNorm2d,
@@ -43,7 +44,7 @@ FORMS: dict[type[nn.Module], type[nn.Module]] = {
 }
 
 
-def use_any_batch_norm(module: nn.Module) -> nn.Module:
+def use_any_batch_norm(module: M) -> M:
     """Replace the batch norms below `module`, in place, by those that take a batch of one; tensors and names stay."""
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
