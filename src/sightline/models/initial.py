@@ -38,7 +38,7 @@ class InitialBackbone:
 
     @classmethod
     def of(
-        cls, config: BackboneConfig, say: Callable[[str], object] | None = None, in_chans: int = RGB
+        cls, config: BackboneConfig, in_chans: int = RGB, say: Callable[[str], object] | None = None
     ) -> InitialBackbone:
         """Build the backbone that a run of `config` begins with, and say what was loaded into it.
 

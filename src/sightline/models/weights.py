@@ -74,12 +74,6 @@ def read_description(run: RunFolder) -> dict[str, Any]:
     return description
 
 
-def reading_of(config: BackboneConfig) -> Reading:
-    """Return how the images were read that the initial weights have seen: a run's; of another origin the default."""
-    path = Path(config.reference if config.init == "reference" else config.init) / MODEL
-    return Reading.from_dict(read_json(path).get("reading")) if path.is_file() else Reading()
-
-
 def read_weights(run: RunFolder) -> dict[str, Tensor]:
     """Return the tensors of a finished run, whose checksum `read_description` has verified.
 
@@ -89,6 +83,12 @@ def read_weights(run: RunFolder) -> dict[str, Tensor]:
     tensors = read_foreign(run.weights)
     check_finite(tensors, str(run.weights))
     return tensors
+
+
+def reading_of(config: BackboneConfig) -> Reading:
+    """Return how the images were read that the initial weights have seen: a run's; of another origin the default."""
+    path = Path(config.reference if config.init == "reference" else config.init) / MODEL
+    return Reading.from_dict(read_json(path).get("reading")) if path.is_file() else Reading()
 
 
 def load_backbone(

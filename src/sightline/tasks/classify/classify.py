@@ -108,7 +108,7 @@ def _open_inputs(config: ClassifyConfig, say: Callable[[str], object]) -> Inputs
         )
     sizes = {"train": len(train), "val": len(parts.val), "test": len(parts.test)}
     check_sizes(config, sizes, config.data.source)
-    start = InitialBackbone.of(config, say, images.channels)
+    start = InitialBackbone.of(config, images.channels, say)
     return Inputs(images, parts, train, start)
 
 

@@ -70,7 +70,7 @@ def open_inputs(config: PretrainConfig, say: Callable[[str], object]) -> Inputs:
     """Load the images and the weights to begin with."""
     images = load_images(config.data, progress=say, labels=False, earlier=reading_of(config))
     _check_size(config, len(images))
-    return Inputs(images, InitialBackbone.of(config, say, images.channels))
+    return Inputs(images, InitialBackbone.of(config, images.channels, say))
 
 
 def build_task(context: Context[PretrainConfig, Inputs]) -> PretrainTask:

@@ -102,7 +102,7 @@ def open_inputs(config: SegmentConfig, say: Callable[[str], object]) -> Inputs:
     images = load_parts(config.data, progress=say, earlier=reading_of(config))
     check_sizes(config, {name: len(part) for name, part in images.parts.items()}, config.data.source)
     find_watched(config.log_images, images.ids)
-    start = InitialBackbone.of(config, say, images.channels)
+    start = InitialBackbone.of(config, images.channels, say)
     return Inputs(images, start)
 
 
