@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -59,6 +60,45 @@ def test_killed_and_resumed_is_the_same_run(template, class_folder, tmp_path):
     run(arguments_of(template, class_folder, broken, workers=0))
     for name in SAME:
         assert (whole / name).read_bytes() == (broken / name).read_bytes(), name
+    files = {path for path in broken.rglob("*") if path.is_file()}
+    assert not (broken / "checkpoints").exists(), "nothing goes on from a finished run"
+    assert not [path.name for path in files if path.name.startswith(".")], "no lock and no temporary file is left"
+    assert len({path.stat().st_mode for path in files}) == 1, "the umask holds for weights as for all else"
+
+
+def test_killed_before_run_json_is_taken_by_resume(class_folder, tmp_path):
+    out = tmp_path / "run"
+    arguments = arguments_of(CLASSIFY, class_folder, out, workers=0)
+    # Versions are looked up between the two files.
+    code = (
+        "import os, signal, sys, sightline.runs.folder as folder\n"
+        "folder.versions = lambda: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "from sightline.cli.main import run\n"
+        "sys.exit(run(sys.argv[1:]))"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert {path.name for path in out.iterdir()} == {"config.yaml", ".lock"}
+    run(arguments)
+    assert json.loads((out / "run.json").read_text())["status"] == "done"
+
+
+def test_a_second_resume_at_the_same_time_is_refused(class_folder, tmp_path):
+    arguments = arguments_of(CLASSIFY, class_folder, tmp_path / "run", workers=0)
+    first = subprocess.Popen([sys.executable, str(STOPPED), "8", "SIGSTOP", *arguments])
+    try:
+        _, status = os.waitpid(first.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        whole = [sys.executable, "-m", "sightline", *arguments]
+        second = subprocess.run(whole, capture_output=True, text=True, check=False)
+        assert second.returncode == 2, second.stderr
+        assert f"is in use by process {first.pid} on " in second.stderr
+        os.kill(first.pid, signal.SIGCONT)
+        assert first.wait() == 0
+    finally:
+        first.kill()
+    steps = [json.loads(line)["step"] for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert steps == sorted(steps)
 
 
 @pytest.mark.parametrize("template", [PRETRAIN, CLASSIFY], ids=["pretrain", "classify"])
@@ -82,7 +122,7 @@ def test_a_run_killed_in_the_midst_of_its_trials_goes_on_there(class_folder, tmp
     template = [*CLASSIFY, "--set", "tune=[0.00001,0.003]"]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     run(arguments_of(template, class_folder, whole, workers=0))
-    steps = saved_step(whole)
+    steps = max(json.loads(line)["step"] for line in (whole / "metrics.jsonl").read_text().splitlines())
     # In the second trial.
     died = stop_after(steps + 8, "SIGKILL", arguments_of(template, class_folder, broken, workers=0))
     assert died.returncode == -signal.SIGKILL, died.stderr

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import io
+import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -10,9 +12,9 @@ from pathlib import Path
 from cyclopts import App, CycloptsError
 
 from sightline.errors import SightlineError
+from sightline.files import explained, keep_traceback, log_folder
 
-INTERRUPTED = 130
-WRONG_USE = 2
+FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 
 VERBS = {
     "study": "sightline.cli.study:study",
@@ -73,6 +75,10 @@ def run(argv: list[str]) -> int:
     """Run the command line and return the exit code."""
     debug = "--debug" in argv
     argv = [argument for argument in argv if argument != "--debug"]
+    for stream in (sys.stdout, sys.stderr):
+        # Names of files need not be UTF-8, nor the terminal.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         make_app(summaries=argv in ([], ["--help"], ["-h"]))(
             argv, exit_on_error=False, print_error=True, result_action="return_value"
@@ -89,4 +95,25 @@ def run(argv: list[str]) -> int:
             raise
         print(f"sightline: interrupted. {error}", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:
+        # Who read our output has heard enough, as `head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        if debug:
+            raise
+        message, code = explained(error) or (_fault(error), FAILED)
+        print(f"sightline: {message}", file=sys.stderr)
+        return code
     return 0
+
+
+def _fault(error: Exception) -> str:
+    """Return what to say of an error that nobody foresaw; its traceback is kept in the run's folder, or in a log."""
+    try:
+        where = f"The traceback is in {keep_traceback(error, log_folder())}"
+    except OSError as reason:
+        where = f"The traceback could not be written ({reason}); --debug shows it"
+    first = str(error).strip().partition("\n")[0]
+    kind = type(error).__name__
+    return f"this is a fault of Sightline: {kind}: {first[:300]}. {where}; please report it with the command"

@@ -38,7 +38,8 @@ def study(
 ) -> None:
     """Run every arm of a comparison over several seeds, and write the report. The main job.
 
-    The same command goes on after an interruption and skips what is done.
+    The same command goes on after an interruption and skips what is done. An arm that fails is named in the report,
+    the others are run, and the exit code is 1.
 
     Example: sightline study demo
 
@@ -57,6 +58,7 @@ def study(
 
         show(estimate(expand(config, folder, only), folder), as_json=as_json, title=f"plan of {config.name} → {folder}")
         return
+    from sightline.errors import TrainingFailed
     from sightline.report import write
     from sightline.study import run_study
 
@@ -64,10 +66,15 @@ def study(
     page = write(folder)[0]
     if as_json:
         show([_row(arm) for arm in finished.result.arms], as_json=True)
-        return
-    _print_answers(finished.result)
-    show([_line(arm) for arm in finished.result.arms if arm.score is not None], as_json=False, title=config.name)
-    say_where(*_absences(finished.result), "report:", str(page))
+    else:
+        _print_answers(finished.result)
+        show([_line(arm) for arm in finished.result.arms if arm.score is not None], as_json=False, title=config.name)
+        say_where(*_absences(finished.result), "report:", str(page))
+    if failed := [arm for arm in finished.result.arms if arm.status == "failed"]:
+        raise TrainingFailed(
+            f"{config.name}: arm {', '.join(arm.arm for arm in failed)} failed, the others are in the report: "
+            f"{failed[0].reason}"
+        )
 
 
 def _print_answers(result: StudyResult) -> None:

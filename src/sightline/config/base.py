@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,9 @@ from sightline.errors import ConfigError, nearest
 
 Pairs = tuple[tuple[str, str], ...]
 Effects = Mapping[str, tuple[str, tuple[object, ...]]]
+# Of what is written in YAML. The largest packaged study has 2 kB; an alias bomb of 400 bytes stands for gigabytes.
+MOST_BYTES, MOST_VALUES, MOST_DEPTH = 1 << 20, 20_000, 40
+SHOWN = 80  # characters of a value in an error
 # The type of the error that holds the mistakes of a block whose class depends on its content.
 NESTED = "nested_block"
 
@@ -28,6 +32,7 @@ class Frozen(BaseModel):
     Attributes:
         exclusive: pairs of keys of which one takes the other's place.
         effective: key → (another key, its values under which the first has an effect).
+        harmless: keys that change no result: a run is resumed whatever they are.
         paths: keys whose value, where it is the path of something that is there, is kept absolute.
         switches: keys of blocks that are told apart by `name`; another name sets aside the block's weaker values.
         keywords: name of a flag and Python keyword → the key that it sets, for keys of blocks whose last part alone
@@ -37,6 +42,7 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
     exclusive: ClassVar[Pairs] = ()
     effective: ClassVar[Effects] = {}
+    harmless: ClassVar[tuple[str, ...]] = ()
     paths: ClassVar[tuple[str, ...]] = ()
     switches: ClassVar[tuple[str, ...]] = ()
     keywords: ClassVar[Mapping[str, str]] = {}
@@ -51,6 +57,7 @@ class Frozen(BaseModel):
         merged: dict[str, Any] = {}
         for layer in layers:
             merged = merge(merged, layer)
+        check_plain(merged, where)
         try:
             # Through JSON, where strict still lets a list stand for a tuple and 1 for 1.0.
             return cls.model_validate_json(json.dumps(merged))
@@ -150,8 +157,12 @@ def from_assignments(assignments: Sequence[str]) -> dict[str, Any]:
 
 
 def parse_scalar(text: str) -> Any:
-    """Read YAML, and also 1e-3, which YAML 1.1 takes for a string."""
-    value = yaml.safe_load(text)
+    """Read YAML, and also 1e-3, which YAML 1.1 takes for a string.
+
+    Raises:
+        ConfigError: it is no YAML, or more than a configuration can hold.
+    """
+    value = _from_yaml(text, f"the value {_short(text)}")
     if isinstance(value, str):
         try:
             return float(value)
@@ -168,13 +179,79 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise ConfigError(f"{path}: no such file; give the path of a YAML file")
+    with path.open("rb") as file:
+        raw = file.read(MOST_BYTES + 1)
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}") from None
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text ({error}); save it as UTF-8") from None
+    content = _from_yaml(text, str(path))
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: expected a mapping of keys to values, found {type(content).__name__}")
     return content
+
+
+def check_plain(value: object, where: str) -> None:
+    """Refuse what a configuration cannot hold: anything but finite numbers of 64 bits, texts, lists and mappings.
+
+    Raises:
+        ConfigError: names the key and the value.
+    """
+    left = [(value, "", 0)]
+    for _ in range(MOST_VALUES):
+        if not left:
+            return
+        entry, key, depth = left.pop()
+        if depth > MOST_DEPTH:
+            raise ConfigError(f"{where}: {key[:SHOWN]}: nested more than {MOST_DEPTH} deep, or in itself")
+        if isinstance(entry, Mapping):
+            if wrong := [name for name in entry if not isinstance(name, str | int | float | bool)]:
+                raise ConfigError(f"{where}: {key}: the key {_short(wrong[0])} is no word")
+            left += [(inner, f"{key}.{name}" if key else str(name), depth + 1) for name, inner in entry.items()]
+        elif isinstance(entry, list | tuple):
+            left += [(inner, f"{key}.{i}", depth + 1) for i, inner in enumerate(entry)]
+        elif isinstance(entry, float) and not math.isfinite(entry):
+            raise ConfigError(f"{where}: {key or 'the value'} = {entry!r}: expected a finite number")
+        elif isinstance(entry, int) and not -(1 << 63) <= entry < 1 << 63:
+            raise ConfigError(f"{where}: {key or 'the value'}: an integer of {entry.bit_length()} bits; 64 hold any")
+        elif isinstance(entry, str) and _lone_surrogate(entry):
+            raise ConfigError(f"{where}: {key or 'the value'} = {_short(entry)}: not UTF-8 text")
+        elif not (entry is None or isinstance(entry, str | int | float)):
+            raise ConfigError(
+                f"{where}: {key or 'the value'} = {_short(entry)}: a {type(entry).__name__}; expected a number, a "
+                'text, a list or a mapping. What looks like a date is a text in quotes: "2024-01-01"'
+            )
+    raise ConfigError(f"{where}: more than {MOST_VALUES:,} values; a configuration has fewer")
+
+
+def _lone_surrogate(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def _from_yaml(text: str, where: str) -> Any:
+    """Read YAML of plain values.
+
+    Raises:
+        ConfigError: it is no YAML, or holds more, deeper, or other things than a configuration can.
+    """
+    if len(text) > MOST_BYTES:
+        raise ConfigError(f"{where}: longer than {MOST_BYTES:,} bytes, and no configuration")
+    try:
+        value = yaml.load(text, Loader=_Loader)
+    except Exception as error:  # PyYAML's constructors meet a wrong tag or number with nearly any exception there is
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ConfigError(f"{where}: not valid YAML: {reason[:300]}") from None
+    check_plain(value, where)
+    return value
 
 
 def validated_block(cls: type[Block], value: Mapping[str, Any]) -> Block:
@@ -209,7 +286,7 @@ def _lines(cls: type[BaseModel], errors: Sequence[Any], prefix: str) -> list[str
         else:
             rule = str(item["msg"]).removeprefix("Value error, ")
             # A rule of the whole names its keys itself.
-            lines.append(f"{key} = {item['input']!r}: {rule}" if location else prefix + rule)
+            lines.append(f"{key} = {_short(item['input'])}: {rule}" if location else prefix + rule)
     return lines
 
 
@@ -225,7 +302,24 @@ def _fields_at(cls: type[BaseModel], location: Sequence[int | str]) -> list[str]
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that reads 1e-3 as a float, as YAML 1.2 does."""
+    """SafeLoader that reads 1e-3 as a float, as YAML 1.2 does, and bounds what `<<` copies and how deep it goes."""
+
+    depth = copied = 0
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        before = len(node.value)
+        super().flatten_mapping(node)
+        self.copied += max(0, len(node.value) - before)
+        if self.copied > MOST_VALUES:
+            raise yaml.YAMLError(f"its merge keys stand for more than {MOST_VALUES:,} values")
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self.depth += 1
+        if self.depth > MOST_DEPTH:
+            raise yaml.YAMLError(f"nested more than {MOST_DEPTH} deep")
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 _Loader.add_implicit_resolver(

@@ -11,7 +11,7 @@ from sightline.config.base import Frozen
 from sightline.config.data import DataConfig
 from sightline.config.methods import METHODS, AnyMethod, DinoConfig, method_class
 from sightline.config.optim import OptimConfig
-from sightline.config.types import Positive
+from sightline.config.types import Positive, Weight
 from sightline.config.views import ViewsConfig
 
 
@@ -31,7 +31,7 @@ class PretrainConfig(BackboneConfig):
     kind: Literal["pretrain"] = "pretrain"
     recipe: str = Field(default="", description="Recipe that the values come from: a name or a YAML file.")
     data: DataConfig = Field(description="Images to learn from.")
-    head_warmup_epochs: float = Field(
+    head_warmup_epochs: Weight = Field(
         default=0, description="Epochs in which the backbone stands still while the head learns, with init."
     )
     views: ViewsConfig = Field(default=ViewsConfig(), description="Views of each image.")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from sightline.config.base import Resolved
-from sightline.config.types import NonNegative, Positive, Precision
+from sightline.config.types import Positive, Precision, Threads, Weight
 
 # Images at a time where nothing is trained: near the fastest on a CPU at 64 px and at 224 (docs/log.md).
 FEATURE_BATCH = 96
@@ -20,6 +20,8 @@ class RunConfig(Resolved):
         # Each kind of run declares its own, for example `kind: Literal["classify"] = "classify"`.
         kind: str = ""
 
+    harmless: ClassVar[tuple[str, ...]] = ("workers", "checkpoint_minutes", "keep_checkpoint", "environment")
+
     seed: int = Field(default=0, description="Seed of every random draw of the run.")
     device: str = Field(default="auto", description="Device to compute on: auto, cpu, cuda or mps.")
     devices: Positive = Field(default=1, description="Processes that train together, one a device.")
@@ -29,13 +31,17 @@ class RunConfig(Resolved):
     )
     # auto: all cores are busy where the CPU trains, and one thread more holds up each product that they share
     # (docs/log.md).
-    workers: NonNegative | Literal["auto"] = Field(
+    workers: Threads | Literal["auto"] = Field(
         default="auto",
         description="Threads that prepare batches ahead; 0 prepares them in the loop; auto takes 1 beside a GPU and 0 "
         "where the CPU trains.",
     )
-    threads: NonNegative = Field(default=0, description="Threads of torch on a CPU; 0 leaves torch's own choice.")
-    checkpoint_minutes: float = Field(
+    threads: Threads = Field(default=0, description="Threads of torch on a CPU; 0 leaves torch's own choice.")
+    checkpoint_minutes: Weight = Field(
         default=5.0, description="Minutes between checkpoints: at most this much work is lost to a crash."
+    )
+    keep_checkpoint: bool = Field(
+        default=False,
+        description="Whether a finished run keeps its last checkpoint, optimizer state and all; its weights stay.",
     )
     log_every: Positive = Field(default=10, description="Steps between two lines of metrics.jsonl.")

@@ -12,7 +12,7 @@ from sightline.config.base import Frozen
 from sightline.config.losses import loss_words
 from sightline.config.masks import SegmentDataConfig
 from sightline.config.optim import SegmentOptim
-from sightline.config.types import DropMode, Fraction, Hue, NonNegative, Positive, Range
+from sightline.config.types import DropMode, Fraction, Hue, NonNegative, Positive, Range, Weight
 
 
 class SegmentAugment(Frozen):
@@ -26,11 +26,11 @@ class SegmentAugment(Frozen):
         default=True, description="Whether tiles are turned by 90°, for the same reason; off for street scenes."
     )
     jitter: Fraction = Field(default=0.8, description="Probability of color jitter.")
-    brightness: float = Field(
+    brightness: Weight = Field(
         default=0.2, description="Largest relative change of brightness; half of DINO's, as color tells land cover."
     )
-    contrast: float = Field(default=0.2, description="Largest relative change of contrast.")
-    saturation: float = Field(default=0.2, description="Largest relative change of saturation.")
+    contrast: Weight = Field(default=0.2, description="Largest relative change of contrast.")
+    saturation: Weight = Field(default=0.2, description="Largest relative change of saturation.")
     hue: Hue = Field(default=0.02, description="Largest shift of hue, in turns of the color circle.")
 
 

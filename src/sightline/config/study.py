@@ -82,10 +82,10 @@ class StudyConfig(Resolved):
     kind: Literal["study"] = "study"
     name: str = Field(description="Name of the study, the title of its report.")
     arms: tuple[str, ...] = Field(
-        default=DEFAULT_ARMS, description="Arms: settings A to E, networks, and what they lack."
+        default=DEFAULT_ARMS, min_length=1, description="Arms: settings A to E, networks, and what they lack."
     )
     seeds: tuple[int, ...] = Field(
-        default=(0, 1, 2), description="Seeds of each arm; fewer than three say nothing of another seed."
+        default=(0, 1, 2), min_length=1, description="Seeds of each arm; fewer than three say nothing of another seed."
     )
     pretrain: StudyPretrain | None = Field(default=None, description="The study's own pretraining.")
     reference: StudyReference = Field(default=StudyReference(), description="Reference weights.")

@@ -9,9 +9,15 @@ from pydantic import Field
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
+# Of a machine's processor: no machine has more cores, and torch crashes where it is given many more threads.
+Threads = Annotated[int, Field(ge=0, le=1024)]
 # A float of zero or more, for example a weight of a loss.
 Weight = Annotated[float, Field(ge=0)]
 Range = tuple[float, float]
+# A float above zero, for example a temperature.
+Above = Annotated[float, Field(gt=0)]
+# An averaging factor: at 1 nothing new would count.
+Factor = Annotated[float, Field(ge=0, lt=1)]
 # Parts of a turn of the color circle.
 Hue = Annotated[float, Field(ge=0, le=0.5)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from sightline.config.base import Frozen
-from sightline.config.types import Fraction, Hue, NonNegative, Positive, Range
+from sightline.config.types import Fraction, Hue, NonNegative, Positive, Range, Weight
 
 
 class ViewsConfig(Frozen):
@@ -23,9 +23,9 @@ class ViewsConfig(Frozen):
     ratio: Range = Field(default=(3 / 4, 4 / 3), description="Width to height of the region that a view shows.")
     flip: Fraction = Field(default=0.5, description="Probability of a horizontal flip.")
     jitter: Fraction = Field(default=0.8, description="Probability of color jitter.")
-    brightness: float = Field(default=0.4, description="Largest relative change of brightness.")
-    contrast: float = Field(default=0.4, description="Largest relative change of contrast.")
-    saturation: float = Field(default=0.2, description="Largest relative change of saturation.")
+    brightness: Weight = Field(default=0.4, description="Largest relative change of brightness.")
+    contrast: Weight = Field(default=0.4, description="Largest relative change of contrast.")
+    saturation: Weight = Field(default=0.2, description="Largest relative change of saturation.")
     hue: Hue = Field(default=0.1, description="Largest shift of hue, in turns of the color circle.")
     gray: Fraction = Field(default=0.2, description="Probability of a grayscale view.")
     blur: tuple[Fraction, Fraction, Fraction] = Field(

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from sightline.errors import RunError
-from sightline.files import file_sha256
+from sightline.files import file_sha256, text_digest
 from sightline.files.atomic import atomic_path, write_json
 
 MANIFEST = "manifest.json"
@@ -38,7 +38,8 @@ def save(folder: Path, tensors: dict[str, Tensor], state: dict[str, Any], step: 
     target = folder / f"tensors-{step:09d}.safetensors"
     with atomic_path(target) as temporary:
         save_file({name: _plain(tensor) for name, tensor in tensors.items()}, temporary)
-    write_json(folder / MANIFEST, {"step": step, "tensors": target.name, "sha256": file_sha256(target), "state": state})
+    manifest = {"step": step, "tensors": target.name, "sha256": file_sha256(target)}
+    write_json(folder / MANIFEST, {**manifest, "state_digest": text_digest(json.dumps(state)), "state": state})
     for stale in folder.glob("tensors-*.safetensors"):
         if stale != target:
             stale.unlink()
@@ -53,11 +54,19 @@ def load(folder: Path) -> Checkpoint | None:
     manifest_path = folder / MANIFEST
     if not manifest_path.is_file():
         return None
-    manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
-    path = folder / manifest["tensors"]
-    if not path.is_file() or file_sha256(path) != manifest["sha256"]:
-        raise RunError(f"{path}: the checkpoint does not match its checksum; remove {folder} to start the run anew")
-    return Checkpoint(load_file(path), manifest["state"])
+    way_out = f"remove {folder} to start the run anew"
+    try:
+        manifest = json.loads(manifest_path.read_bytes())
+        path, expected, state = folder / manifest["tensors"], manifest["sha256"], manifest["state"]
+        digest = text_digest(json.dumps(state))
+        whole = manifest.get("state_digest", digest) == digest
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise RunError(f"{manifest_path}: damaged ({type(error).__name__}: {error}); {way_out}") from None
+    if not whole:
+        raise RunError(f"{manifest_path}: its state does not match its checksum; {way_out}")
+    if not path.is_file() or file_sha256(path) != expected:
+        raise RunError(f"{path}: the checkpoint does not match its checksum; {way_out}")
+    return Checkpoint(load_file(path), state)
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:

@@ -97,12 +97,21 @@ def _known_or_measured(config: RunConfig, example: ExampleStep) -> Verdict:
     facts = {**example.facts, **_machine(device)}
     digest = hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=12).hexdigest()
     path = cache_home() / "precision" / f"{digest}.json"
-    if path.is_file():
-        return _verdict(json.loads(path.read_text(encoding="utf-8"))["seconds"])
+    if (known := _known(path, facts, example.precisions)) is not None:
+        return _verdict(known)
     seconds = _measured(config, example, example.precisions)
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, {"facts": facts, "seconds": seconds})
     return _verdict(seconds)
+
+
+def _known(path: Path, facts: Mapping[str, Any], precisions: Sequence[str]) -> dict[str, float] | None:
+    """Return what was measured before; None where nothing was, or where the file is damaged: it is measured again."""
+    try:
+        content = json.loads(path.read_bytes())
+        seconds = {precision: float(content["seconds"][precision]) for precision in precisions}
+        return seconds if content["facts"] == json.loads(json.dumps(facts)) and min(seconds.values()) > 0 else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def _measured(config: RunConfig, example: ExampleStep, precisions: Sequence[str]) -> dict[str, float]:

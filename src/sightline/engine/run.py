@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -18,7 +19,9 @@ from sightline.engine.memory_errors import memory_advice
 from sightline.engine.precision import settle_precision
 from sightline.engine.progress import Progress, make_progress
 from sightline.engine.task import Task
-from sightline.runs import RunFolder
+from sightline.errors import SightlineError, TrainingFailed
+from sightline.files import check_free, explained, keep_traceback, locked
+from sightline.runs import RunFolder, artifacts
 
 
 class Inputs(Protocol):
@@ -93,6 +96,8 @@ def train(
         OutOfMemory: memory ran out.
         Interrupted: SIGINT or SIGTERM came; a checkpoint was written.
     """
+    # Before anything is opened, which may take long; `record` takes the lock.
+    check_free(out / artifacts.LOCK, str(out))
     report = progress or make_progress()
     opened = inputs(config, report.say)
     with memory_advice(config):
@@ -139,23 +144,52 @@ def record(
         RunError: `out` holds another run, or one with other settings or inputs.
     """
     fabric = make_fabric(config)
-    if fabric.is_global_zero:
-        RunFolder.create(out, config, kind=config.kind, fingerprint=inputs.fingerprint, resume=resume, notes=notes)
-    fabric.barrier()
-    run = RunFolder.open(out)
-    context = Context(config, inputs, run, fabric, progress or make_progress())
-    # Asked once, before the first process may mark the run done.
-    done = run.is_done
-    fabric.barrier()
-    if not done:
-        try:
-            with memory_advice(config):
-                work(context)
-        except Exception as error:
-            if fabric.is_global_zero:
-                run.fail(f"{type(error).__name__}: {error}")
-            raise
-    if extras is not None and fabric.is_global_zero:
-        make_extras(run, extras(context), context.report.say)
-    fabric.barrier()
+    # A finished run is only read, but for extras that it lacks, and may stand where nobody writes.
+    done = RunFolder(out).exists and RunFolder(out).is_done
+    with locked(out / artifacts.LOCK, str(out)) if fabric.is_global_zero and not done else nullcontext():
+        if fabric.is_global_zero:
+            RunFolder.create(out, config, kind=config.kind, fingerprint=inputs.fingerprint, resume=resume, notes=notes)
+        fabric.barrier()
+        run = RunFolder.open(out)
+        context = Context(config, inputs, run, fabric, progress or make_progress())
+        # Asked once, before the first process may mark the run done.
+        done = run.is_done
+        fabric.barrier()
+        if not done:
+            _work(context, work)
+        if extras is not None and fabric.is_global_zero:
+            make_extras(run, extras(context), context.report.say)
+        fabric.barrier()
+        if not done and fabric.is_global_zero and not config.keep_checkpoint:
+            run.drop_checkpoint()
     return run
+
+
+def _work(context: Context[C, D], work: Callable[[Context[C, D]], None]) -> None:
+    """Do the work; an error is written into the run's folder, and memory that ran out is advised on."""
+    try:
+        with memory_advice(context.config):
+            work(context)
+    except Exception as error:
+        if context.fabric.is_global_zero:
+            _keep(context.run, error)
+        if context.fabric.world_size > 1 and _lost_process(error):
+            raise TrainingFailed(
+                f"{context.run.path}: another process of this run ended, and the rest cannot go on without it; "
+                f"the same command with --resume goes on from {context.run.checkpoint}"
+            ) from error
+        raise
+
+
+def _keep(run: RunFolder, error: Exception) -> None:
+    """Write into the run's folder how it ended; where the disk is full or gone, the error itself tells it."""
+    with suppress(OSError):
+        run.fail(f"{type(error).__name__}: {error}")
+        if not isinstance(error, SightlineError) and explained(error) is None:
+            keep_traceback(error, run.path)
+
+
+def _lost_process(error: Exception) -> bool:
+    """Whether an error is how gloo and NCCL tell of a process that is gone."""
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("gloo" in text or "NCCL" in text or "Connection closed by peer" in text)

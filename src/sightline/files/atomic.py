@@ -6,25 +6,33 @@ import json
 import math
 import os
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sightline.files.faults import named
+
 MARK = ".tmp-"  # temporary files are named .NAME.tmp-PID
+SAFETENSORS = re.compile(r"\.tmp[A-Za-z0-9]{6}")  # what safetensors names its own
+_umask_lock = threading.Lock()
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; on success it is synced and takes the place of `path`.
 
-    On an error the temporary file is removed, and `path` stays as it was. The folder is made if missing.
+    On an error the temporary file is removed, and `path` stays as it was. The folder is made if missing. The file may
+    be read by whom the umask lets, however it was made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".{path.name}{MARK}{os.getpid()}"
     try:
-        yield temporary
+        with named(path, temporary):
+            yield temporary
         with temporary.open("rb") as file:
+            os.fchmod(file.fileno(), 0o666 & ~_umask())
             os.fsync(file.fileno())
         os.replace(temporary, path)
         _sync_folder(path.parent)
@@ -65,15 +73,26 @@ def _without_nan(value: Any) -> Any:
     return value
 
 
-def sweep(folder: Path) -> list[Path]:
-    """Remove temporary files that dead processes left in `folder` and below; return what was removed."""
-    removed = []
-    for path in folder.rglob(f".*{MARK}*"):
-        pid = path.name.rpartition(MARK)[2]
-        if path.is_file() and pid.isdigit() and not alive(int(pid)):
-            path.unlink(missing_ok=True)
-            removed.append(path)
-    return removed
+def sweep(folder: Path, *, alone: bool = False) -> list[Path]:
+    """Remove temporary files that dead processes left in `folder` and below; return what was removed.
+
+    Args:
+        folder: searched through.
+        alone: no other process writes there, so that safetensors' own, which name no process, are of dead ones.
+    """
+    left = [path for path in folder.rglob(".*") if is_temporary(path) and (alone or _pid(path) is not None)]
+    return [path for path in left if _swept(path)]
+
+
+def sweep_of(path: Path) -> None:
+    """Remove temporary files that dead processes left of one file."""
+    for left in path.parent.glob(f".{_escaped(path.name)}{MARK}*"):
+        _swept(left)
+
+
+def is_temporary(path: Path) -> bool:
+    """Return whether a file is one that was being written, by `atomic_path` or by safetensors."""
+    return path.is_file() and (_pid(path) is not None or SAFETENSORS.fullmatch(path.name) is not None)
 
 
 def alive(pid: int) -> bool:
@@ -85,6 +104,31 @@ def alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _swept(path: Path) -> bool:
+    pid = _pid(path)
+    if pid is not None and alive(pid):
+        return False
+    path.unlink(missing_ok=True)
+    return True
+
+
+def _pid(path: Path) -> int | None:
+    name, _, pid = path.name.rpartition(MARK)
+    return int(pid) if name.startswith(".") and pid.isdecimal() and len(pid) < 10 else None
+
+
+def _escaped(name: str) -> str:
+    return re.sub(r"([*?[])", r"[\1]", name)
+
+
+def _umask() -> int:
+    # There is no way to read it but to set it; a file that another thread makes meanwhile is its owner's alone.
+    with _umask_lock:
+        mask = os.umask(0o077)
+        os.umask(mask)
+    return mask
 
 
 def _sync_folder(folder: Path) -> None:

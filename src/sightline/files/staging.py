@@ -6,11 +6,13 @@ import os
 import secrets
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sightline.files.atomic import alive
+from sightline.files.lock import in_turn
+from sightline.files.seal import flaw, seal
 
 MARK = ".building-"
 
@@ -38,6 +40,34 @@ def staged(target: Path) -> Iterator[Path]:
                 raise
     finally:
         shutil.rmtree(private, ignore_errors=True)
+
+
+def kept(target: Path, build: Callable[[Path], None], say: Callable[[str], object]) -> Path:
+    """Return the cache folder `target`: as it was sealed, or built now; a damaged one is built again.
+
+    One process of a host builds, others wait for it.
+
+    Args:
+        target: the folder.
+        build: writes its files into the empty folder that it is given.
+        say: told of damage, and whom is waited for.
+
+    Raises:
+        OSError: the folder cannot be made or renamed.
+    """
+    if target.is_dir() and not flaw(target):
+        return target
+    with in_turn(target.with_name(f".{target.name}.lock"), str(target), say):
+        if target.is_dir() and (fault := flaw(target)):
+            say(f"{target}: this cache is damaged ({fault}); it is built again")
+            aside = target.with_name(f"{MARK}{_host()}-{os.getpid()}-{secrets.token_hex(4)}")
+            target.rename(aside)
+            shutil.rmtree(aside, ignore_errors=True)
+        if not target.is_dir():
+            with staged(target) as private:
+                build(private)
+                seal(private)
+    return target
 
 
 def _host() -> str:

@@ -30,6 +30,7 @@ from sightline.models.parity import OPSET, compare, needs_export, pictures
 from sightline.models.weights import load_backbone, read_description
 from sightline.runs import RunFolder
 from sightline.runs.outputs import Exported
+from sightline.runs.verbs import export_outputs
 
 WAY_OUT = "export to ONNX, which holds the network itself"
 
@@ -84,7 +85,8 @@ def load_network(run: RunFolder) -> Network:
 def export_run(run: RunFolder, format: str, path: Path) -> Exported:
     """Write the network of a pretrain or classify run as onnx, timm or hf to `path`, a file or a folder."""
     writers = {"onnx": export_network_onnx, "timm": export_timm, "hf": export_transformers}
-    return writers[format](load_network(run), path)
+    with export_outputs(run, format, path).writing():
+        return writers[format](load_network(run), path)
 
 
 def export_network_onnx(network: Network, path: Path) -> Exported:

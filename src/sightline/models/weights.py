@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,8 +14,7 @@ from torch import Tensor
 from sightline.config import BackboneConfig
 from sightline.data.images.reading import Reading
 from sightline.errors import RunError, WeightsError
-from sightline.files import file_sha256
-from sightline.files.atomic import atomic_path, write_json
+from sightline.files import atomic_path, file_sha256, text_digest, write_json
 from sightline.models.backbones import Backbone, Stem, build_backbone
 from sightline.models.foreign import MatchReport, check_finite, load_matching, read_foreign
 from sightline.models.libraries import RGB
@@ -52,7 +52,8 @@ def save_model(run: RunFolder, state: dict[str, Tensor], description: dict[str, 
             {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in state.items()},
             temporary,
         )
-    write_json(run.model_json, {**description, "sha256": file_sha256(run.weights)})
+    content = {**description, "sha256": file_sha256(run.weights)}
+    write_json(run.model_json, {**content, "digest": text_digest(json.dumps(content))})
 
 
 def read_description(run: RunFolder) -> dict[str, Any]:
@@ -65,6 +66,12 @@ def read_description(run: RunFolder) -> dict[str, Any]:
     if not run.model_json.is_file():
         raise RunError(f"{run.path}: has no weights, its status is {run.status}; let it finish with --resume")
     description = read_json(run.model_json)
+    content = {key: value for key, value in description.items() if key != "digest"}
+    digest = text_digest(json.dumps(content))
+    if description.get("digest", digest) != digest:
+        raise RunError(f"{run.model_json}: does not match its own checksum; it is damaged or was edited, copy it again")
+    if "kind" not in description:
+        raise RunError(f"{run.model_json}: damaged, it does not say what it describes; copy the run folder again")
     if not run.weights.is_file():
         raise WeightsError(f"{run.weights}: is missing, though model.json describes it; copy the whole run folder")
     if file_sha256(run.weights) != description.get("sha256"):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sightline.errors import RunError
 from sightline.figures import png, svg
-from sightline.files.atomic import atomic_path, write_bytes, write_text
+from sightline.files import Outputs, atomic_path, write_bytes, write_text
 from sightline.report.document import Document, Thumbnails
 from sightline.report.run_page import run_document
 from sightline.report.study_page import study_document
@@ -28,23 +29,28 @@ def write(path: Path, out: Path | None = None) -> list[Path]:
 
     Raises:
         RunError: `path` holds neither, or a study without a result.
+        DataError: `out` holds files of these names that Sightline did not write.
     """
     path = Path(path)
     document = build_document(path)
     page = _page(path, out)
-    folder = page.parent / artifacts.FIGURES
-    figures = [
-        png(picture.panels, folder / f"{picture.name}.png", columns=picture.columns, keys=picture.keys)
-        for picture in document.pictures
-    ]
-    for sheet in document.sheets:
-        figures.append(folder / f"{sheet.name}.png")
-        write_bytes(figures[-1], sheet.png)
-    figures += _copy_samples(document, path, page.parent)
     text = page.with_suffix(".md")
-    write_text(page, render_html(document))
-    write_text(text, render_markdown(document))
-    return [page, text, *figures]
+    pictures = {page.parent / artifacts.FIGURES / f"{picture.name}.png": picture for picture in document.pictures}
+    sheets = {page.parent / artifacts.FIGURES / f"{sheet.name}.png": sheet for sheet in document.sheets}
+    # The names of a report in the folder of its own run or study are Sightline's.
+    samples = {} if _is_within(page, path) else {page.parent / name: path / name for name in _samples(document)}
+    files = [page, text, *pictures, *sheets, *samples]
+    with nullcontext() if _is_within(page, path) else Outputs([(path, file) for file in files]).writing():
+        for file, picture in pictures.items():
+            png(picture.panels, file, columns=picture.columns, keys=picture.keys)
+        for file, sheet in sheets.items():
+            write_bytes(file, sheet.png)
+        for file, source in samples.items():
+            with atomic_path(file) as temporary:
+                shutil.copyfile(source, temporary)
+        write_text(page, render_html(document))
+        write_text(text, render_markdown(document))
+    return files
 
 
 def build_document(path: Path) -> Document:
@@ -95,13 +101,10 @@ def _page(path: Path, out: Path | None) -> Path:
     return out if out.suffix == ".html" else out / artifacts.REPORT
 
 
-def _copy_samples(document: Document, source: Path, target: Path) -> list[Path]:
-    sheets = [b.sheet for section in document.sections for b in section.blocks if isinstance(b, Thumbnails)]
-    if source.resolve() == target.resolve():
-        return []
-    copied = []
-    for sheet in sheets:
-        with atomic_path(target / sheet) as temporary:
-            shutil.copyfile(source / sheet, temporary)
-        copied.append(target / sheet)
-    return copied
+def _is_within(page: Path, path: Path) -> bool:
+    return page.resolve() == (path / artifacts.REPORT).resolve()
+
+
+def _samples(document: Document) -> list[str]:
+    blocks = [block for section in document.sections for block in section.blocks]
+    return [block.sheet for block in blocks if isinstance(block, Thumbnails)]

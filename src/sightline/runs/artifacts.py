@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # -- of a run
 INFO = "run.json"
+LOCK = ".lock"  # of a study too
 CONFIG = "config.yaml"
 LOG = "metrics.jsonl"
 RESULT = "result.json"  # of a study too

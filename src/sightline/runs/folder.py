@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
+import shutil
+import zipfile
+import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,13 +18,14 @@ import pyarrow.parquet as pq
 import yaml
 
 from sightline.config import Frozen, read_yaml
-from sightline.errors import RunError
-from sightline.files.atomic import atomic_path, json_text, sweep, write_json, write_text
+from sightline.errors import ConfigError, RunError
+from sightline.files import TRACEBACK, atomic_path, json_text, named, sweep, write_json, write_text
+from sightline.files.atomic import sweep_of
 from sightline.runs import artifacts
 from sightline.runs.artifacts import CONFIG, INFO, PREDICTIONS, RESULT
 from sightline.runs.info import RunInfo
 from sightline.runs.provenance import hardware, versions
-from sightline.runs.record import Record, read_json
+from sightline.runs.record import WAY_OUT, Record, json_object, read_json
 
 SHOWN_DIFFERENCES = 5
 
@@ -60,13 +64,14 @@ class RunFolder:
         run = cls(path)
         values = config.to_dict()
         if run.exists:
-            run._check_same(values, kind, fingerprint, resume)
-            sweep(run.path)
+            run._check_same(values, kind, fingerprint, resume, config.harmless)
             if not run.is_done:
+                sweep(run.path, alone=True)
+                (run.path / TRACEBACK).unlink(missing_ok=True)
                 run._update(status="running", reason="")
             return run
-        if run.path.is_dir() and any(run.path.iterdir()):
-            raise RunError(f"{path}: is not empty and holds no run; give a new or empty folder")
+        if run.path.is_dir():
+            run._check_empty(values, resume, config.harmless)
         run.path.mkdir(parents=True, exist_ok=True)
         write_text(run.path / CONFIG, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
         info = {
@@ -92,14 +97,31 @@ class RunFolder:
             raise RunError(f"{path}: holds no run (no {INFO}); give the folder that a run was written to with --out")
         return cls(path)
 
-    def _check_same(self, values: dict[str, Any], kind: str, fingerprint: str, resume: bool) -> None:
+    def _check_empty(self, values: dict[str, Any], resume: bool, harmless: tuple[str, ...]) -> None:
+        """Raise unless the folder is empty, or holds no more than a run that was killed as it began."""
+        for name in (CONFIG, INFO):
+            sweep_of(self.path / name)
+        left = [path.name for path in self.path.iterdir() if path.name not in (artifacts.LOCK, TRACEBACK)]
+        if not left:
+            return
+        if left == [CONFIG]:
+            with contextlib.suppress(ConfigError):
+                if not _differences(_without(self.config(), harmless), _without(values, harmless)):
+                    if resume:
+                        return
+                    raise RunError(f"{self.path}: holds a run that has just begun; add --resume to go on with it")
+        raise RunError(f"{self.path}: is not empty and holds no run; give a new or empty folder")
+
+    def _check_same(
+        self, values: dict[str, Any], kind: str, fingerprint: str, resume: bool, harmless: tuple[str, ...]
+    ) -> None:
         info = self.info()
         if not resume:
             raise RunError(
                 f"{self.path}: holds a {info.kind} run ({info.status}); "
                 "add --resume (in Python resume=True) to go on with it, or give another --out"
             )
-        differences = _differences(self.config(), values)
+        differences = _differences(_without(self.config(), harmless), _without(values, harmless))
         if info.kind != kind:
             differences.insert(0, f"kind: {info.kind} there, {kind} now")
         if info.fingerprint != fingerprint:
@@ -168,9 +190,12 @@ class RunFolder:
         path = self.path / artifacts.LOG
         if not path.is_file():
             return []
-        lines = path.read_text(encoding="utf-8").split("\n")
         # What follows the last newline is unfinished.
-        return [{name: _number(value) for name, value in json.loads(line).items()} for line in lines[:-1]]
+        whole = path.read_bytes().split(b"\n")[:-1]
+        lines = [json_object(line, f"{path}, line {i}") for i, line in enumerate(whole, 1)]
+        if wrong := [i for i, line in enumerate(lines, 1) if not isinstance(line.get("step"), int)]:
+            raise RunError(f"{path}: damaged, line {wrong[0]} names no step; {WAY_OUT}")
+        return [{name: _number(value) for name, value in line.items()} for line in lines]
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
         """Return the arrays of an .npz file of the run, by name.
@@ -181,8 +206,11 @@ class RunFolder:
         path = self.path / name
         if not path.is_file():
             raise RunError(f"{path}: no such file; the run's status is {self.status}")
-        with np.load(path, allow_pickle=False) as content:
-            return dict(content)
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+                return dict(content)
+        except (ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+            raise RunError(f"{path}: damaged ({error}); {WAY_OUT}") from None
 
     def predictions(self) -> pa.Table:
         """Return predictions.parquet.
@@ -193,13 +221,17 @@ class RunFolder:
         path = self.path / PREDICTIONS
         if not path.is_file():
             raise RunError(f"{self.path}: has no predictions; its status is {self.status}")
-        return pq.read_table(path)
+        try:
+            return pq.read_table(path)
+        except (pa.ArrowException, OSError) as error:
+            raise RunError(f"{path}: damaged ({error}); {WAY_OUT}") from None
 
     # -- writing
     def append_metrics(self, *, step: int, epoch: int, values: Mapping[str, float]) -> None:
         """Append one line: step, epoch and values."""
         line = json_text({"step": step, "epoch": epoch, **values})
-        with (self.path / artifacts.LOG).open("a", encoding="utf-8") as file:
+        path = self.path / artifacts.LOG
+        with named(path), path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
     def truncate_metrics(self, step: int) -> None:
@@ -260,6 +292,10 @@ class RunFolder:
     def _note_path(self, name: str) -> Path:
         return self.path / artifacts.NOTES / f"{name.replace(' ', '-')}.txt"
 
+    def drop_checkpoint(self) -> None:
+        """Remove the last checkpoint, of a run that has finished: nothing goes on from it."""
+        shutil.rmtree(self.checkpoint.parent, ignore_errors=True)
+
     def fail(self, reason: str) -> None:
         """Mark the run failed; what it wrote stays."""
         self._update(status="failed", reason=reason, finished=_now())
@@ -293,6 +329,10 @@ class RunFolder:
 def _number(value: Any) -> Any:
     """Return NaN for null: a value that was not finite when it was logged."""
     return float("nan") if value is None else value
+
+
+def _without(values: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in keys}
 
 
 def _differences(before: Any, now: Any, key: str = "") -> list[str]:

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, TypeAdapter, ValidationError
 from sightline.errors import RunError
 from sightline.files.atomic import write_json
 
+WAY_OUT = "copy it again, or run it again into another folder"
 # A number that may be NaN: JSON has null for it.
 Number = Annotated[float, BeforeValidator(lambda value: float("nan") if value is None else value)]
 
@@ -57,23 +58,35 @@ class Record:
             return _adapter(cls).validate_python(content)
         except ValidationError as error:
             faults = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-            raise RunError(
-                f"{where}: not as Sightline writes it ({faults}); run it again into another folder"
-            ) from None
+            raise RunError(f"{where}: not as Sightline writes it ({faults}); {WAY_OUT}") from None
 
 
-def read_json(path: Path) -> Any:
-    """Read JSON.
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
 
     Raises:
         RunError: the file is missing or damaged.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except FileNotFoundError:
         raise RunError(f"{path}: no such file; the run or study it belongs to is not finished") from None
-    except json.JSONDecodeError as error:
-        raise RunError(f"{path}: damaged, not JSON ({error}); run it again into another folder") from None
+    return json_object(content, str(path))
+
+
+def json_object(content: bytes, where: str) -> dict[str, Any]:
+    """Return the JSON object that `content` is.
+
+    Raises:
+        RunError: it is none; `where` names it.
+    """
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{where}: damaged, not JSON ({error}); {WAY_OUT}") from None
+    if not isinstance(value, dict):
+        raise RunError(f"{where}: damaged, a {type(value).__name__} and not an object; {WAY_OUT}")
+    return value
 
 
 def plain_dict(record: Any) -> dict[str, Any]:

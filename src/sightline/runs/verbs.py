@@ -11,6 +11,7 @@ from typing import Any, Literal
 from sightline.config import Frozen
 from sightline.config.types import ExportFormat
 from sightline.errors import ConfigError, RunError
+from sightline.files import Outputs
 from sightline.runs.folder import RunFolder
 from sightline.runs.kinds import KINDS, Kind, import_dotted, kind_named
 
@@ -89,6 +90,16 @@ def export_target(run: RunFolder, format: ExportFormat, out: Path | None = None)
             f"format {format}: {run.path} holds a {run.info().kind} run, which is exported as {', '.join(formats)}"
         )
     return out or run.path / "export" / (f"{format}.onnx" if format == "onnx" else format)
+
+
+def export_outputs(run: RunFolder, format: str, path: Path) -> Outputs:
+    """Return the files of an export to `path`, from `export_target`.
+
+    Raises:
+        DataError: files of these names are there, and Sightline did not write them.
+    """
+    files = [path] if format == "onnx" else [path / "model.safetensors", path / "config.json"]
+    return Outputs([(run.path, file) for file in files])
 
 
 def _parameters(kind: str, verb: Verb) -> Mapping[str, inspect.Parameter]:

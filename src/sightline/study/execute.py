@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Literal
 
 from sightline.errors import NotAvailable, SightlineError
+from sightline.files import explained, keep_traceback
 from sightline.runs import RunFolder, StudyFolder
 from sightline.runs.kinds import import_dotted
 from sightline.study.plan import Node
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+WATCH = 1.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -26,15 +36,29 @@ class Outcome:
 
 
 def run_node(node: Node, folder: Path) -> Outcome:
-    """Run one node in this process, going on from its checkpoint; errors of its own become its outcome."""
+    """Run one node in this process, going on from its checkpoint; errors of its own become its outcome.
+
+    The traceback of one that nobody foresaw is kept in the run's folder, and the other nodes are run.
+    """
+    path = StudyFolder(folder).run_path(node.name)
     try:
         # Imported here, where torch is needed: planning and reporting do without.
-        import_dotted(node.what.run)(node.config, StudyFolder(folder).run_path(node.name), resume=True)
+        import_dotted(node.what.run)(node.config, path, resume=True)
     except NotAvailable as error:
         return Outcome("not run", str(error))
     except SightlineError as error:
         return Outcome("failed", str(error))
+    except Exception as error:
+        if known := explained(error):
+            return Outcome("failed", known[0])
+        with contextlib.suppress(OSError):
+            return Outcome("failed", f"{_named(error)}; the traceback is in {keep_traceback(error, path)}")
+        return Outcome("failed", _named(error))
     return Outcome("done")
+
+
+def _named(error: Exception) -> str:
+    return f"a fault of Sightline: {type(error).__name__}: {str(error).strip().partition(chr(10))[0][:300]}"
 
 
 def execute(nodes: list[Node], folder: Path, jobs: int = 1) -> dict[str, Outcome]:
@@ -59,24 +83,32 @@ def execute(nodes: list[Node], folder: Path, jobs: int = 1) -> dict[str, Outcome
 def _execute_in_processes(nodes: list[Node], folder: Path, jobs: int) -> dict[str, Outcome]:
     outcomes: dict[str, Outcome] = {}
     waiting, running = list(nodes), dict[Future[Outcome], Node]()
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_begin_worker, initargs=(threads,))
+    pool = _make_pool(jobs)
     try:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # what a scheduler sends ends a study as Ctrl-C does
-        while waiting or running:
-            for node in list(waiting):
-                blocked = _blocked(node, outcomes)
-                if blocked:
-                    outcomes[node.name] = blocked
-                elif len(running) < jobs and all(name in outcomes for name in node.needs):
-                    running[pool.submit(run_node, node, folder)] = node
-                else:
+        with _sigterm_as_ctrl_c():
+            while waiting or running:
+                for node in list(waiting):
+                    blocked = _blocked(node, outcomes)
+                    if blocked:
+                        outcomes[node.name] = blocked
+                    elif len(running) < jobs and all(name in outcomes for name in node.needs):
+                        running[pool.submit(run_node, node, folder)] = node
+                    else:
+                        continue
+                    waiting.remove(node)
+                if not running:
                     continue
-                waiting.remove(node)
-            if running:
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                broken = False
                 for future in finished:
-                    outcomes[running.pop(future).name] = future.result()
+                    outcomes[running.pop(future).name], lost = _outcome(future)
+                    broken = broken or lost
+                if broken:
+                    # A pool that lost a process takes no more work, and drops what was in hand.
+                    outcomes |= {node.name: _outcome(future)[0] for future, node in running.items()}
+                    running.clear()
+                    pool.shutdown(wait=True, cancel_futures=True)
+                    pool = _make_pool(jobs)
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         for child in active_children():
@@ -84,17 +116,65 @@ def _execute_in_processes(nodes: list[Node], folder: Path, jobs: int) -> dict[st
                 os.kill(child.pid or 0, signal.SIGINT)  # it writes its checkpoint
         raise
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         pool.shutdown(wait=True, cancel_futures=True)
     return outcomes
 
 
-def _begin_worker(threads: int) -> None:
+def _outcome(future: Future[Outcome]) -> tuple[Outcome, bool]:
+    """Return the outcome of a node, and whether its pool lost a process."""
+    try:
+        return future.result(), False
+    except BrokenProcessPool:
+        reason = (
+            "a process of this study was ended from outside, as where memory runs out; the same command goes on from "
+            "the checkpoint, and a smaller --jobs needs less memory"
+        )
+        return Outcome("failed", reason), True
+
+
+@contextlib.contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let what a scheduler sends end a study as Ctrl-C does; outside the main thread, which alone may, nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _make_pool(jobs: int) -> ProcessPoolExecutor:
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    return ProcessPoolExecutor(
+        jobs, mp_context=get_context("spawn"), initializer=_begin_worker, initargs=(threads, os.getpid())
+    )
+
+
+def _begin_worker(threads: int, parent: int) -> None:
     import torch
 
+    end_with(parent)
     # A group of its own: the terminal signals the parent, which tells each worker once; twice would cut it short.
     os.setpgrp()
     torch.set_num_threads(threads)
+
+
+def end_with(parent: int) -> None:
+    """Let this process be killed when its parent is gone, however that ended; checkpoints keep what it did.
+
+    The kernel does so on Linux; a thread that looks at getppid does everywhere, within `WATCH` seconds.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True, name="watch of the parent").start()
 
 
 def _blocked(node: Node, outcomes: dict[str, Outcome]) -> Outcome | None:

@@ -10,7 +10,8 @@ import yaml
 
 from sightline.config import StudyConfig
 from sightline.errors import RunError
-from sightline.files.atomic import write_text
+from sightline.files import locked, write_text
+from sightline.files.atomic import sweep_of
 from sightline.runs import RunFolder, StudyFolder, artifacts, read_json
 from sightline.runs.study_result import Embedding
 from sightline.study.arms import arms_of
@@ -31,19 +32,20 @@ def run_study(source: str | StudyConfig, out: Path, *, only: tuple[str, ...] = (
 
     Raises:
         ConfigError: a mistake in the study file.
-        RunError: `out` holds another study.
+        RunError: `out` holds another study, or another process works on this one.
     """
     study = source if isinstance(source, StudyConfig) else read_study(source)
     folder = StudyFolder(out.absolute())
-    _claim(study, folder)
-    nodes, asked = expand(study, folder.path), expand(study, folder.path, only)
-    outcomes = execute(asked, folder.path, jobs)
-    outcomes |= {node.name: recorded_outcome(node, folder.path) for node in nodes if node.name not in outcomes}
-    shown = _shown_run(study, outcomes, folder)
-    embedding = _embedding(study, shown, folder) if shown is not None else None
-    if study.show_samples and shown is not None and study.classify is not None:
-        write_samples(shown, folder, study.classify.data)
-    folder.write_result(collect(study, nodes, outcomes, folder, embedding))
+    with locked(folder.path / artifacts.LOCK, str(folder.path)):
+        _claim(study, folder)
+        nodes, asked = expand(study, folder.path), expand(study, folder.path, only)
+        outcomes = execute(asked, folder.path, jobs)
+        outcomes |= {node.name: recorded_outcome(node, folder.path) for node in nodes if node.name not in outcomes}
+        shown = _shown_run(study, outcomes, folder)
+        embedding = _embedding(study, shown, folder) if shown is not None else None
+        if study.show_samples and shown is not None and study.classify is not None:
+            write_samples(shown, folder, study.classify.data)
+        folder.write_result(collect(study, nodes, outcomes, folder, embedding))
     return folder
 
 
@@ -55,7 +57,8 @@ def _claim(study: StudyConfig, folder: StudyFolder) -> None:
         if path.read_text(encoding="utf-8") != text:
             raise RunError(f"{out}: holds a study with other settings; give another --out, or put back its study file")
         return
-    if out.is_dir() and any(out.iterdir()):
+    sweep_of(path)
+    if out.is_dir() and any(left.name != artifacts.LOCK for left in out.iterdir()):
         raise RunError(f"{out}: is not empty and holds no study; give a new or empty folder")
     out.mkdir(parents=True, exist_ok=True)
     write_text(path, text)

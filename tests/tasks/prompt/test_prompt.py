@@ -215,7 +215,7 @@ def test_a_turned_pil_image_is_set_upright(photo, tmp_path):
 
 def test_out_is_honored_with_arrays_too(tmp_path):
     result = sl.prompt(scene()[0], points=[(40, 40)], out=tmp_path / "out")
-    assert {path.name for path in result.files} == {path.name for path in (tmp_path / "out").iterdir()}
+    assert {path.name for path in result.files} == {path.name for path in (tmp_path / "out").glob("[!.]*")}
     assert "image.json" in {path.name for path in result.files}
     written = np.asarray(Image.open(tmp_path / "out" / "image_mask_000.png")) == 255
     np.testing.assert_array_equal(written, result[0])

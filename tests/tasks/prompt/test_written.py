@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from sightline.errors import DataError
+from sightline.files.outputs import RECORD
 from sightline.prompts import Prompts
 from sightline.tasks.prompt import Request, prompt_files
 
@@ -22,7 +23,7 @@ def picture(path: Path) -> Path:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != RECORD}
 
 
 @pytest.mark.parametrize("name", ["a.json", "a_mask_000.png", "a_palette.png", "a_overlay.png", "a_coco.json"])

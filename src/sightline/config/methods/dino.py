@@ -8,7 +8,7 @@ from pydantic import Field
 
 from sightline.config.base import Effects, Pairs
 from sightline.config.methods.base import MethodConfig
-from sightline.config.types import Fraction, Positive, Weight
+from sightline.config.types import Above, Fraction, Positive, Weight
 
 
 class DinoConfig(MethodConfig):
@@ -27,12 +27,12 @@ class DinoConfig(MethodConfig):
         description="Whether the bottleneck has batch norm; without it all features of an untrained network point the "
         "same way.",
     )
-    student_temperature: float = Field(default=0.1, description="Temperature of the student's softmax.")
-    teacher_temperature: float = Field(default=0.04, description="Temperature of the teacher's softmax.")
-    teacher_temperature_start: float = Field(
+    student_temperature: Above = Field(default=0.1, description="Temperature of the student's softmax.")
+    teacher_temperature: Above = Field(default=0.04, description="Temperature of the teacher's softmax.")
+    teacher_temperature_start: Above = Field(
         default=0.04, description="Temperature of the teacher at the first step, from which it changes linearly."
     )
-    teacher_temperature_epochs: float = Field(
+    teacher_temperature_epochs: Weight = Field(
         default=0, description="Epochs until the teacher's temperature is reached."
     )
     centering: Literal["mean", "sinkhorn"] = Field(
@@ -51,6 +51,6 @@ class DinoConfig(MethodConfig):
         description="Epochs in which the teacher's memory of a step halves; takes the place of momentum, and holds for "
         "any number of images.",
     )
-    freeze_last_layer_epochs: float = Field(
+    freeze_last_layer_epochs: Weight = Field(
         default=1, description="Epochs at the start in which the head's last layer does not learn."
     )

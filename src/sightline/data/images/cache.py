@@ -22,7 +22,7 @@ from sightline.data.images.survey import settle
 from sightline.data.labelled.listing import BadImage, ImageSet, Sample, list_images
 from sightline.errors import DataError
 from sightline.files.homes import cache_home
-from sightline.files.staging import staged
+from sightline.files.staging import kept
 
 VERSION = 2  # of the file format and of what decoding means; a new number makes a new cache
 THREADS = 4  # Pillow decodes without the GIL; more threads than cores hide reading
@@ -122,8 +122,8 @@ def load_image_set(
 ) -> Images:
     """Decode a data set, or take it from the cache.
 
-    The cache is keyed by ids, file sizes, modification times, `size` and `reading`. Two processes that build it at
-    once each write a private folder; the first to finish gives its name to the cache, and the other uses that one.
+    The cache is keyed by ids, file sizes, modification times, `size` and `reading`. Of processes that need it at once
+    the first builds it; a damaged one is built again.
 
     Args:
         listing: what to decode.
@@ -138,12 +138,14 @@ def load_image_set(
     """
     reading = reading or Reading()
     target = (cache_dir or cache_home()) / "pixels" / _key(listing, size, reading)
-    if not target.is_dir():
-        with staged(target) as private:
-            say = progress or (lambda _: None)
-            say(f"{listing.name}: decoding {len(listing)} images once, to a shorter side of {size} px")
-            read = lambda sample: _decoded(sample, size, reading)  # noqa: E731
-            build_store(listing.samples, read, private, listing.name, say, reading.channels)
+    say = progress or (lambda _: None)
+
+    def build(folder: Path) -> None:
+        say(f"{listing.name}: decoding {len(listing)} images once, to a shorter side of {size} px")
+        read = lambda sample: _decoded(sample, size, reading)  # noqa: E731
+        build_store(listing.samples, read, folder, listing.name, say, reading.channels)
+
+    kept(target, build, say)
     bad = tuple(BadImage(**entry) for entry in json.loads((target / "bad.json").read_text(encoding="utf-8")))
     if len(bad) > max_bad_fraction * len(listing):
         named = "; ".join(entry.reason for entry in bad[:5])

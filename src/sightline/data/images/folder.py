@@ -14,8 +14,8 @@ from typing import Any
 
 from sightline.data.images.decode import HEIC_SUFFIXES, IMAGE_SUFFIXES
 from sightline.errors import DataError
+from sightline.files import is_output
 from sightline.files.names import printable
-from sightline.files.written import is_output
 
 SHOWN = 3  # names of each reason: enough to recognise what is meant
 SYSTEM_FOLDERS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})

@@ -14,6 +14,7 @@ from sightline.data.images.survey import check_rows
 from sightline.data.masks.leaks import Leaks, find_leaks
 from sightline.data.masks.load import SegmentImages, load_parts
 from sightline.data.masks.scene_split import split_by_scenes, write_split
+from sightline.files import Outputs
 
 SHOWN = 10
 LEAKING = (("test", "train"), ("test", "val"), ("val", "train"))  # a tile of the first knows one of the second
@@ -119,10 +120,12 @@ def write_leak_free_split(
     """Write a split by whole scenes, as `data.split_file` reads it, and return rows of its tiles and scenes by part.
 
     Raises:
-        DataError: as of `split_by_scenes`.
+        DataError: as of `split_by_scenes`, or a file is there that Sightline did not write.
     """
+    outputs = Outputs([(path, path)], way_out="Give another --write-split")
     parts = split_by_scenes(check.leaks.scenes, check.counts[:, :-1], val, test, seed)
-    write_split(path, check.images.ids, check.leaks.scenes, parts)
+    with outputs.writing():
+        write_split(path, check.images.ids, check.leaks.scenes, parts)
     rows: list[dict[str, Any]] = []
     for name, part in parts.items():
         rows.append({"what": f"{path.name}: {name} tiles", "value": len(part), "share": len(part) / len(check.counts)})

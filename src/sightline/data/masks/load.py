@@ -22,7 +22,7 @@ from sightline.data.masks.listing import Pair, PairSet, list_pairs, scenes_of, s
 from sightline.data.masks.palette import Palette
 from sightline.errors import DataError
 from sightline.files import cache_home
-from sightline.files.staging import staged
+from sightline.files.staging import kept
 
 WHOLE = 1 << 30  # pixels: a shorter side that no image has
 SHOWN = 5
@@ -136,9 +136,7 @@ def load_masks(
     pair_set, say = list_pairs(config), progress or (lambda _: None)
     reading = settle(pair_set.name, [pair.image for pair in pair_set.pairs], config, earlier, say)
     home = (cache_dir or cache_home()) / "masks" / _key(pair_set, config.image_size, reading)
-    if not home.is_dir():
-        with staged(home) as private:
-            _build(pair_set, config.image_size or WHOLE, reading, private, say)
+    kept(home, lambda folder: _build(pair_set, config.image_size or WHOLE, reading, folder, say), say)
     bad = [BadImage(**entry) for entry in _read(home / "bad.json")]
     if len(bad) > config.max_bad_fraction * len(pair_set.pairs):
         named = "; ".join(entry.reason for entry in bad[:SHOWN])

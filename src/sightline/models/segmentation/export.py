@@ -33,6 +33,7 @@ from sightline.models.segmentation.segmenter import Segmenter
 from sightline.models.segmentation.unet import Unet
 from sightline.runs import RunFolder
 from sightline.runs.outputs import Exported
+from sightline.runs.verbs import export_outputs
 
 NOTED = ("preprocessing", "reading", "classes")  # of model.json: what a reader of the file needs beside the network
 LARGEST_SIDE = 8192  # pixels; the bound under which the exporter reasons about sizes
@@ -90,13 +91,15 @@ class _Core(nn.Module):
 
 def export_run(run: RunFolder, format: str, path: Path) -> Exported:
     """Write the network of a segment run as onnx, smp or hf to `path`, a file or a folder; smp and hf are the same."""
-    loaded = load_segmenter(run.path)
-    segmenter = loaded.segmenter
-    if format == "onnx":
-        written, open_with = export_onnx(segmenter, path, loaded.description), f'onnxruntime.InferenceSession("{path}")'
-    else:
-        written = export_library(segmenter, path)
-        open_with = f'segmentation_models_pytorch.from_pretrained("{path}")'
+    with export_outputs(run, format, path).writing():
+        loaded = load_segmenter(run.path)
+        segmenter = loaded.segmenter
+        if format == "onnx":
+            written = export_onnx(segmenter, path, loaded.description)
+            open_with = f'onnxruntime.InferenceSession("{path}")'
+        else:
+            written = export_library(segmenter, path)
+            open_with = f'segmentation_models_pytorch.from_pretrained("{path}")'
     return Exported(path, written.max_difference, written.largest_logit, open_with)
 
 

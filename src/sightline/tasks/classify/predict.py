@@ -15,7 +15,7 @@ from sightline.data.images.reading import Reading
 from sightline.data.images.survey import remarks_on
 from sightline.engine import make_fabric
 from sightline.errors import DataError
-from sightline.files import check_outputs
+from sightline.files import Outputs
 from sightline.files.atomic import atomic_path
 from sightline.metrics import statistics
 from sightline.models import load_classifier
@@ -74,16 +74,15 @@ def predict(
 
     Raises:
         DataError: an image is missing or unreadable (the error names the first few), there is none, or `out` is an
-            input. Nothing is written then.
+            input or a file that Sightline did not write. Nothing is written then.
     """
     labeler = LabelMaker(RunFolder.open(run_path), device)
     listing = list_unlabelled(images, root)
     listed = listing.samples
     for line in (*listing.said(), *remarks_on([sample.path for sample in listed], labeler.reading)):
         tell(line)
-    if out is not None:
-        table = [images] if images.is_file() else []
-        check_outputs({out: images}, [*table, *(sample.path for sample in listed)])
+    inputs = [*([images] if images.is_file() else []), *(sample.path for sample in listed)]
+    outputs = Outputs([] if out is None else [(images, out)], inputs)
     probabilities = in_batches(
         len(listed),
         lambda begin, end: labeler.probabilities(_decode_all(listed[begin:end], labeler.image_size, labeler.reading)),
@@ -97,7 +96,8 @@ def predict(
         path=out,
     )
     if out is not None:
-        _write_csv(out, predictions)
+        with outputs.writing():
+            _write_csv(out, predictions)
     return predictions
 
 

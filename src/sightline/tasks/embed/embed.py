@@ -11,7 +11,7 @@ from sightline.config import EmbedConfig, RunConfig
 from sightline.data import load_images, split
 from sightline.data.images.reading import Reading
 from sightline.engine import Progress, make_fabric, make_progress
-from sightline.files.atomic import write_json, write_text
+from sightline.files import Outputs, write_json, write_text
 from sightline.metrics.features import knn_accuracy, silhouette
 from sightline.models import load_backbone
 from sightline.models.cpu import place
@@ -35,8 +35,10 @@ def embed(config: EmbedConfig, out: Path, *, progress: Progress | None = None) -
 
     Raises:
         RunError, WeightsError: `config.run` holds no weights that fit, or is a kind of run without features of images.
-        DataError: the data cannot be opened.
+        DataError: the data cannot be opened, or `out` holds files of these names that Sightline did not write.
     """
+    table, scores, settings = (out / name for name in (EMBEDDING, "quality.json", "config.yaml"))
+    outputs = Outputs([(Path(config.run), file) for file in (table, scores, settings)])
     report = progress or make_progress()
     able_kind(RunFolder.open(Path(config.run)), "embed")
     loaded = load_backbone(config.run)
@@ -77,10 +79,10 @@ def embed(config: EmbedConfig, out: Path, *, progress: Progress | None = None) -
         report.say("embed: computing the t-SNE map")
         picture = tsne(features, perplexity=config.perplexity, seed=config.seed)
         values |= map_quality(features, picture, labels if (labels >= 0).all() else None)
-    out.mkdir(parents=True, exist_ok=True)
-    write_table(out / EMBEDDING, ids, names, features=features, points=picture)
     quality = EmbeddingQuality(**values, n=len(chosen))
-    write_json(out / "quality.json", quality.to_dict())
-    # Where the pictures are, for whoever looks at the map.
-    write_text(out / "config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True))
+    with outputs.writing():
+        write_table(table, ids, names, features=features, points=picture)
+        write_json(scores, quality.to_dict())
+        # Where the pictures are, for whoever looks at the map.
+        write_text(settings, yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True))
     return quality

@@ -15,9 +15,8 @@ from sightline.data import decode, images_in
 from sightline.data.masks import formats as mask_files
 from sightline.data.masks import outlines
 from sightline.errors import ConfigError, DataError, nearest
-from sightline.files.atomic import write_json
+from sightline.files import Outputs, write_json
 from sightline.files.names import printable
-from sightline.files.written import replacing
 from sightline.prompts import (
     DEFAULT_ENGINE,
     EverythingSettings,
@@ -186,13 +185,14 @@ def _plain(prompts: Prompts) -> dict[str, Any]:
 def _write(base: Path, source: Path, image: np.ndarray, result: PromptResult, formats: Sequence[str]) -> PromptResult:
     """Write the formats, then the record, whose presence tells that all is there; return the result with its files."""
     names = [base.name + ending for ending in _endings(formats, len(result.masks))]
-    with replacing(base, names):
+    files = tuple(base.with_name(name) for name in names)
+    with Outputs([(source, file) for file in files], [source]).writing(of=base.name):
         record = {**result.record, "files": names[:-1]}
         if "palette" in formats:
             record["palette_masks"] = min(len(result.masks), mask_files.MOST_INDICES)
         _write_formats(base, source, image, result, formats)
-        write_json(base.with_name(names[-1]), record)
-    return replace(result, record=record, files=tuple(base.with_name(name) for name in names))
+        write_json(files[-1], record)
+    return replace(result, record=record, files=files)
 
 
 def _endings(formats: Sequence[str], masks: int) -> list[str]:

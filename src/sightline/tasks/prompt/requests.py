@@ -15,6 +15,8 @@ from sightline.prompts import Box, Point, Prompts
 
 SIGNS = {"+": 1, "-": 0, "1": 1, "0": 0}
 KEYS = ("points", "box", "text", "everything")
+WORDS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+MOST = 1e9  # pixels: no image has a side so long
 COLUMNS = ("image", "x", "y", "label", "x0", "y0", "x1", "y1", "text", "everything")
 
 
@@ -67,6 +69,8 @@ def parse_box(text: str) -> Box:
     """
     try:
         x0, y0, x1, y1 = (float(part) for part in text.split(","))
+        if not all(map(math.isfinite, (x0, y0, x1, y1))):
+            raise ValueError
     except ValueError:
         raise ConfigError(f"box {text!r}: expected X0,Y0,X1,Y1, for example 10,20,200,180") from None
     return x0, y0, x1, y1
@@ -86,7 +90,7 @@ def read_prompts(path: Path) -> dict[str, Request]:
     if path.suffix.lower() == ".csv":
         return _from_csv(path)
     try:
-        content = json.loads(read_text(path)[0].removeprefix("\ufeff"))
+        content = json.loads(read_text(path)[0].removeprefix("\ufeff"), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: is neither .csv nor readable as JSON ({error})") from None
     if not isinstance(content, dict) or not all(isinstance(value, dict) for value in content.values()):
@@ -98,17 +102,46 @@ def _request(value: Mapping[str, Any], where: str) -> Request:
     unknown = [key for key in value if key not in KEYS]
     if unknown:
         raise DataError(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(KEYS)}.{nearest(unknown[0], KEYS)}")
-    try:
-        points = tuple((float(x), float(y), int(label)) for x, y, label in value.get("points", ()))
-        box = value.get("box")
-        box = None if box is None else tuple(float(edge) for edge in box)
-        if box is not None and len(box) != 4:
-            raise ValueError(f"a box has four numbers, this one {len(box)}")
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{where}: expected points [[x, y, 1 or 0], …] and box [x0, y0, x1, y1] ({error})") from None
-    request = Request(Prompts(points, box, str(value.get("text", ""))), bool(value.get("everything", False)))
+    points, box = value.get("points", []), value.get("box")
+    text, everything = value.get("text", ""), value.get("everything", False)
+    if not isinstance(points, list) or not all(_is_numbers(point, 3) and point[2] in (0, 1) for point in points):
+        raise DataError(f"{where}: points = {_short(points)}: expected [[x, y, 1 inside or 0 outside], …]")
+    if box is not None and not _is_numbers(box, 4):
+        raise DataError(f"{where}: box = {_short(box)}: expected four numbers, [x0, y0, x1, y1]")
+    if not isinstance(text, str):
+        raise DataError(f"{where}: text = {_short(text)}: expected words in quotes")
+    if not isinstance(everything, bool):
+        raise DataError(f"{where}: everything = {_short(everything)}: expected true or false, without quotes")
+    pointed = tuple((float(x), float(y), int(label)) for x, y, label in points)
+    request = Request(
+        Prompts(pointed, None if box is None else (float(box[0]), float(box[1]), float(box[2]), float(box[3])), text),
+        everything,
+    )
     request.check(where)
     return request
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its pairs; a name that stands twice is a mistake, and JSON would keep the last."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} stands there twice")
+    return content
+
+
+def _is_numbers(value: object, count: int) -> bool:
+    """Whether a value is a list of so many finite numbers."""
+    return (
+        isinstance(value, list)
+        and len(value) == count
+        and all(isinstance(n, int | float) and not isinstance(n, bool) and abs(n) <= MOST for n in value)
+    )
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}…"
 
 
 def _from_csv(path: Path) -> dict[str, Request]:
@@ -135,7 +168,7 @@ def _with_row(request: Request, row: Mapping[str, str], where: str) -> Request:
         if "x" in given or "y" in given:
             point = parse_point(",".join(given.get(key, "") for key in ("x", "y")) + "," + given.get("label", "+"))
             prompts = replace(prompts, points=(*prompts.points, point))
-        if "x0" in given:
+        if {"x0", "y0", "x1", "y1"} & given.keys():
             if prompts.box is not None:
                 raise ConfigError("a second box for the same image; one prompt has one box")
             prompts = replace(prompts, box=parse_box(",".join(given.get(key, "") for key in ("x0", "y0", "x1", "y1"))))
@@ -144,5 +177,8 @@ def _with_row(request: Request, row: Mapping[str, str], where: str) -> Request:
     if "text" in given:
         prompts = replace(prompts, text=given["text"])
     if "everything" in given:
-        everything = given["everything"].lower() in ("1", "true", "yes")
+        word = given["everything"].lower()
+        if word not in WORDS:
+            raise DataError(f"{where}: everything = {_short(word)}: expected one of {', '.join(WORDS)}")
+        everything = WORDS[word]
     return Request(prompts, everything)

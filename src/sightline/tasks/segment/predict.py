@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from sightline.data.masks.pictures import save_png
 from sightline.data.masks.tiles import blend, plan
 from sightline.engine import make_fabric
 from sightline.errors import ConfigError, DataError, NotAvailable
-from sightline.files import check_outputs, one_name_each
+from sightline.files import Outputs, atomic_path
 from sightline.models import read_description
 from sightline.models.cpu import place
 from sightline.models.segmentation import load_segmenter
@@ -158,7 +159,7 @@ def predict_masks(
 
     Raises:
         DataError: no images, one that cannot be read (masks written before it stay, each whole), or a mask that would
-            replace an image or another mask (nothing is written).
+            replace an image, another mask, or a file that Sightline did not write (nothing is written).
         NotAvailable: a TIFF, and rasterio is not installed.
     """
     root = images if images.is_dir() else images.parent
@@ -166,20 +167,24 @@ def predict_masks(
     sources = [path for path in files if not path.stem.endswith("_mask")]
     if not sources:
         raise DataError(f"{images}: holds masks only (NAME_mask); give the images that masks are wanted for")
-    targets = one_name_each((path, _target(path, (out / path.relative_to(root)).parent)) for path in sources)
+    options = options or Options()
+    made = {path: _targets(path, (out / path.relative_to(root)).parent, options) for path in sources}
     # Masks among the images are inputs too: labels, as in DeepGlobe's folders.
-    check_outputs(targets, files)
+    outputs = Outputs([(path, target) for path, targets in made.items() for target in targets], files)
     maker = MaskMaker(run, options, device)
     for line in remarks_on(sources, maker.reading):
         tell(line)
-    for target, path in targets.items():
-        _write(maker, path, target)
-    return list(targets)
+    for path, targets in made.items():
+        with outputs.writing(*targets):
+            _write(maker, path, targets[0])
+    return [targets[0] for targets in made.values()]
 
 
-def _target(path: Path, folder: Path) -> Path:
+def _targets(path: Path, folder: Path, options: Options) -> list[Path]:
+    """Return the files made from an image: its mask, and its probabilities where they are asked for."""
     name = path.stem.removesuffix("_sat") + "_mask" if path.stem.endswith("_sat") else path.stem
-    return folder / f"{name}{'.tif' if is_geotiff(path) else '.png'}"
+    mask = folder / f"{name}{'.tif' if is_geotiff(path) else '.png'}"
+    return [mask, mask.with_suffix(".npy")] if options.probabilities else [mask]
 
 
 def _write(maker: MaskMaker, path: Path, target: Path) -> None:
@@ -213,19 +218,19 @@ def _masked(image: Raster, top: int, classes: np.ndarray) -> np.ndarray:
 
 def _classes(maker: MaskMaker, pixels: np.ndarray | Raster, target: Path) -> Iterator[tuple[int, np.ndarray]]:
     """Yield (first row, class indices uint8 (rows, W)), and write probabilities beside the mask where asked for."""
-    probabilities: np.ndarray | None = None
-    height, width = (pixels.height, pixels.width) if isinstance(pixels, Raster) else pixels.shape[:2]
-    if maker.options.probabilities:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shape = (len(maker.palette.classes), height, width)
-        file = target.with_suffix(".npy")
-        probabilities = np.lib.format.open_memmap(file, mode="w+", dtype=np.float16, shape=shape)
-    for top, band in maker.bands(pixels):
-        if probabilities is not None:
-            probabilities[:, top : top + band.shape[1]] = band
-        classes = _most_probable(band)
-        del band  # while the next one is made; of an image 20,000 pixels wide it has 180 MB
-        yield top, classes
+    asked = maker.options.probabilities
+    with atomic_path(target.with_suffix(".npy")) if asked else nullcontext() as temporary:
+        probabilities: np.ndarray | None = None
+        if temporary is not None:
+            height, width = (pixels.height, pixels.width) if isinstance(pixels, Raster) else pixels.shape[:2]
+            shape = (len(maker.palette.classes), height, width)
+            probabilities = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=shape)
+        for top, band in maker.bands(pixels):
+            if probabilities is not None:
+                probabilities[:, top : top + band.shape[1]] = band
+            classes = _most_probable(band)
+            del band  # while the next one is made; of an image 20,000 pixels wide it has 180 MB
+            yield top, classes
 
 
 def _most_probable(band: np.ndarray) -> np.ndarray:

@@ -1,0 +1,81 @@
+"""Locks between real processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sightline.errors import RunError
+from sightline.files import in_turn, locked
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from sightline.files import locked
+with locked(Path(sys.argv[1]), "it"):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+COUNT = """
+import sys
+from pathlib import Path
+from sightline.files import in_turn
+number = Path(sys.argv[2])
+for _ in range(20):
+    with in_turn(Path(sys.argv[1]), "it", lambda line: None):
+        number.write_text(str(int(number.read_text()) + 1))
+"""
+
+
+@contextmanager
+def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the lock until a line comes, or it is killed."""
+    command = [sys.executable, "-c", HOLD, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+
+
+def test_a_living_process_keeps_others_out_and_a_dead_one_does_not(tmp_path: Path) -> None:
+    path = tmp_path / "run" / ".lock"
+    with holder(path) as process:
+        with pytest.raises(RunError, match=f"it: is in use by process {process.pid} on "), locked(path, "it"):
+            pass
+        process.communicate("go\n")
+    assert not path.exists()
+    with holder(path) as killed:
+        killed.kill()
+    assert path.exists()
+    with locked(path, "it"), pytest.raises(RunError, match=f"process {os.getpid()}"), locked(path, "it"):
+        pass
+    assert not path.exists()
+
+
+def test_processes_in_turn_do_not_meet(tmp_path: Path) -> None:
+    (tmp_path / "number").write_text("0")
+    command = [sys.executable, "-c", COUNT, str(tmp_path / ".lock"), str(tmp_path / "number")]
+    processes = [subprocess.Popen(command) for _ in range(3)]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert (tmp_path / "number").read_text() == "60"
+    assert [path.name for path in tmp_path.iterdir()] == ["number"]
+
+
+def test_who_is_waited_for_is_told_once(tmp_path: Path) -> None:
+    path, said = tmp_path / ".lock", list[str]()
+    with holder(path) as process:
+
+        def end(line: str) -> None:
+            said.append(line)
+            process.communicate("go\n")
+
+        with in_turn(path, "cache", end):
+            pass
+        assert len(said) == 1
+        assert said[0].startswith(f"cache: waiting for process {process.pid} on ")

@@ -1,0 +1,104 @@
+"""Whatever is in a file of prompts: requests, or one of Sightline's own errors."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sightline.errors import SightlineError
+from sightline.tasks.prompt import Request, parse_box, parse_point, read_prompts
+
+pytestmark = pytest.mark.slow
+MANY = settings(
+    max_examples=12_000,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+
+NUMBERS = st.integers() | st.floats()
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=10,
+)
+POINTS = st.lists(st.lists(NUMBERS, min_size=2, max_size=4), max_size=3)
+KEYS = st.sampled_from(["points", "box", "text", "everything", "pionts"])
+ENTRIES = st.dictionaries(KEYS, VALUES | POINTS, max_size=3)
+CELLS = st.sampled_from(
+    [
+        "image",
+        "x",
+        "y",
+        "label",
+        "x0",
+        "y0",
+        "x1",
+        "y1",
+        "text",
+        "everything",
+        "a.png",
+        "1",
+        "-2.5",
+        "nan",
+        "inf",
+        "1e400",
+        "yes",
+        "no",
+        "+",
+        "-",
+        "",
+        " ",
+        '"',
+        "'",
+        ";",
+        "\0",
+        "9" * 400,
+    ]
+)
+ROWS = st.lists(st.lists(CELLS | st.text(max_size=5), max_size=6).map(",".join), max_size=5).map("\n".join)
+
+
+def read(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with contextlib.suppress(SightlineError):
+        assert all(isinstance(request, Request) for request in read_prompts(path).values())
+
+
+@MANY
+@given(st.dictionaries(st.text(max_size=5), ENTRIES | VALUES, max_size=3) | VALUES)
+def test_any_json(tmp_path: Path, content: object):
+    read(tmp_path / "p.json", json.dumps(content).encode())
+
+
+@MANY
+@given(st.binary(max_size=100) | st.text(alphabet='{}[]:,"\\ae019.-Inf', max_size=60).map(str.encode))
+def test_any_bytes_as_json(tmp_path: Path, content: bytes):
+    read(tmp_path / "p.json", content)
+
+
+@MANY
+@given(
+    ROWS, st.sampled_from(["image,x,y\n", "image,x,y,label\n", "image,x0,y0,x1,y1\n", "image,text,everything\n", ""])
+)
+def test_any_csv(tmp_path: Path, rows: str, header: str):
+    read(tmp_path / "p.csv", (header + rows).encode("utf-8", "surrogatepass"))
+
+
+@MANY
+@given(st.binary(max_size=120))
+def test_any_bytes_as_csv(tmp_path: Path, content: bytes):
+    read(tmp_path / "p.csv", b"image,x,y\n" + content)
+
+
+@MANY
+@given(st.text(alphabet="0123456789.,+-eEinfa_ \0é", max_size=20))
+def test_any_text_as_a_point_and_a_box(text: str):
+    for parse in (parse_point, parse_box):
+        with contextlib.suppress(SightlineError):
+            parse(text)
