@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import time
-import zipfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,10 +16,11 @@ import numpy as np
 from sightline.data.images.decode import UnreadableImage
 from sightline.data.masks.palette import packed
 from sightline.data.masks.planes import Plane, read_plane
-from sightline.files.atomic import atomic_path
+from sightline.files.staging import kept
 
 # Of the file format and of what is counted.
-VERSION = 1
+VERSION = 2
+FILE = "census.npz"
 THREADS = 4
 # Values or colors of one mask that are counted apart, the most frequent ones: one with more is a photograph, or lossy.
 MOST_KEYS = 512
@@ -75,9 +74,29 @@ def take_census(
         name: of the data set, for progress.
         say: called with a line of text now and then.
     """
-    kept = None if cache is None else cache / f"census-{_digest(masks)}.npz"
-    if kept is not None and (known := _load(kept, len(masks))) is not None:
-        return known
+    if cache is None:
+        return _counted_all(masks, name, say)
+    census: list[MaskCount] = []
+
+    def build(folder: Path) -> None:
+        census.extend(_counted_all(masks, name, say))
+        # A mask that cannot be read may be readable the next time, where an extra is installed for example.
+        if any(count.problem for count in census):
+            raise _NotKept
+        _save(folder / FILE, census)
+
+    try:
+        folder = kept(cache / f"census-{_digest(masks)}", build, say)
+    except _NotKept:
+        return census
+    return census or _load(folder / FILE)
+
+
+class _NotKept(Exception):
+    """Masks that cannot be read are counted, and not kept."""
+
+
+def _counted_all(masks: Sequence[Path], name: str, say: Callable[[str], object]) -> list[MaskCount]:
     census: list[MaskCount] = []
     last = time.monotonic()
     with ThreadPoolExecutor(THREADS, thread_name_prefix="census") as pool:
@@ -86,9 +105,6 @@ def take_census(
             if time.monotonic() - last > TELL_EVERY:
                 last = time.monotonic()
                 say(f"{name}: {done + 1} of {len(masks)} masks looked at")
-    # A mask that cannot be read may be readable the next time, on a network drive for example.
-    if kept is not None and not any(count.problem for count in census):
-        _save(kept, census)
     return census
 
 
@@ -196,25 +212,13 @@ def _save(path: Path, census: list[MaskCount]) -> None:
         for part in ("keys", "pixels", "inner")
     }
     described = json.dumps({"masks": meta, "tables": [table.hex() for table in tables], "texts": texts}).encode()
-    digest = hashlib.blake2b(described + b"".join(column.tobytes() for column in columns.values())).digest()
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, meta=np.frombuffer(described, np.uint8), digest=np.frombuffer(digest, np.uint8), **columns)
+    np.savez(path, meta=np.frombuffer(described, np.uint8), **columns)
 
 
-def _load(path: Path, number: int) -> list[MaskCount] | None:
-    """Return a kept census, None where there is none, or a damaged one, which is counted anew."""
-    try:
-        with np.load(io.BytesIO(path.read_bytes())) as kept:
-            described = kept["meta"].tobytes()
-            columns = [kept[part].astype(np.int64) for part in ("keys", "pixels", "inner")]
-            digest = hashlib.blake2b(described + b"".join(column.tobytes() for column in columns)).digest()
-            if kept["digest"].tobytes() != digest:
-                return None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None
-    meta = json.loads(described)
-    if len(meta["masks"]) != number:
-        return None
+def _load(path: Path) -> list[MaskCount]:
+    with np.load(path) as columns_of:
+        meta = json.loads(columns_of["meta"].tobytes())
+        columns = [columns_of[part] for part in ("keys", "pixels", "inner")]
     census, begin = [], 0
     for kind, length, rest, table, lossy, nodata, text in meta["masks"]:
         keys, pixels, inner = (column[begin : begin + length] for column in columns)
