@@ -25,7 +25,7 @@ RED, GREEN, BLUE, GRAY, WHITE, BLACK = (200, 30, 60), (10, 180, 20), (0, 0, 255)
 
 
 # -- what is written
-def plain(*color: int, kind: Any = np.uint8) -> np.ndarray:
+def plain(*color: float, kind: Any = np.uint8) -> np.ndarray:
     """Return an image of one color, (H, W, bands)."""
     return np.full((H, W, len(color)), color, kind)
 

@@ -24,7 +24,7 @@ def network(name: str, stem: str = "published") -> Any:
 
     library, bare = find_library(name)
     with torch.device("meta"):
-        inner = library.build(bare)
+        inner = library.build(bare, 3)
         if stem == "3x3":
             use_small_stem(inner, name)
     return Backbone(inner, name, stem, 0)  # pyright: ignore[reportArgumentType]

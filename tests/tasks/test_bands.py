@@ -91,7 +91,8 @@ def test_a_classifier_of_five_bands(labelled: Path, tmp_path: Path):
     assert len(described["preprocessing"]["mean"]) == BANDS
     reading = Reading.from_dict(described["reading"])
     assert reading.bands == (5, 4, 3, 2, 1)
-    (low, high), *others = reading.scale or ()
+    assert reading.scale is not None
+    (low, high), *others = reading.scale
     assert 200 <= low < 300
     assert 3300 < high < 3400
     assert all(880 < white < 900 for _, white in others)
@@ -135,7 +136,8 @@ def test_a_segmenter_of_five_bands_learns_from_the_fifth(masked: Path, tmp_path:
 def test_pretraining_on_five_bands_goes_on_exactly(labelled: Path, tmp_path: Path):
     views = {"global_size": 32, "local_size": 16, "local_crops": 1}
     method = {"name": "dino", "prototypes": 64, "hidden": 32, "bottleneck": 16}
-    keys = SMALL | {"data": data(labelled), "views": views, "method": method, "epochs": 2, "batch_size": 10}
+    keys = SMALL | {"data": data(labelled), "views": views, "method": method, "epochs": 2}
+    keys |= {"batch_size": 10, "log_every": 1}
     config = PretrainConfig.build(keys).settled()
     whole = pretrain(config, tmp_path / "whole", progress=NoProgress())
     with pytest.raises(Interrupted):

@@ -59,7 +59,7 @@ def test_each_view_is_a_function_of_its_key():
 def test_bands_get_gains_and_noise_of_their_own():
     flat = [np.full((40, 40, 6), 100, np.uint8)]
     config = ViewsConfig(global_size=32, local_size=16, jitter=1, brightness=0.4, contrast=0)
-    seen = MultiCrop(config)(flat, [(0, 0, 5)]).globals[0, 0]
+    seen = MultiCrop(config)(flat, np.array([[0, 0, 5]])).globals[0, 0]
     means = seen.reshape(-1, 6).mean(axis=0)
     assert means.std() > 1
     assert (np.abs(means - 100) < 41).all()

@@ -147,7 +147,9 @@ def test_data_check_shows_what_was_passed_over_and_the_parts(tmp_path: Path) -> 
     (tmp_path / ".DS_Store").touch()
     (tmp_path / "train" / "bird").mkdir()
     rows = [(row["what"], row["value"]) for row in check(DataConfig(source=str(tmp_path)))]
-    assert rows == [
+    assert ("images of uint8 values, of 4 looked at", 4) in rows
+    of_pixels = ("images of ", "warning: ", "few levels")  # tests/corpus/rasters.py looks after these
+    assert [row for row in rows if not row[0].startswith(of_pixels)] == [
         ("images", 4),
         ("unreadable", 0),
         ("class cat", 2),
