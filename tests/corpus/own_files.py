@@ -160,14 +160,15 @@ def prompts(name: str, content: str | bytes, *words: str) -> Case:
     )
 
 
-def asked(name: str, content: str, expected: Any) -> Case:
-    suffix = "csv" if content.startswith("image") else "json"
+def asked(name: str, content: str | bytes, expected: Any) -> Case:
+    suffix = "csv" if content[:5] in ("image", b"image") else "json"
+    raw = content.encode() if isinstance(content, str) else content
 
     def look(folder: Path) -> Any:
         (request,) = read_prompts(folder / f"p.{suffix}").values()
         return request.everything or request.prompts.points or request.prompts.box or request.prompts.text
 
-    return Case(f"prompts: {name}", lambda f: (f / f"p.{suffix}").write_text(content), look, expected)
+    return Case(f"prompts: {name}", lambda f: (f / f"p.{suffix}").write_bytes(raw), look, expected)
 
 
 CASES = [
@@ -304,14 +305,14 @@ CASES = [
     prompts("nothing", "", "p.json"),
     prompts("zeros", b"\0" * 50, "p.json"),
     prompts("deep JSON", "[" * 100_000, "p.json"),
-    prompts("Latin-1", b'{"a.png": {"text": "caf\xe9"}}', "UTF-8"),
-    prompts("UTF-16", '{"a.png": {"text": "x"}}'.encode("utf-16"), "UTF-8"),
-    prompts("Latin-1 as CSV", b"image,text\na.png,caf\xe9\n", "UTF-8"),
-    prompts("a CSV with a cell too many", "image,x,y\na.png,1,2,3\n", "line 2", "3 cells"),
-    prompts("a CSV with a cell too few", "image,x,y\na.png,1\n", "line 2", "3 cells"),
+    asked("Latin-1", b'{"a.png": {"text": "caf\xe9"}}', "café"),
+    asked("UTF-16", '{"a.png": {"text": "x"}}'.encode("utf-16"), "x"),
+    asked("Latin-1 as CSV", b"image,text\na.png,caf\xe9\n", "café"),
+    prompts("a CSV with a cell too many", "image,x,y\na.png,1,2,3\n", "line 2", "more than the 3 columns"),
+    prompts("a CSV with a cell too few", "image,x,y\na.png,1\n", "line 2", "point"),
     prompts("a CSV with an open quote", 'image,text\na.png,"dog\n', "p.csv"),
     prompts("a CSV with an unknown column", "image,z\na.png,1\n", "columns"),
-    prompts("a CSV with a column twice", "image,x,x,y\na.png,1,1,2\n", "columns"),
+    prompts("a CSV with a column twice", "image,x,x,y\na.png,1,1,2\n", "more than once"),
     prompts("a CSV with a word for a number", "image,x,y\na.png,one,2\n", "line 2"),
     prompts("a CSV with NaN", "image,x,y\na.png,nan,2\n", "line 2"),
     prompts("a CSV box with a corner missing", "image,x0,y0,x1,y1\na.png,1,2,3,\n", "line 2", "box"),

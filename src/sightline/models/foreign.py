@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from sightline.errors import WeightsError
 from sightline.models.backbones import Backbone, Stem, find_library, use_small_stem
-from sightline.models.libraries import BACKBONE_LIBRARIES, Library
+from sightline.models.libraries import BACKBONE_LIBRARIES, RGB, Library
 
 SHOWN = 3
 NUMPY_SCALAR: Any = np.float64(0).__reduce__()[0]  # the function that makes a NumPy number of its type and bytes
@@ -336,11 +336,11 @@ class _Skeleton(NamedTuple):
 
 
 @cache
-def _skeleton(build: Callable[[str], nn.Module], name: str, stem: Stem) -> _Skeleton | None:
+def _skeleton(build: Callable[[str, int], nn.Module], name: str, stem: Stem) -> _Skeleton | None:
     """Return a network without values; None where it cannot be built so, and is not offered."""
     try:
         with torch.device("meta"):
-            inner = build(name)
+            inner = build(name, RGB)
             if stem == "3x3":
                 use_small_stem(inner, name)
     except Exception:  # libraries refuse in many ways

@@ -154,6 +154,8 @@ def _from_csv(path: Path) -> dict[str, Request]:
     requests: dict[str, Request] = {}
     for row in table.rows:
         name = row.cells[image]
+        if not name:
+            raise DataError(f"{path}, line {row.line}: names no image; every row needs one")
         requests[name] = _with_row(requests.get(name, Request()), row.cells, f"{path}, line {row.line}")
     for name, request in requests.items():
         request.check(f"{path}: {name}")
