@@ -13,6 +13,7 @@ from sightline.data import check_classes, load_parts
 from sightline.errors import RunError
 from sightline.files import locked, write_text
 from sightline.files.atomic import sweep_of
+from sightline.models import reading_of
 from sightline.runs import RunFolder, StudyFolder, artifacts, read_json
 from sightline.runs.study_result import Embedding
 from sightline.study.arms import arms_of
@@ -38,9 +39,9 @@ def run_study(source: str | StudyConfig, out: Path, *, only: tuple[str, ...] = (
     """
     study = source if isinstance(source, StudyConfig) else read_study(source)
     folder = StudyFolder(out.absolute())
+    nodes, asked = expand(study, folder.path), expand(study, folder.path, only)
+    _check_masks(asked, folder)
     with locked(folder.path / artifacts.LOCK, str(folder.path)):
-        nodes, asked = expand(study, folder.path), expand(study, folder.path, only)
-        _check_masks(asked, folder)
         _claim(study, folder)
         outcomes = execute(asked, folder.path, jobs)
         outcomes |= {node.name: recorded_outcome(node, folder.path) for node in nodes if node.name not in outcomes}
@@ -61,7 +62,7 @@ def _check_masks(nodes: Sequence[Node], folder: StudyFolder) -> None:
     for node in nodes:
         if isinstance(node.config, SegmentConfig) and not _is_done(folder, node):
             say = lambda line: print(line, file=sys.stderr)  # noqa: E731
-            check_classes(load_parts(node.config.data, progress=say), "train", say)
+            check_classes(load_parts(node.config.data, progress=say, earlier=reading_of(node.config)), "train", say)
             return
 
 

@@ -27,7 +27,7 @@ def check_classes(images: SegmentImages, part: str, say: Callable[[str], object]
     Raises:
         DataError: every pixel is ignored, or fewer than two classes occur; says the way out.
     """
-    counts, name = images.counts[images.parts[part]], images.listing.name
+    counts, name = images.counts if part == "all" else images.counts[images.parts[part]], images.listing.name
     where = "" if part == "all" else f" of the {part} part"
     pixels = counts[:, :-1].sum(axis=0)
     present = [label for label, count in zip(images.palette.classes, pixels, strict=True) if count]
