@@ -16,6 +16,7 @@ from sightline.config import IGNORE_INDEX, SegmentDataConfig
 from sightline.config.types import MaskForm
 from sightline.data import DEEPGLOBE, decode, load_masks
 from sightline.data.images.geotiff import write_raster
+from sightline.data.images.quiet import quiet
 from sightline.data.masks import census
 from sightline.data.masks.census import take_census
 from sightline.data.masks.forms import Form
@@ -30,6 +31,7 @@ PALETTES = {
     "0 and 255": Palette(("a", "b", "c"), ((0, 0, 0), (255, 255, 255), (9, 9, 9)), indexed=True, values=(0, 255, 3)),
     "values": Palette(("a", "b", "c"), ((0, 0, 0), (1, 2, 3), (255, 0, 0)), indexed=True, values=(10, 20, 30)),
     "wide values": Palette(("a", "b", "c"), ((0, 0, 0), (1, 2, 3), (4, 5, 6)), indexed=True, values=(0, 1000, 70)),
+    "no free gray": Palette(("a", "b", "c"), ((0, 0, 0), (255, 0, 0), (0, 9, 0)), ((224, 224, 192),)),
     "black and white": Palette(("a", "b", "c"), ((0, 0, 0), (255, 255, 255), (128, 128, 128))),
 }
 
@@ -40,9 +42,12 @@ PALETTES = {
 def test_written_masks_are_read_back_as_the_same_classes(tmp_path: Path, palette: Palette, form: MaskForm, suffix: str):
     path, written = tmp_path / f"a{suffix}", Form.of(palette, form)
     if suffix == ".tif":
-        pytest.importorskip("rasterio")
-        with write_raster(path, *INDICES.shape, {}, **written.raster()) as writer:
-            writer.append(written.pixels(INDICES))
+        rasterio = pytest.importorskip("rasterio")
+        masked = written.nodata is None
+        with write_raster(path, *INDICES.shape, {}, **written.raster(), nodata=written.nodata, masked=masked) as writer:
+            writer.append(written.pixels(INDICES), INDICES != IGNORE_INDEX)
+        with quiet(), rasterio.open(path) as file:
+            assert ((file.dataset_mask() > 0) == (INDICES != IGNORE_INDEX)).all()
     else:
         written.save(path, INDICES)
     meaning = settle(take_census([path]))

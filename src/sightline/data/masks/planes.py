@@ -19,7 +19,7 @@ from sightline.errors import NotAvailable
 # The text chunk of a PNG, and the item of a TIFF's description, in which a mask of Sightline's own says its palette.
 CHUNK = "sightline.palette"
 LOSSY = frozenset({"JPEG", "MPO", "JPEG2000"})
-_GDAL_NODATA, _DESCRIPTION = 42113, 270
+_GDAL_NODATA, _DESCRIPTION, _SUBFILE, _IS_MASK = 42113, 270, 254, 4
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,20 @@ def size_of(path: Path) -> tuple[int, int]:
 
 
 def _one_picture(path: Path, image: Image.Image) -> None:
-    """Refuse stacks; a TIFF's smaller copies of its first picture are none."""
-    if getattr(image, "n_frames", 1) > 1:
-        size = image.size
-        image.seek(1)
-        if image.size == size:
-            raise UnreadableImage(path, f"holds {getattr(image, 'n_frames', 2)} pictures; a mask is one, save it alone")
-        image.seek(0)
+    """Refuse stacks; a TIFF's smaller copies of its first picture are none, nor is its mask of where there is data."""
+    if image.format != "TIFF" and getattr(image, "n_frames", 1) < 2:
+        return
+    with opened(path) as other:  # for Pillow gives up where it meets a TIFF's mask of one bit
+        try:
+            other.seek(1)
+        except EOFError:
+            return
+        except SyntaxError:
+            pass  # its tags are read by then
+        tags: Any = getattr(other, "tag_v2", {})
+        if other.size == image.size and not tags.get(_SUBFILE, 0) & _IS_MASK:
+            count = getattr(other, "n_frames", 2)
+            raise UnreadableImage(path, f"holds {count} pictures; a mask is one, save it alone")
 
 
 def _pixels(path: Path, image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
