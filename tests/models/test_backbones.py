@@ -87,8 +87,8 @@ def test_a_toy_library_is_one_line(monkeypatch):
     toy = Library(
         names=lambda: ["squares"],
         architecture=lambda name: name,
-        build=lambda name: nn.Sequential(nn.Conv2d(3, 5, 3), nn.AdaptiveAvgPool2d(1)),
-        pyramid=lambda inner, name: Pyramid(inner, (1,), lambda module, images: [images]),
+        build=lambda name, in_chans: nn.Sequential(nn.Conv2d(in_chans, 5, 3), nn.AdaptiveAvgPool2d(1)),
+        pyramid=lambda inner, name, in_chans: Pyramid(inner, (1,), lambda module, images: [images]),
     )
     monkeypatch.setitem(BACKBONE_LIBRARIES, "toy", toy)
     assert build_backbone("toy/squares").dim == build_backbone("squares").dim == 5

@@ -142,8 +142,8 @@ def pebble_maps(module: nn.Module, images: Tensor) -> Sequence[Tensor]:
 TOY_LIBRARY = Library(
     names=lambda: ["pebble"],
     architecture=lambda name: name,
-    build=lambda name: Pebble(),
-    pyramid=lambda inner, name: Pyramid(inner, (1, 2), pebble_maps),
+    build=lambda name, in_chans: Pebble(),
+    pyramid=lambda inner, name, in_chans: Pyramid(inner, (1, 2), pebble_maps),
 )
 
 
@@ -175,9 +175,11 @@ class Mosaic(Segmenter):
         return {**self.encoder.parts(), "logits": self.head}
 
 
-def mosaic(encoder: str, classes: int, stem: Literal["published", "3x3"], policy: SkipPolicy, seed: int) -> Mosaic:
+def mosaic(
+    encoder: str, classes: int, stem: Literal["published", "3x3"], policy: SkipPolicy, seed: int, in_chans: int
+) -> Mosaic:
     torch.manual_seed(seed)
-    return Mosaic(build_encoder(encoder, stem, seed), classes)
+    return Mosaic(build_encoder(encoder, stem, seed, in_chans=in_chans), classes)
 
 
 def brier(pixels: Pixels) -> Tensor:

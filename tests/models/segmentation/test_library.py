@@ -134,7 +134,7 @@ def test_equal_seeds_give_a_resnet_equal_encoders_in_every_architecture():
 def test_weights_of_another_architecture_are_refused_and_nothing_changes(model):
     network = build_segmenter(model, "resnet18", 3)
     before = {name: value.clone() for name, value in network.encoder_tensors().items()}
-    with pytest.raises(WeightsError, match=r"do not fit the encoder resnet18.*0 of .* tensors loaded"):
+    with pytest.raises(WeightsError, match=r"do not fit the encoder resnet18.*0 of .* tensors used"):
         load_encoder(network, build_backbone("timm/test_convnext").state_dict())
     assert all(torch.equal(before[name], value) for name, value in network.encoder_tensors().items())
 
