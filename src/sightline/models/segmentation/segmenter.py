@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sightline.models.backbones import Stem
+from sightline.models.libraries import RGB
 
 # Images whose sides are multiples of the stride → logits and stages.
 Run = Callable[[Tensor], tuple[Tensor, dict[str, Tensor]]]
@@ -51,7 +52,9 @@ class Segmenter(nn.Module, ABC):
     encoder: nn.Module
     stem: Stem
 
-    def __init__(self, *, name: str, encoder_name: str, stem: Stem, classes: int, stride: int, in_chans: int) -> None:
+    def __init__(
+        self, *, name: str, encoder_name: str, stem: Stem, classes: int, stride: int, in_chans: int = RGB
+    ) -> None:
         super().__init__()
         self.name, self.encoder_name, self.stem, self.classes = name, encoder_name, stem, classes
         self.stride, self.in_chans = stride, in_chans
