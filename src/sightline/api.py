@@ -24,7 +24,7 @@ from sightline.config import (
     from_keywords,
     resolve,
 )
-from sightline.config.types import ExportFormat
+from sightline.config.types import ExportFormat, MaskForm
 from sightline.errors import ConfigError
 from sightline.prompts import DEFAULT_ENGINE, Box, EverythingSettings, Point, PromptResult, Prompts
 from sightline.runs import RunFolder, StudyFolder
@@ -161,6 +161,7 @@ def predict(
     root: Source | None = None,
     tta: bool = False,
     probabilities: bool = False,
+    masks: MaskForm = "rgb",
     device: str = "auto",
 ) -> LabelPredictions | MaskPredictions:
     """Name the class of new images with a classifier, or draw their masks with a segmenter.
@@ -172,6 +173,7 @@ def predict(
         root: folder that the CSV's file names are below, its own by default; classifiers only.
         tta: average the masks over flips and turns, at 8 times the work; segmenters only.
         probabilities: write the masks' probabilities too, as NAME.npy, float16 (K, H, W); segmenters only.
+        masks: rgb (colors), index (values), or palette (values with a table of colors); segmenters only.
         device: auto, cpu, cuda or mps.
 
     Returns:
@@ -184,7 +186,7 @@ def predict(
         DataError: an image is missing or unreadable.
     """
     options: dict[str, Any] = {"root": None if root is None else Path(root), "tta": tta}
-    options["probabilities"] = probabilities
+    options |= {"probabilities": probabilities, "masks": None if masks == "rgb" else masks}
     work = function_of(RunFolder.open(Path(run)), "predict", {key: value for key, value in options.items() if value})
     return work(Path(run), Path(images), None if out is None else Path(out), device=device)
 

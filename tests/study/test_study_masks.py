@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from conftest import write_classes
-from sightline.errors import ConfigError, RunError
+from sightline.errors import ConfigError, DataError, RunError
 from sightline.metrics import segmentation
 from sightline.report import write
 from sightline.runs import RunFolder, read_json
@@ -158,6 +159,17 @@ def test_only_takes_what_the_arm_needs_along(tmp_path):
 def test_mistakes_are_named(tmp_path, changes, message):
     with pytest.raises(ConfigError, match=message):
         expand(read_study(str(study_file(tmp_path, **changes))), tmp_path)
+
+
+def test_masks_of_one_class_are_refused_before_anything_is_trained(tmp_path):
+    for i in range(8):
+        for kind, value in (("images", 90), ("masks", 0)):
+            (tmp_path / "tiles" / kind).mkdir(parents=True, exist_ok=True)
+            Image.new("L", (24, 24), value + i * (kind == "images")).save(tmp_path / "tiles" / kind / f"{i}.png")
+    file = study_file(tmp_path, segment={"data": {"source": str(tmp_path / "tiles")}, "set": SMALL})
+    with pytest.raises(DataError, match=r"hold one class, class 0, and two are needed"):
+        run_study(str(file), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_names_of_arms_say_what_they_are():

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 from cyclopts import App, Parameter
 
 from sightline.cli.common import Json, data_layer, given, show
 from sightline.cli.flags import Layout, Style
 from sightline.config import SegmentDataConfig
+from sightline.config.types import MaskLayout
 
 _PARTS = SegmentDataConfig.model_fields
 
@@ -81,12 +82,17 @@ def check(
         float, Parameter(name="--test", help="Share of the tiles that --write-split gives to the test.")
     ] = _PARTS["test"].default,
     seed: Annotated[int, Parameter(name="--seed", help="Seed of the split that --write-split writes.")] = 0,
+    sheet: Annotated[
+        Path | None,
+        Parameter(name="--sheet", help="PNG to write, of tiles with their masks laid over them; of images with masks."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Open every image of a data set and list its layout, its classes and its unreadable files.
 
-    For images with masks it also shows class shares, pixels off the palette, and leaks between train, val and test:
-    copies, and tiles cut side by side from one scene.
+    For images with masks it also shows what the masks mean, with the value or color, the share and the number of masks
+    of each class, pixels off the palette, and leaks between train, val and test: copies, and tiles cut side by side
+    from one scene.
 
     Example: sightline data check landcover/ --write-split split.json
 
@@ -97,21 +103,24 @@ def check(
     """
     from sightline.config import DataConfig
     from sightline.data import check as check_images
-    from sightline.data import check_masks, find, holds_masks, passed_rows, walk, write_leak_free_split
+    from sightline.data import check_masks, find, holds_masks, passed_rows, walk, write_leak_free_split, write_sheet
     from sightline.errors import ConfigError
 
     masks = SegmentDataConfig.build({"source": source}, given(split_file=str(split_file) if split_file else None))
-    if layout in (None, "pairs", "folders") and style is None and holds_masks(masks):
+    if layout in (None, *get_args(MaskLayout)) and style is None and holds_masks(masks):
         result = check_masks(
             masks.model_copy(update=given(layout=layout)), progress=lambda line: print(line, file=sys.stderr)
         )
         rows = result.rows() + passed_rows(walk(find(source)).passed)
         if write_split is not None:
             rows += write_leak_free_split(result, write_split, val, test, seed)
+        if sheet is not None:
+            write_sheet(result, sheet)
+            rows.append({"what": "sheet", "value": str(sheet)})
         show(rows, as_json=as_json, title=source)
         return
-    if split_file is not None or write_split is not None:
+    if split_file is not None or write_split is not None or sheet is not None:
         raise ConfigError(
-            f"{source}: holds no images with masks, and splits by scenes are of these; leave the flag out"
+            f"{source}: holds no images with masks, and splits by scenes and sheets are of these; leave the flag out"
         )
     show(check_images(DataConfig.build(data_layer(source, layout, style)["data"])), as_json=as_json, title=source)

@@ -137,8 +137,8 @@ Layout = Annotated[
     str | None,
     Parameter(
         name="--layout",
-        help="Layout of the source: folder, list, classes, styles or csv, and with masks pairs or folders; by "
-        "default it is detected.",
+        help="Layout of the source: folder, list, classes, styles or csv, and with masks pairs, folders, labelme, coco "
+        "or yolo; by default it is detected.",
     ),
 ]
 Style = Annotated[str | None, Parameter(name="--style", help=description(DataConfig, "style"))]

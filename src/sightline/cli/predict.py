@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from sightline.cli.common import given, say_weights
 from sightline.cli.flags import Device
+from sightline.config.types import MaskForm
 
 
 def predict(
@@ -41,6 +42,14 @@ def predict(
             help="Write the probabilities too, as NAME.npy, float16 (K, H, W); segmenters only.",
         ),
     ] = False,
+    masks: Annotated[
+        MaskForm | None,
+        Parameter(
+            name="--masks",
+            help="Pixels of the masks: rgb (colors, the default), index (values), or palette (values with a table of "
+            "colors); segmenters only.",
+        ),
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Name the class of new images with a trained classifier, or draw their masks with a trained segmenter.
@@ -57,7 +66,7 @@ def predict(
     from sightline.runs import RunFolder
     from sightline.runs.verbs import function_of
 
-    options = given(root=root, tta=tta or None, probabilities=probabilities or None)
+    options = given(root=root, tta=tta or None, probabilities=probabilities or None, masks=masks)
     predictions = function_of(RunFolder.open(run), "predict", options)(run, source, out, device=device)
     say_weights(run)
     print(f"{len(predictions)} {predictions.noun} → {out}")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from sightline.config.data import PixelsConfig
+from sightline.config.palettes import checked_palette
 from sightline.config.types import Fraction, MaskLayout
+
+# What the user says of values and colors; looked at by `checked_palette`, whose errors name the entry.
+Palette = Annotated[str | dict[str, Any], BeforeValidator(checked_palette)]
 
 
 class SegmentDataConfig(PixelsConfig):
@@ -18,13 +22,13 @@ class SegmentDataConfig(PixelsConfig):
     )
     layout: MaskLayout = Field(
         default="auto",
-        description="Layout of the source: pairs (NAME_sat.jpg with NAME_mask.png) or folders (images/ with masks/); "
-        "auto looks at what is there.",
+        description="Layout of the source: pairs (NAME_sat.jpg or NAME.jpg with NAME_mask.png), folders (images/ with "
+        "masks/), labelme, coco or yolo; auto looks at what is there.",
     )
-    palette: Literal["auto", "deepglobe"] = Field(
+    palette: Palette = Field(
         default="auto",
-        description="Colors of the classes; auto takes DeepGlobe's where the masks hold them, and else reads them from "
-        "the masks.",
+        description="Classes and their values or colors in the masks: auto looks at all masks; deepglobe or voc; a "
+        "JSON, YAML, CSV or text file; or in YAML a mapping of names to values, or to colors ([r, g, b], '#rrggbb').",
     )
     image_size: Annotated[int, Field(ge=16)] | None = Field(
         default=None, description="Shorter side that tiles are shrunk to, in pixels; none keeps them as they are."

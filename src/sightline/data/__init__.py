@@ -16,7 +16,8 @@ from sightline.data.labelled.check import check
 from sightline.data.labelled.listing import BadImage, ImageSet, Sample, list_images, list_unlabelled
 from sightline.data.labelled.split import Split, split
 from sightline.data.loader import Loader
-from sightline.data.masks.check import MaskCheck, check_masks, write_leak_free_split
+from sightline.data.masks.check import MaskCheck, check_masks, write_leak_free_split, write_sheet
+from sightline.data.masks.classes import check_classes
 from sightline.data.masks.listing import Pair, PairSet, holds_masks, list_pairs, split_pairs
 from sightline.data.masks.load import SegmentImages, load_masks, load_parts
 from sightline.data.masks.palette import DEEPGLOBE, Palette
@@ -44,6 +45,7 @@ __all__ = [
     "cache_home",
     "catalog_rows",
     "check",
+    "check_classes",
     "check_masks",
     "data_home",
     "decode",
@@ -70,4 +72,5 @@ __all__ = [
     "walk",
     "write_demo",
     "write_leak_free_split",
+    "write_sheet",
 ]

@@ -53,6 +53,7 @@ def save_model(run: RunFolder, state: dict[str, Tensor], description: dict[str, 
             temporary,
         )
     content = {**description, "sha256": file_sha256(run.weights)}
+    content.pop("digest", None)  # of a description that was read
     write_json(run.model_json, {**content, "digest": text_digest(json.dumps(content))})
 
 

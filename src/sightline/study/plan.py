@@ -30,7 +30,7 @@ from sightline.study.arms import Arm, arms_of, parse_arm, seeds_of
 
 PRETRAIN, REFERENCE = "pretrain", "reference"
 # Keys of a study file that hold paths, wherever they stand, and words there that are no path.
-PATHS = frozenset({"source", "split_file", "init", "weights", "recipe"})
+PATHS = frozenset({"source", "split_file", "palette", "init", "weights", "recipe"})
 NAMES = frozenset({"none", "reference"})
 
 
@@ -87,7 +87,7 @@ def from_file(block: Mapping[str, Any], folder: Path, prefix: str = "") -> dict[
             values[key] = from_file(value, folder, f"{prefix}{key}.")
         elif key in PATHS and isinstance(value, str) and value and value not in NAMES:
             here, there = Path(value).expanduser(), folder / Path(value).expanduser()
-            if key == "recipe" and not there.is_file():  # a folder may have a recipe's name
+            if key in ("recipe", "palette") and not there.is_file():  # a folder may have the name of one
                 continue
             if os.path.exists(there) and not (os.path.exists(here) and here.samefile(there)):
                 values[key] = str(there)

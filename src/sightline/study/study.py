@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
 
-from sightline.config import StudyConfig
+from sightline.config import SegmentConfig, StudyConfig
+from sightline.data import check_classes, load_parts
 from sightline.errors import RunError
 from sightline.files import locked, write_text
 from sightline.files.atomic import sweep_of
+from sightline.models import reading_of
 from sightline.runs import RunFolder, StudyFolder, artifacts, read_json
 from sightline.runs.study_result import Embedding
 from sightline.study.arms import arms_of
 from sightline.study.collect import collect
 from sightline.study.execute import Outcome, execute, recorded_outcome
-from sightline.study.plan import expand, read_study
+from sightline.study.plan import Node, expand, read_study
 from sightline.study.samples import write_samples
 
 
@@ -32,13 +34,15 @@ def run_study(source: str | StudyConfig, out: Path, *, only: tuple[str, ...] = (
 
     Raises:
         ConfigError: a mistake in the study file.
+        DataError: masks from which nothing can be learned.
         RunError: `out` holds another study, or another process works on this one.
     """
     study = source if isinstance(source, StudyConfig) else read_study(source)
     folder = StudyFolder(out.absolute())
+    nodes, asked = expand(study, folder.path), expand(study, folder.path, only)
+    _check_masks(asked, folder)
     with locked(folder.path / artifacts.LOCK, str(folder.path)):
         _claim(study, folder)
-        nodes, asked = expand(study, folder.path), expand(study, folder.path, only)
         outcomes = execute(asked, folder.path, jobs)
         outcomes |= {node.name: recorded_outcome(node, folder.path) for node in nodes if node.name not in outcomes}
         shown = _shown_run(study, outcomes, folder)
@@ -47,6 +51,24 @@ def run_study(source: str | StudyConfig, out: Path, *, only: tuple[str, ...] = (
             write_samples(shown, folder, study.classify.data)
         folder.write_result(collect(study, nodes, outcomes, folder, embedding))
     return folder
+
+
+def _check_masks(nodes: Sequence[Node], folder: StudyFolder) -> None:
+    """Refuse masks of fewer than two classes before anything is trained; each arm that learns from masks has the same.
+
+    Raises:
+        DataError: fewer than two classes, or masks that cannot be opened.
+    """
+    for node in nodes:
+        if isinstance(node.config, SegmentConfig) and not _is_done(folder, node):
+            say = lambda line: print(line, file=sys.stderr)  # noqa: E731
+            check_classes(load_parts(node.config.data, progress=say, earlier=reading_of(node.config)), "train", say)
+            return
+
+
+def _is_done(folder: StudyFolder, node: Node) -> bool:
+    run = RunFolder(folder.run_path(node.name))
+    return run.exists and run.is_done
 
 
 def _claim(study: StudyConfig, folder: StudyFolder) -> None:

@@ -12,7 +12,8 @@ from PIL import Image
 
 from sightline.config import IGNORE_INDEX, SegmentDataConfig
 from sightline.data import DEEPGLOBE, list_pairs, load_parts, split_pairs
-from sightline.data.masks.palette import Palette, find_palette
+from sightline.data.masks.meaning import find_palette
+from sightline.data.masks.palette import Palette
 from sightline.data.masks.tiles import blend, plan, window
 from sightline.errors import DataError
 

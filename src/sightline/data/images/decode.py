@@ -111,7 +111,7 @@ def _unreadable(path: Path, error: DataError) -> UnreadableImage:
 def _decoded(path: Path, reading: Reading, at_least: int | None) -> Raster | None:
     """Return an image in memory; None for a TIFF that GDAL is to read."""
     try:
-        with quiet(), _opened(path) as image:
+        with quiet(), opened(path) as image:
             if image.format == "TIFF" and _for_rasterio(image):
                 return None
             if image.width * image.height > MAX_PIXELS:
@@ -136,7 +136,7 @@ def _decoded(path: Path, reading: Reading, at_least: int | None) -> Raster | Non
     except DataError as error:
         raise _unreadable(path, error) from None
     except Exception as error:  # Pillow's parsers meet a damaged file with nearly any exception there is
-        _refuse_trouble(path, error)
+        refuse_trouble(path, error)
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise UnreadableImage(path, f"damaged: {reason}") from None
 
@@ -206,7 +206,7 @@ def _lab_to_rgb() -> ImageCms.ImageCmsTransform:
     return ImageCms.buildTransform(*profiles, "LAB", "RGB")
 
 
-def _opened(path: Path, formats: list[str] | None = None) -> Image.Image:
+def opened(path: Path, formats: list[str] | None = None) -> Image.Image:
     """Open a file by its header; HEIC by the extra `heic`, which Pillow is told of here."""
     if path.suffix.lower() in HEIC_SUFFIXES:
         _know_heic(path)
@@ -227,7 +227,7 @@ def _know_heic(path: Path) -> None:
         raise UnreadableImage(path, "a HEIC image; install sightline[heic], or save it as JPEG") from None
 
 
-def _refuse_trouble(path: Path, error: Exception) -> None:
+def refuse_trouble(path: Path, error: Exception) -> None:
     """Raise where the system, not the file, says no: Pillow's own OSErrors of damaged files have no number."""
     if isinstance(error, OSError) and error.errno not in _OF_THE_FILE:
         raise DataError(
@@ -272,7 +272,7 @@ def image_size(path: Path, formats: tuple[str, ...] | None = None) -> tuple[int,
         UnreadableImage: missing, no image, of another format, or more than MAX_PIXELS pixels.
     """
     try:
-        with quiet(), _opened(path, None if formats is None else list(formats)) as image:
+        with quiet(), opened(path, None if formats is None else list(formats)) as image:
             width, height = image.size
     except FileNotFoundError:
         raise UnreadableImage(path, "no such file") from None
@@ -286,7 +286,7 @@ def image_size(path: Path, formats: tuple[str, ...] | None = None) -> tuple[int,
     except MemoryError:  # says nothing about the file
         raise
     except Exception as error:  # as in `decode`
-        _refuse_trouble(path, error)
+        refuse_trouble(path, error)
         raise UnreadableImage(path, f"damaged: {str(error).strip() or type(error).__name__}") from None
     if width * height > MAX_PIXELS:
         raise UnreadableImage(path, _too_large(width * height))

@@ -167,22 +167,22 @@ def open_raster(path: Path, reading: Reading | None = None) -> Iterator[Raster]:
 
 
 class RasterWriter:
-    """Writes an RGB GeoTIFF from the top down, in whole blocks, deflated; see `write_raster`."""
+    """Writes a GeoTIFF of masks from the top down, in whole blocks, deflated; see `write_raster`."""
 
     def __init__(self, file: Any, width: int, masked: bool) -> None:
         self._file, self._width, self._masked = file, width, masked
-        # The fourth plane is where there is data.
-        self._waiting, self._row = np.empty((0, width, 4), np.uint8), 0
+        self._waiting, self._row = np.empty((0, width, file.count), file.dtypes[0]), 0
+        self._known = np.empty((0, width), bool)
 
     def append(self, rows: np.ndarray, known: np.ndarray | None = None) -> None:
-        """Add rows, uint8 (rows, W, 3). A compressed block is written once, so rows wait until they fill one.
+        """Add rows. A compressed block is written once, so rows wait until they fill one.
 
         Args:
-            rows: to add.
+            rows: to add, (rows, W, 3) or (rows, W).
             known: where they hold data, bool (rows, W); None: everywhere.
         """
-        mask = np.ones(rows.shape[:2], bool) if known is None else known
-        self._waiting = np.concatenate([self._waiting, np.dstack([rows, mask.astype(np.uint8) * 255])])
+        self._waiting = np.concatenate([self._waiting, rows.reshape(len(rows), self._width, -1)])
+        self._known = np.concatenate([self._known, np.ones(rows.shape[:2], bool) if known is None else known])
         whole = len(self._waiting) // BLOCK * BLOCK
         if whole:
             self._write(whole)
@@ -196,10 +196,11 @@ class RasterWriter:
         from rasterio.windows import Window
 
         window = Window(0, self._row, self._width, count)  # pyright: ignore[reportCallIssue]
-        self._file.write(self._waiting[:count, :, :3].transpose(2, 0, 1), window=window)
+        self._file.write(self._waiting[:count].transpose(2, 0, 1), window=window)
         if self._masked:
-            self._file.write_mask(self._waiting[:count, :, 3], window=window)
-        self._waiting, self._row = self._waiting[count:].copy(), self._row + count
+            self._file.write_mask(self._known[:count].astype(np.uint8) * 255, window=window)
+        self._waiting, self._known = self._waiting[count:].copy(), self._known[count:].copy()
+        self._row += count
 
 
 @contextmanager
@@ -209,30 +210,33 @@ def write_raster(
     width: int,
     georeference: dict[str, Any],
     *,
+    bands: int = 3,
+    kind: str = "uint8",
+    colormap: dict[int, tuple[int, int, int, int]] | None = None,
+    description: str = "",
     nodata: int | None = None,
     masked: bool = False,
 ) -> Iterator[RasterWriter]:
-    """Write an RGB GeoTIFF; it takes the name `path` once it is whole.
+    """Write a GeoTIFF of colors, or of one band of values; it takes the name `path` once it is whole.
 
     Args:
         path: to write.
         height: in pixels.
         width: likewise.
         georeference: of `Raster`.
-        nodata: value of all three bands that the file says is no data; None says none.
+        bands: 3 of colors, 1 of values.
+        kind: NumPy's name of the numbers.
+        colormap: RGBA of each value.
+        description: text of the file.
+        nodata: value of all bands that the file says is no data; None says none.
         masked: whether the file gets a mask of where it holds data: for colors of which none can be given up.
 
     Raises:
         NotAvailable: rasterio is not installed.
     """
     rasterio = _rasterio(path)
-    profile: dict[str, Any] = {
-        "driver": "GTiff",
-        "count": 3,
-        "dtype": "uint8",
-        "photometric": "RGB",
-        "BIGTIFF": "IF_SAFER",
-    }
+    profile: dict[str, Any] = {"driver": "GTiff", "count": bands, "dtype": kind, "BIGTIFF": "IF_SAFER"}
+    profile |= {"photometric": "RGB"} if bands == 3 else {}
     profile |= {"compress": "deflate", "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "interleave": "pixel"}
     with (
         rasterio.Env(GDAL_CACHEMAX=CACHE, GDAL_TIFF_INTERNAL_MASK=True),
@@ -241,6 +245,10 @@ def write_raster(
         with quiet():
             file = rasterio.open(temporary, "w", height=height, width=width, nodata=nodata, **profile, **georeference)
         with file:
+            if colormap:
+                file.write_colormap(1, colormap)
+            if description:
+                file.update_tags(TIFFTAG_IMAGEDESCRIPTION=description)
             writer = RasterWriter(file, width, masked)
             yield writer
             writer.close()

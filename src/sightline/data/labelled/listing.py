@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from sightline.config import DataConfig
 from sightline.data.images.folder import Passed, is_image, passed_line, walk, why_none
 from sightline.data.labelled.layouts import Meaning, read_folders
+from sightline.data.masks.layouts import masks_among
 from sightline.data.sets.catalog import find
 from sightline.data.split_file import part_of
 from sightline.data.tables import TABLE_SUFFIXES, FileFinder, Row, Table, check_unique, read_table, read_text, some
@@ -156,7 +157,12 @@ def list_unlabelled(path: Path, root: Path | None = None) -> ImageSet:
 
 def _of_folder(config: DataConfig, root: Path, layout: str) -> ImageSet:
     listing = walk(root)
-    paths: dict[PurePath, Path] = {path.relative_to(root): path for path in listing.images}
+    # Masks are no photographs: of images with masks the images are taken.
+    masks = masks_among(root, listing.images) if config.layout in ("auto", "folder") else set()
+    if masks:
+        layout, names = "folder", tuple(listing.name(path) for path in sorted(masks))
+        listing = replace(listing, passed=(*listing.passed, Passed("masks of other images", names)))
+    paths: dict[PurePath, Path] = {path.relative_to(root): path for path in listing.images if path not in masks}
     meaning = read_folders(paths, layout) if layout != "folder" else Meaning("folder", ())
     if meaning.layout == "folder":
         _no_styles(root, config.style)

@@ -8,15 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from sightline.config import IGNORE_INDEX, SegmentDataConfig
+from sightline.config import SegmentDataConfig
+from sightline.config.palettes import code_text
 from sightline.data.images.cache import Say
 from sightline.data.images.survey import check_rows
+from sightline.data.masks.classes import class_warnings
 from sightline.data.masks.leaks import Leaks, find_leaks
 from sightline.data.masks.load import SegmentImages, load_parts
+from sightline.data.masks.pictures import overlay, save_png, sheet
 from sightline.data.masks.scene_split import split_by_scenes, write_split
 from sightline.files import Outputs
 
 SHOWN = 10
+SHEET = 8  # tiles of a sheet, more where more classes are to be seen
 LEAKING = (("test", "train"), ("test", "val"), ("val", "train"))  # a tile of the first knows one of the second
 
 
@@ -43,7 +47,7 @@ class MaskCheck:
             *({"what": f"unusable: {bad.id}", "value": bad.reason} for bad in images.bad),
         ]
         paths = [pair.image for pair in images.listing.pairs]
-        rows += check_rows(paths, images.reading, images.image, images.ids)
+        rows += check_rows(paths, images.reading, images.image, images.ids) + self._meaning()
         for name, part in images.parts.items():
             rows += self._classes(name, part)
         rows += self._off_palette()
@@ -58,6 +62,23 @@ class MaskCheck:
         ]
         return rows + self._leaking()
 
+    def _meaning(self) -> list[dict[str, Any]]:
+        """Return what the masks mean: each class with its value or color, its share, and how many masks have it."""
+        images, meaning, total = self.images, self.images.listing.meaning, max(1, int(self.counts.sum()))
+        rows: list[dict[str, Any]] = [{"what": "meaning of the masks", "value": meaning.how}]
+        codes = [*(images.palette.text(i) for i in range(len(images.palette.classes))), self._ignored_codes()]
+        for i, label in enumerate((*images.palette.classes, "ignored")):
+            held = self.counts[:, i]
+            name = label if label.startswith("class ") or label == "ignored" else f"class {label}"
+            rows.append(
+                {"what": name, "value": codes[i], "share": int(held.sum()) / total, "masks": int((held > 0).sum())}
+            )
+        rows += [{"what": "of the masks", "value": remark} for remark in meaning.remarks]
+        return rows + [{"what": "warning", "value": line} for line in class_warnings(images)]
+
+    def _ignored_codes(self) -> str:
+        return ", ".join(code_text(code) for code in self.images.palette.ignored_codes) or "none"
+
     def _classes(self, name: str, part: np.ndarray) -> list[dict[str, Any]]:
         held = self.counts[part].sum(axis=0)
         rows = [{"what": f"{name}: tiles", "value": len(part), "share": len(part) / len(self.images.ids)}]
@@ -69,7 +90,7 @@ class MaskCheck:
     def _off_palette(self) -> list[dict[str, Any]]:
         off = self.images.off_palette
         worst = sorted(off, key=lambda name: (-off[name], name))
-        rows: list[dict[str, Any]] = [{"what": "pixels of no colour of the palette", "value": sum(off.values())}]
+        rows: list[dict[str, Any]] = [{"what": "pixels off the palette", "value": sum(off.values())}]
         rows += [{"what": f"off the palette: {name}", "value": off[name]} for name in worst[:SHOWN]]
         if len(off) > SHOWN:
             rest = sum(off[name] for name in worst[SHOWN:])
@@ -104,14 +125,28 @@ def check_masks(config: SegmentDataConfig, progress: Say | None = None) -> MaskC
         DataError: no images with masks, missing partners, or so few tiles that a part is empty.
     """
     images = load_parts(config.model_copy(update={"max_bad_fraction": 1.0}), progress=progress)
-    return MaskCheck(images, find_leaks(images.picture, len(images.ids)), count_pixels(images))
+    return MaskCheck(images, find_leaks(images.picture, len(images.ids)), images.counts)
 
 
-def count_pixels(images: SegmentImages) -> np.ndarray:
-    """Return pixels by tile, int64 (N, K + 1): of each class, then ignored ones."""
-    classes = len(images.palette.classes)
-    counts = np.stack([np.bincount(images.mask(i).ravel(), minlength=256) for i in range(len(images.ids))])
-    return np.column_stack([counts[:, :classes], counts[:, IGNORE_INDEX]])
+def write_sheet(check: MaskCheck, path: Path) -> None:
+    """Write a picture to look at: tiles in which each class is most seen, beside them their masks laid over them.
+
+    Raises:
+        DataError: the file is one of the images or masks, or is there and Sightline did not write it.
+    """
+    images, counts = check.images, check.counts[:, :-1]
+    inputs = [file for pair in images.listing.pairs for file in (pair.image, pair.mask)]
+    outputs = Outputs([(Path(images.listing.name), path)], inputs, way_out="Give another --sheet")
+    most = [int(tile) for tile in counts.argmax(axis=0)] if len(counts) else []
+    chosen = list(dict.fromkeys([*most, *range(len(counts))]))[: max(SHEET, min(len(most), 2 * SHEET))]
+    colors = images.palette.colors
+    rows = [
+        [(images.ids[i], images.picture(i)), ("its mask", overlay(images.picture(i), images.mask(i), colors))]
+        for i in sorted(chosen)
+    ]
+    legend = [f"{label}: {images.palette.text(i)}" for i, label in enumerate(images.palette.classes)]
+    with outputs.writing():
+        save_png(path, sheet(rows, legend, colors))
 
 
 def write_leak_free_split(

@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from sightline.config import SegmentDataConfig
-from sightline.data.images.folder import walk
-from sightline.data.masks.palette import DEEPGLOBE, Palette, find_palette
+from sightline.data.images.folder import Listing, Passed, walk
+from sightline.data.masks.census import take_census
+from sightline.data.masks.layouts import MASK_LAYOUTS, Found, Pair
+from sightline.data.masks.layouts.beside import IMAGE_END, MASK_END
+from sightline.data.masks.meaning import Meaning, settle
+from sightline.data.masks.palette import Palette
 from sightline.data.sets.catalog import find
-from sightline.data.split_file import part_of, read_split
+from sightline.data.split_file import read_split
 from sightline.errors import DataError
-
-SHOWN = 5
-IMAGE_END, MASK_END = "_sat", "_mask"  # DeepGlobe: NAME_sat.jpg, NAME_mask.png
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One image and its mask.
-
-    Attributes:
-        id: the image's path below the source's root, with forward slashes.
-        image: its file.
-        mask: the mask's file.
-        part: train, val or test where the source says so, else "".
-    """
-
-    id: str
-    image: Path
-    mask: Path
-    part: str = ""
+from sightline.files import cache_home
 
 
 @dataclass(frozen=True)
@@ -44,12 +29,19 @@ class PairSet:
     Attributes:
         name: its source, as it was asked for.
         pairs: in order of id.
-        palette: what the masks' pixels mean.
+        meaning: what the masks' pixels mean.
+        passed: what was passed over in its folder.
     """
 
     name: str
     pairs: tuple[Pair, ...]
-    palette: Palette
+    meaning: Meaning
+    passed: tuple[Passed, ...] = ()
+
+    @property
+    def palette(self) -> Palette:
+        """Classes, and how pixels become them."""
+        return self.meaning.palette
 
     @property
     def ids(self) -> list[str]:
@@ -65,82 +57,76 @@ class PairSet:
         return digest.hexdigest()
 
 
-def list_pairs(config: SegmentDataConfig) -> PairSet:
-    """List the images and masks of a source.
+def list_pairs(
+    config: SegmentDataConfig,
+    cache_dir: Path | None = None,
+    progress: Callable[[str], object] = lambda _: None,
+    known: Palette | None = None,
+) -> PairSet:
+    """List the images and masks of a source, and settle what the masks mean.
 
-    Layouts, in the order in which `auto` tries them:
-        pairs: NAME_sat.EXT beside NAME_mask.png, anywhere below the source.
-        folders: images/ and masks/ with files of the same stem, anywhere below the source.
-    A folder named train, val (validation) or test on the way says which part its images are in.
+    Layouts, in the order in which `auto` tries them (`layouts.MASK_LAYOUTS`):
+        folders: images/, imgs/, img/ or JPEGImages/ and masks/, labels/, annotations/, gt/ or SegmentationClass/, in
+            any case, with files of the same name, whose masks may have one of these ends.
+        pairs: NAME_sat.EXT beside NAME_mask.png, or NAME.EXT beside NAME_mask, _label, _labels, _gt, _seg; anywhere
+            below the source.
+        labelme, coco, yolo: polygons and run lengths in files of these programs.
+    A folder named train, val (valid, validation) or test on the way says which part its images are in.
+
+    Args:
+        config: which.
+        cache_dir: where what masks hold is kept; `cache_home()` by default.
+        progress: called with a line of text now and then.
+        known: as of `settle`.
 
     Raises:
-        DataError: nothing there, or an image without its mask or a mask without its image.
+        DataError: nothing there, an image without its mask or a mask without its image, or masks without a certain
+            meaning.
     """
     root = find(config.source)
     if not root.is_dir():
         raise DataError(f"data.source = {config.source!r}: is no folder; give one with images and masks")
-    images, masks = _listed(root, config)
-    if not (images and masks):
+    listing = walk(root, outputs=True)
+    found = _found(root, listing, config)
+    if found is None:
         raise DataError(
-            f"{config.source}: no images with masks; expected NAME_sat.jpg beside NAME_mask.png, or images/ and "
-            f"masks/ with the same names (layout = {config.layout})"
+            f"{config.source}: no images with masks; expected NAME_sat.jpg beside NAME_mask.png, NAME.jpg beside "
+            "NAME_mask.png, images/ and masks/ with the same names, or annotations of COCO, YOLO or labelme "
+            f"(data.layout = {config.layout})"
         )
-    pairs = tuple(_matched(config.source, root, images, masks))
-    palette = DEEPGLOBE if config.palette == "deepglobe" else find_palette([pair.mask for pair in pairs])
-    return PairSet(config.source, pairs, palette)
+    meaning = _meaning(found, config, (cache_dir or cache_home()) / "masks", progress, known)
+    meaning = replace(meaning, remarks=(*found.remarks, *meaning.remarks))
+    return PairSet(config.source, found.pairs, meaning, listing.passed)
+
+
+def _meaning(
+    found: Found, config: SegmentDataConfig, cache: Path, say: Callable[[str], object], known: Palette | None
+) -> Meaning:
+    if found.palette is not None:
+        if config.palette != "auto":
+            raise DataError(
+                f"{config.source}: {found.how} name their classes themselves; leave data.palette out, or give masks"
+            )
+        return Meaning(found.palette, found.how)
+    census = take_census([pair.mask for pair in found.pairs], cache, name=config.source, say=say)
+    named = all(p.image.stem.endswith(IMAGE_END) and p.mask.stem.endswith(MASK_END) for p in found.pairs)
+    return settle(census, config.palette, name=config.source, deepglobe_names=named, known=known)
 
 
 def holds_masks(config: SegmentDataConfig) -> bool:
     """Return whether a source is a folder with images and masks in one of the layouts, each with its partner or not."""
     root = find(config.source)
-    return root.is_dir() and all(_listed(root, config))
+    try:
+        return root.is_dir() and _found(root, walk(root, outputs=True), config) is not None
+    except DataError:
+        # It is in one of the layouts, and something in it is wrong, which `list_pairs` says.
+        return True
 
 
-PathsByKey = dict[tuple[Path, str], Path]
-
-
-def _listed(root: Path, config: SegmentDataConfig) -> tuple[PathsByKey, PathsByKey]:
-    """Return images and masks of the first layout that has both; two empty dictionaries where none has."""
-    files = list(walk(root, outputs=True).images)
-    layouts = {"pairs": _pairs, "folders": _folders}
-    for layout in list(layouts) if config.layout == "auto" else [config.layout]:
-        images, masks = layouts[layout](files)
-        if images and masks:
-            return images, masks
-    return {}, {}
-
-
-def _pairs(files: list[Path]) -> tuple[PathsByKey, PathsByKey]:
-    images = {(p.parent, p.stem.removesuffix(IMAGE_END)): p for p in files if p.stem.endswith(IMAGE_END)}
-    masks = {(p.parent, p.stem.removesuffix(MASK_END)): p for p in files if p.stem.endswith(MASK_END)}
-    return images, masks
-
-
-def _folders(files: list[Path]) -> tuple[PathsByKey, PathsByKey]:
-    def below(name: str) -> PathsByKey:
-        paths: PathsByKey = {}
-        for path in files:
-            parts = path.parts[:-1]
-            if name in parts:
-                at = len(parts) - 1 - parts[::-1].index(name)
-                paths[Path(*parts[:at], "*", *parts[at + 1 :]), path.stem] = path
-        return paths
-
-    return below("images"), below("masks")
-
-
-def _matched(source: str, root: Path, images: PathsByKey, masks: PathsByKey) -> Iterator[Pair]:
-    for present, missing, what in ((images, masks, "mask"), (masks, images, "image")):
-        alone = [path.relative_to(root).as_posix() for key, path in present.items() if key not in missing]
-        if alone:
-            more = f" and {len(alone) - SHOWN} more" if len(alone) > SHOWN else ""
-            raise DataError(
-                f"{source}: no {what} for {', '.join(alone[:SHOWN])}{more}; add what is missing, or remove these files"
-            )
-    for key in sorted(images, key=lambda key: images[key].relative_to(root).as_posix()):
-        relative = images[key].relative_to(root)
-        part = next(filter(None, map(part_of, relative.parts[:-1])), "")
-        yield Pair(relative.as_posix(), images[key], masks[key], part)
+def _found(root: Path, listing: Listing, config: SegmentDataConfig) -> Found | None:
+    """Return what the first layout finds that finds something."""
+    layouts = MASK_LAYOUTS if config.layout == "auto" else [config.layout]
+    return next((found for name in layouts if (found := MASK_LAYOUTS[name](config.source, root, listing.images))), None)
 
 
 def split_pairs(pair_set: PairSet, config: SegmentDataConfig) -> dict[str, np.ndarray]:

@@ -10,20 +10,22 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
-from sightline.config import SegmentDataConfig
+from sightline.config import IGNORE_INDEX, SegmentDataConfig
 from sightline.data.images.cache import VERSION, PixelStore, Say, build_store
 from sightline.data.images.decode import UnreadableImage, decode, shrink
+from sightline.data.images.folder import passed_line
 from sightline.data.images.reading import Reading, picture
 from sightline.data.images.survey import settle
 from sightline.data.labelled.listing import BadImage
 from sightline.data.masks.listing import Pair, PairSet, list_pairs, scenes_of, split_pairs
 from sightline.data.masks.palette import Palette
+from sightline.data.masks.planes import read_plane, size_of
 from sightline.errors import DataError
 from sightline.files import cache_home
 from sightline.files.staging import kept
 
+MASK_VERSION = 2  # of what is kept beside the pixels
 WHOLE = 1 << 30  # pixels: a shorter side that no image has
 SHOWN = 5
 
@@ -33,11 +35,12 @@ class SegmentImages:
     """A data set of images with masks, decoded.
 
     Attributes:
-        found: its pairs and palette, without those that could not be read.
+        listing: its pairs and palette, without those that could not be read.
         parts: sample indices, int64, of train, val and test; or of all, where there is no split.
         bad: pairs that were left out, and why.
         off_palette: pixels that no colour of the palette explains, by sample id; they are ignored.
         scenes: the scene of each sample where the split file says so, else None.
+        counts: pixels by sample, int64 (N, K + 1): of each class, then ignored ones.
         reading: by which the images were decoded.
     """
 
@@ -46,6 +49,7 @@ class SegmentImages:
     bad: tuple[BadImage, ...]
     off_palette: dict[str, int]
     scenes: list[str] | None
+    counts: np.ndarray
     _images: PixelStore
     _masks: PixelStore
     reading: Reading = field(default_factory=Reading)
@@ -105,6 +109,7 @@ def load_parts(
     cache_dir: Path | None = None,
     progress: Say | None = None,
     earlier: Reading | None = None,
+    known: Palette | None = None,
 ) -> SegmentImages:
     """Decode images and masks, or take them from the cache, and split them; arguments as of `load_masks`.
 
@@ -112,7 +117,7 @@ def load_parts(
         DataError: partners are missing, more pairs are unusable than `max_bad_fraction`, or a part
             would be empty.
     """
-    images = load_masks(config, cache_dir, progress, earlier)
+    images = load_masks(config, cache_dir, progress, earlier, known)
     return replace(images, parts=split_pairs(images.listing, config))
 
 
@@ -121,6 +126,7 @@ def load_masks(
     cache_dir: Path | None = None,
     progress: Say | None = None,
     earlier: Reading | None = None,
+    known: Palette | None = None,
 ) -> SegmentImages:
     """Decode images and masks, or take them from the cache, without a split: the only part is "all".
 
@@ -129,11 +135,17 @@ def load_masks(
         cache_dir: where caches go; `cache_home()` by default.
         progress: called with a line of text now and then.
         earlier: the reading of the run whose network is to see the images; see `survey.settle`.
+        known: a palette that is taken if it explains all pixels: of the run that is evaluated.
 
     Raises:
         DataError: as of `load_parts`, but for parts.
     """
-    pair_set, say = list_pairs(config), progress or (lambda _: None)
+    say = progress or (lambda _: None)
+    pair_set = list_pairs(config, cache_dir, say, known)
+    if line := passed_line(pair_set.name, pair_set.passed):
+        say(line)
+    for remark in pair_set.meaning.remarks:
+        say(f"{pair_set.name}: {remark}")
     reading = settle(pair_set.name, [pair.image for pair in pair_set.pairs], config, earlier, say)
     home = (cache_dir or cache_home()) / "masks" / _key(pair_set, config.image_size, reading)
     kept(home, lambda folder: _build(pair_set, config.image_size or WHOLE, reading, folder, say), say)
@@ -150,18 +162,20 @@ def load_masks(
     if off:
         worst = max(off, key=lambda name: off[name])
         say(
-            f"{pair_set.name}: {sum(off.values()):,} pixels in {len(off)} masks have no colour of the palette and are "
-            f"ignored; most in {worst} ({off[worst]:,})"
+            f"{pair_set.name}: {sum(off.values()):,} pixels in {len(off)} masks have no value or color of the palette "
+            f"and are ignored; most in {worst} ({off[worst]:,})"
         )
     stores = PixelStore(home / "images", reading.channels), PixelStore(home / "masks", channels=None)
     scenes = scenes_of(config, good.ids)
     parts = {"all": np.arange(len(good.pairs))}
-    return SegmentImages(good, parts, tuple(bad), off, scenes, *stores, reading)
+    counts = np.load(home / "counts.npy")
+    classes = np.column_stack([counts[:, : len(good.palette.classes)], counts[:, IGNORE_INDEX]])
+    return SegmentImages(good, parts, tuple(bad), off, scenes, classes, *stores, reading)
 
 
 def _key(pair_set: PairSet, size: int | None, reading: Reading) -> str:
     meaning = json.dumps([pair_set.palette.to_dict(), reading.to_dict()])
-    digest = hashlib.blake2b(f"{VERSION} {size} {meaning}\n".encode(), digest_size=16)
+    digest = hashlib.blake2b(f"{VERSION} {MASK_VERSION} {size} {meaning}\n".encode(), digest_size=16)
     for pair in pair_set.pairs:
         for path in (pair.image, pair.mask):
             status = path.stat()
@@ -173,11 +187,12 @@ def _build(pair_set: PairSet, size: int, reading: Reading, folder: Path, say: Sa
     """Write images/, masks/, bad.json and off_palette.json; a pair of which one half is bad is left out of both."""
     say(f"{pair_set.name}: decoding {len(pair_set.pairs)} images and masks once")
     off: dict[str, int] = {}
+    counts: dict[str, np.ndarray] = {}
     lock = threading.Lock()
 
     def one_mask(pair: Pair) -> np.ndarray | str:
         try:
-            classes, unknown = pair_set.palette.encode(read_mask(pair.mask, pair_set.palette))
+            classes, unknown = encode_pair(pair, pair_set.palette)
             height, width = size_of(pair.image)
         except UnreadableImage as error:
             return str(error)
@@ -186,10 +201,12 @@ def _build(pair_set: PairSet, size: int, reading: Reading, folder: Path, say: Sa
                 f"{pair.id}: the image has {width}×{height} pixels and its mask {classes.shape[1]}×{classes.shape[0]}; "
                 "a mask has a pixel for each of its image"
             )
-        if unknown:
-            with lock:
+        shrunk = _shrunk(classes, size)
+        with lock:
+            if unknown:
                 off[pair.id] = unknown
-        return _shrunk(classes, size)
+            counts[pair.id] = np.bincount(shrunk.ravel(), minlength=256)
+        return shrunk
 
     def one_image(pair: Pair) -> np.ndarray | str:
         try:
@@ -208,41 +225,22 @@ def _build(pair_set: PairSet, size: int, reading: Reading, folder: Path, say: Sa
             build_store(pairs, one_mask, folder / "masks", pair_set.name, say, 1)
         bad += new
         pairs = [pair for pair in pairs if pair.id not in {entry["id"] for entry in bad}]
+    np.save(folder / "counts.npy", np.array([counts[pair.id] for pair in pairs], np.int64).reshape(-1, 256))
     (folder / "bad.json").write_text(json.dumps(bad), encoding="utf-8")
     (folder / "off_palette.json").write_text(json.dumps(dict(sorted(off.items()))), encoding="utf-8")
 
 
-def read_mask(path: Path, palette: Palette) -> np.ndarray:
-    """Return a mask as stored, uint8 (H, W) for class indices, (H, W, 3) for colours; no EXIF turn, no blending.
+def encode_pair(pair: Pair, palette: Palette) -> tuple[np.ndarray, int]:
+    """Return the class indices of a pair's mask, uint8 (H, W), and how many pixels the palette does not explain.
 
     Raises:
-        UnreadableImage: missing, damaged, or no image.
+        UnreadableImage: as of `read_plane`.
+        DataError: annotations that cannot be drawn.
     """
-    if not palette.indexed:
-        return decode(path)
-    try:
-        with Image.open(path) as image:
-            image.load()
-            return np.asarray(image if image.mode in ("P", "L") else image.convert("L"))
-    except Exception as error:  # Pillow's parsers meet a damaged file with nearly any exception there is
-        raise UnreadableImage(path, f"damaged: {error}") from None
-
-
-def size_of(path: Path) -> tuple[int, int]:
-    """Return height and width of an image as `decode` would give it, from its header.
-
-    Raises:
-        UnreadableImage: missing, or no image.
-    """
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    except UnidentifiedImageError:
-        return decode(path).shape[:2]  # a TIFF that only rasterio reads, or no image at all
-    except Exception as error:  # as above
-        raise UnreadableImage(path, f"damaged: {error}") from None
-    return (width, height) if turned else (height, width)
+    if pair.draw is not None:
+        return palette.encode(pair.draw())
+    plane = read_plane(pair.mask)
+    return palette.encode(plane.pixels, plane.table)
 
 
 def _shrunk(classes: np.ndarray, size: int) -> np.ndarray:

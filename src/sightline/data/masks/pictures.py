@@ -69,6 +69,33 @@ def strip(pictures: Sequence[tuple[str, np.ndarray]], side: int = 192) -> np.nda
     return np.asarray(sheet)
 
 
+def sheet(
+    rows: Sequence[Sequence[tuple[str, np.ndarray]]], legend: Sequence[str], colors: np.ndarray, side: int = 192
+) -> np.ndarray:
+    """Return strips two abreast above a legend, uint8 (H, W, 3).
+
+    Args:
+        rows: of each strip its titled pictures.
+        legend: a line for each color.
+        colors: uint8 (K, 3).
+        side: height of each picture in pixels.
+    """
+    strips = [strip(row, side) for row in rows]
+    columns = [strips[::2], strips[1::2]]
+    widths = [max((s.shape[1] for s in column), default=0) for column in columns]
+    top = sum(s.shape[0] for s in columns[0])
+    picture = Image.new("RGB", (max(sum(widths), side * 2), top + BAND * (len(legend) + 1)), "white")
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
+    for left, column in zip((0, widths[0]), columns, strict=True):
+        for number, one in enumerate(column):
+            picture.paste(Image.fromarray(one), (left, number * (side + BAND + GAP)))
+    for number, (line, color) in enumerate(zip(legend, colors.tolist(), strict=True)):
+        y = top + BAND * number + GAP
+        draw.rectangle((GAP, y, GAP + 14, y + 14), fill=tuple(color), outline=(27, 31, 36))
+        draw.text((GAP + 22, y), line, fill=(27, 31, 36), font=font)
+    return np.asarray(picture)
+
+
 def save_gif(path: Path, frames: Sequence[np.ndarray]) -> None:
     """Write frames, uint8 (H, W, 3), as an endless GIF that rests on the last."""
     images = [Image.fromarray(frame).quantize(64) for frame in frames]

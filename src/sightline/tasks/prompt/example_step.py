@@ -7,7 +7,7 @@ import torch
 from sightline.config import PromptConfig
 from sightline.data import decode, list_pairs, split_pairs
 from sightline.data.images.reading import Reading, picture
-from sightline.data.masks.load import read_mask
+from sightline.data.masks.load import encode_pair
 from sightline.engine.example import ExampleStep, Step, Workload
 from sightline.prompts import EverythingSettings, build_engine
 from sightline.tasks.prompt.semantic import click_regions
@@ -24,7 +24,7 @@ def workload(config: PromptConfig) -> Workload:
 
     def build(device: torch.device) -> Step:
         engine = build_engine(config.engine, config.model, device=device.type)
-        labels, _ = listing.palette.encode(read_mask(pair.mask, listing.palette))
+        labels, _ = encode_pair(pair, listing.palette)
         image = picture(decode(pair.image, reading=Reading(config.data.bands, config.data.scale_pairs)))
 
         def step() -> None:

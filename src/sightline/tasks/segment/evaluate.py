@@ -49,10 +49,10 @@ def evaluate(
     description = loaded.description
     config = SegmentConfig.build(run.config())
     sized = data.model_copy(update={"image_size": data.image_size or description["image_size"]})
-    load = load_masks if part == "all" else load_parts
-    images = load(sized, earlier=Reading.from_dict(description.get("reading")))
-    indices = images.parts[part].tolist()
     palette = Palette.from_dict(description["palette"])
+    load = load_masks if part == "all" else load_parts
+    images = load(sized, earlier=Reading.from_dict(description.get("reading")), known=palette)
+    indices = images.parts[part].tolist()
     truth = _matching(images, palette)
     fabric = make_fabric(RunConfig(device=device))
     preprocessing = Preprocessing.from_dict(description["preprocessing"])

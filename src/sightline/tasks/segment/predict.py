@@ -6,19 +6,21 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
 from sightline.config import IGNORE_INDEX, RunConfig
+from sightline.config.types import MaskForm
 from sightline.data import Palette, UnreadableImage, images_in, tell
 from sightline.data.images.decode import open_image
 from sightline.data.images.geotiff import is_geotiff, rasterio_is_here, write_raster
 from sightline.data.images.reading import Raster, Reading
 from sightline.data.images.survey import remarks_on
-from sightline.data.masks.pictures import save_png
+from sightline.data.masks.forms import Form
 from sightline.data.masks.tiles import blend, plan
 from sightline.engine import make_fabric
-from sightline.errors import ConfigError, DataError, NotAvailable
+from sightline.errors import ConfigError, DataError, NotAvailable, nearest
 from sightline.files import Outputs, atomic_path
 from sightline.models import read_description
 from sightline.models.cpu import place
@@ -43,18 +45,24 @@ class Options:
         overlap: of neighbouring tiles, as a share of the tile.
         tta: average over the eight flips and turns of each tile; eight times the work.
         probabilities: also write NAME.npy, float16 (K, H, W).
+        masks: rgb, index or palette: colors, values, or values with a table of colors.
     """
 
     tile: int = TILE
     overlap: float = OVERLAP
     tta: bool = False
     probabilities: bool = False
+    masks: MaskForm = "rgb"
 
     def __post_init__(self) -> None:
         if self.tile < 32 or not 0 <= self.overlap < 1:
             raise ConfigError(
                 f"tile = {self.tile}, overlap = {self.overlap}: a tile has at least 32 pixels, and overlaps its "
                 "neighbour by 0 to less than 1 of its side"
+            )
+        if self.masks not in (known := get_args(MaskForm)):
+            raise ConfigError(
+                f"masks = {self.masks!r}: no such form.{nearest(self.masks, known)} Known: {', '.join(known)}"
             )
 
 
@@ -74,6 +82,7 @@ class MaskMaker:
         loaded = load_segmenter(run)
         self.options = options or Options()
         self.palette = Palette.from_dict(loaded.description["palette"])
+        self.form = Form.of(self.palette, self.options.masks)
         self.reading = Reading.from_dict(loaded.description.get("reading"))
         fabric = make_fabric(RunConfig(device=device))
         to_tensor = Preprocessing.from_dict(loaded.description["preprocessing"]).on(fabric.device)
@@ -112,6 +121,7 @@ def predict(
     *,
     tta: bool = False,
     probabilities: bool = False,
+    masks: MaskForm = "rgb",
     device: str = "auto",
 ) -> MaskPredictions:
     """Draw the masks of images, as `predict_masks` does.
@@ -122,15 +132,17 @@ def predict(
         out: the folder to write. A segmenter needs one, for masks of any size go to files and never into memory.
         tta: average over the eight flips and turns of each tile.
         probabilities: also write NAME.npy, float16 (K, H, W).
+        masks: rgb, index or palette, as of `Options`.
         device: auto, cpu, cuda or mps.
 
     Raises:
-        ConfigError: no `out`.
+        ConfigError: no `out`, or no such form of masks.
         DataError: as of `predict_masks`.
     """
     if out is None:
         raise ConfigError(f"out: {run} holds a segment run, whose masks are written as files; give a folder for them")
-    paths = predict_masks(run, images, out, Options(tta=tta, probabilities=probabilities), device=device)
+    options = Options(tta=tta, probabilities=probabilities, masks=masks)
+    paths = predict_masks(run, images, out, options, device=device)
     description = read_description(RunFolder.open(run))
     return MaskPredictions(
         paths=tuple(paths),
@@ -141,7 +153,9 @@ def predict(
 def predict_masks(
     run: Path, images: Path, out: Path, options: Options | None = None, *, device: str = "auto"
 ) -> list[Path]:
-    """Write an RGB mask in the data's palette for each image, under the image's name with .png; of a TIFF, with .tif.
+    """Write a mask in the data's palette for each image, under the image's name with .png; of a TIFF, with .tif.
+
+    The masks state their palette, so that `evaluate` and `segment` read them back as the same classes.
 
     DeepGlobe's NAME_sat.jpg gives NAME_mask.png, as the graders of that task read it. A GeoTIFF is read and written by
     rows, at constant memory whatever its size; its mask has its transform and CRS, and the ignored colour where it has
@@ -195,7 +209,7 @@ def _write(maker: MaskMaker, path: Path, target: Path) -> None:
                 _write_geotiff(maker, image, target)
             else:
                 rows = [_masked(image, top, classes) for top, classes in _classes(maker, image, target)]
-                save_png(target, maker.palette.decode(np.concatenate(rows)))
+                maker.form.save(target, np.concatenate(rows))
     except UnreadableImage as error:
         if is_geotiff(path) and not rasterio_is_here():
             raise NotAvailable(f"{path}: a GeoTIFF needs rasterio: install sightline[geo], or save it as PNG") from None
@@ -203,13 +217,13 @@ def _write(maker: MaskMaker, path: Path, target: Path) -> None:
 
 
 def _write_geotiff(maker: MaskMaker, image: Raster, target: Path) -> None:
-    nodata = maker.palette.ignored_gray if image.holey else None
-    with write_raster(
-        target, image.height, image.width, image.georeference, nodata=nodata, masked=image.holey and nodata is None
-    ) as writer:
+    form, where = maker.form, (image.height, image.width, image.georeference)
+    nodata = form.nodata if image.holey else None
+    masked = image.holey and nodata is None
+    with write_raster(target, *where, **form.raster(), nodata=nodata, masked=masked) as writer:
         for top, classes in _classes(maker, image, target):
             known = image.known(top, top + len(classes))
-            writer.append(maker.palette.decode(np.where(known, classes, np.uint8(IGNORE_INDEX))), known)
+            writer.append(form.pixels(np.where(known, classes, np.uint8(IGNORE_INDEX))), known)
 
 
 def _masked(image: Raster, top: int, classes: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from sightline.config import SegmentConfig
-from sightline.data import Loader, SegmentImages, load_parts
+from sightline.data import Loader, SegmentImages, check_classes, load_parts
 from sightline.data.masks.formats import palette_png
 from sightline.engine import Context, Extra, Progress, attempt, check_sizes, resolve_workers, train
 from sightline.files import text_digest
@@ -63,7 +63,7 @@ def segment(config: SegmentConfig, out: Path, *, resume: bool = False, progress:
         The finished run: test mean IoU with interval, per class, counts of every test tile, masks of watched images.
 
     Raises:
-        DataError: no masks, or masks that do not fit their images.
+        DataError: no masks, masks that do not fit their images, or fewer than two classes to learn.
         ConfigError: no such network, skip or watched image.
         NotAvailable: the reference weights cannot be had now.
         WeightsError: the weights do not fit the encoder.
@@ -100,6 +100,7 @@ Run = Context[SegmentConfig, Inputs]
 def open_inputs(config: SegmentConfig, say: Callable[[str], object]) -> Inputs:
     """Load images, masks and initial weights."""
     images = load_parts(config.data, progress=say, earlier=reading_of(config))
+    check_classes(images, "train", say)
     check_sizes(config, {name: len(part) for name, part in images.parts.items()}, config.data.source)
     find_watched(config.log_images, images.ids)
     start = InitialBackbone.of(config, images.channels, say)

@@ -1,0 +1,273 @@
+"""Palettes, masks and annotations of any content: what comes out is classes, or one of Sightline's own errors.
+
+SIGHTLINE_FUZZ sets how many inputs each reader gets.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from sightline.config import IGNORE_INDEX, SegmentDataConfig
+from sightline.config.palettes import palette_entries
+from sightline.data.masks.census import count_plane
+from sightline.data.masks.layouts.coco import coco
+from sightline.data.masks.layouts.labelme import labelme
+from sightline.data.masks.layouts.yolo import yolo
+from sightline.data.masks.meaning import settle
+from sightline.data.masks.palette_files import read_palette
+from sightline.data.masks.planes import Plane, read_plane
+from sightline.errors import SightlineError
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
+many = settings(
+    max_examples=int(os.environ.get("SIGHTLINE_FUZZ", "100000")),
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+SIDE = 8
+WORDS = st.sampled_from(
+    ["road", "ignore", "void", "name", "value", "r", "g", "b", "names", "0", "#ff0000", "", "é", "a: b"]
+)
+SCALARS = st.none() | st.booleans() | st.integers(-10, 300) | st.integers() | st.floats() | WORDS | st.text(max_size=6)
+CODES = st.integers(0, 255) | st.lists(st.integers(0, 255), min_size=3, max_size=3) | st.just("#00ff00")
+VALUES = st.recursive(
+    SCALARS | CODES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4), max_leaves=8
+)
+
+
+def says(error: Exception) -> None:
+    """Fail where an error says nothing."""
+    assert str(error)
+
+
+def survives(function: Any, *arguments: Any) -> Any:
+    """Return what a function gives; None where it refuses in one of Sightline's own errors that says something."""
+    try:
+        return function(*arguments)
+    except SightlineError as error:
+        return says(error)
+
+
+@many
+@given(palette=st.dictionaries(WORDS | SCALARS, VALUES, max_size=4))
+def test_palettes_of_a_configuration(palette: dict[Any, Any]) -> None:
+    try:
+        entries = palette_entries(palette)
+    except ValueError as error:
+        says(error)
+        return
+    assert all(entries.values())
+    SegmentDataConfig.build({"source": "x", "palette": palette})
+
+
+LINES = st.lists(st.lists(WORDS | CODES.map(str) | st.text(max_size=5), max_size=5).map(" ".join), max_size=5).map(
+    "\n".join
+)
+TEXTS = (
+    LINES
+    | st.text(max_size=60)
+    | VALUES.map(lambda value: yaml.safe_dump(value))
+    | st.builds(
+        lambda delimiter, rows: "\n".join(delimiter.join(map(str, row)) for row in rows),
+        st.sampled_from(",;\t"),
+        st.lists(st.lists(SCALARS, max_size=5), max_size=5),
+    )
+)
+
+
+@many
+@given(
+    content=TEXTS.map(lambda text: text.encode(errors="replace")) | st.binary(max_size=60),
+    suffix=st.sampled_from([".json", ".yaml", ".yml", ".txt", ".csv", ".tsv"]),
+)
+def test_palette_files(content: bytes, suffix: str):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"p{suffix}")
+        path.write_bytes(content)
+        survives(read_palette, path)
+
+
+@st.composite
+def planes(draw) -> Plane:
+    """Masks of every kind of plane, of few values or many."""
+    rng = np.random.default_rng(draw(st.integers(0, 1 << 32)))
+    levels = draw(st.lists(st.integers(0, 255) | st.sampled_from([0, 1, 255]), min_size=1, max_size=6))
+    kind = draw(st.sampled_from(["bits", "values", "wide", "indices", "colors", "noise"]))
+    at = rng.integers(0, len(levels), (SIDE, SIDE)).repeat(2, 0).repeat(2, 1)
+    values = np.array(levels, np.uint8)[at]
+    table, lossy, nodata = None, draw(st.booleans()), draw(st.none() | st.sampled_from([0, 255, -9999]))
+    if kind == "bits":
+        pixels = at > 0
+    elif kind == "values":
+        pixels = values
+    elif kind == "wide":
+        pixels = values.astype(np.int64) * draw(st.integers(-300, 70000))
+    elif kind == "indices":
+        pixels, table = values, rng.integers(0, 256, (256, 3)).astype(np.uint8)
+    elif kind == "colors":
+        pixels = rng.integers(0, 256, (len(levels), 3)).astype(np.uint8)[at]
+    else:
+        pixels = rng.integers(0, 256, (SIDE, SIDE, 3)).astype(np.uint8)
+    return Plane(pixels, table, lossy, nodata)
+
+
+@many
+@given(
+    several=st.lists(planes(), min_size=1, max_size=3),
+    names=st.booleans(),
+    asked=st.sampled_from(
+        ["auto", "auto", "auto", "deepglobe", "voc", {"a": 0, "b": 255}, {"a": [0, 0, 0], "b": "#f00"}]
+    ),
+)
+def test_masks_of_any_kind(several: list[Plane], names: bool, asked: Any):
+    census = [count_plane(plane) for plane in several]
+    meaning = survives(lambda: settle(census, asked, deepglobe_names=names))
+    if meaning is None:
+        return
+    palette = meaning.palette
+    assert type(palette).from_dict(json.loads(json.dumps(palette.to_dict()))) == palette
+    for plane in several:
+        indices, off = palette.encode(plane.pixels, plane.table)
+        assert indices.shape == plane.pixels.shape[:2]
+        assert ((indices < len(palette.classes)) | (indices == IGNORE_INDEX)).all()
+        assert 0 <= off <= (indices == IGNORE_INDEX).sum()
+        # What was found out explains every pixel.
+        assert asked != "auto" or not off or palette.thresholded or not (palette.lossy or palette.indexed)
+
+
+MODES = ["1", "L", "P", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I", "I;16", "F", "PA"]
+
+
+@many
+@given(
+    mode=st.sampled_from(MODES),
+    seed=st.integers(0, 1 << 32),
+    levels=st.integers(1, 4),
+    suffix=st.sampled_from([".png", ".tif", ".jpg", ".gif", ".bmp", ".webp"]),
+    cut=st.none() | st.integers(0, 400),
+    broken=st.none() | st.integers(0, 400),
+)
+def test_mask_files(mode: str, seed: int, levels: int, suffix: str, cut: int | None, broken: int | None):
+    rng = np.random.default_rng(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"m{suffix}")
+        picture = Image.fromarray(rng.choice(rng.integers(0, 256, levels, dtype=np.uint8), (SIDE, SIDE)))
+        try:
+            (Image.merge("RGBA", [picture] * 4) if mode in ("RGBA", "PA") else picture).convert(mode).save(path)
+        except (OSError, ValueError, KeyError):
+            return
+        content = bytearray(path.read_bytes())
+        if broken is not None and broken < len(content):
+            content[broken] ^= 0xFF
+        path.write_bytes(bytes(content[:cut]))
+        plane = survives(read_plane, path)
+        if plane is not None:
+            survives(lambda: settle([count_plane(plane)]))
+
+
+POINTS = st.lists(st.lists(st.floats() | st.integers(-5, 30), min_size=1, max_size=3), max_size=5)
+SHAPES = st.fixed_dictionaries(
+    {
+        "label": SCALARS,
+        "points": POINTS | VALUES,
+        "shape_type": st.sampled_from(["polygon", "rectangle", "circle", "mask", "line"]) | SCALARS,
+    },
+    optional={"mask": SCALARS, "flags": SCALARS},
+)
+ENTRIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": SCALARS,
+        "name": SCALARS,
+        "file_name": st.just("a.png") | SCALARS,
+        "width": st.just(SIDE) | SCALARS,
+        "height": st.just(SIDE) | SCALARS,
+    },
+)
+RUNS = st.fixed_dictionaries(
+    {
+        "size": st.just([SIDE, SIDE]) | VALUES,
+        "counts": st.text(max_size=8) | st.lists(st.integers(-3, 70), max_size=6) | VALUES,
+    }
+)
+ANNOTATIONS = st.fixed_dictionaries(
+    {"image_id": st.just(1) | SCALARS, "category_id": st.just(1) | SCALARS},
+    optional={
+        "id": SCALARS,
+        "segmentation": RUNS | VALUES | st.lists(st.lists(st.floats(-5, 20), max_size=9), max_size=3),
+    },
+)
+IMAGE = {"id": 1, "file_name": "a.png", "width": SIDE, "height": SIDE}
+
+
+def drawn(layout: Any, folder: Path) -> None:
+    files = [folder / "images" / "a.png"] if (folder / "images").is_dir() else [folder / "a.png"]
+    found = layout("fuzz", folder, files)
+    for pair in found.pairs if found else ():
+        assert pair.draw().dtype == np.uint8
+
+
+def picture(path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    Image.new("RGB", (SIDE, SIDE)).save(path)
+
+
+@many
+@given(
+    content=st.fixed_dictionaries(
+        {
+            "images": st.just([IMAGE]) | st.lists(st.just(IMAGE) | ENTRIES, max_size=2) | SCALARS,
+            "categories": st.just([{"id": 1, "name": "car"}]) | st.lists(ENTRIES, max_size=2),
+            "annotations": st.lists(ANNOTATIONS, max_size=3) | VALUES,
+        }
+    )
+)
+def test_coco_files(content: dict[str, Any]):
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        picture(folder / "a.png")
+        (folder / "c.json").write_text(json.dumps(content))
+        survives(drawn, coco, folder)
+
+
+@many
+@given(
+    lines=st.lists(
+        st.lists(
+            st.sampled_from(["0", "1", "0.5", "nan", "1e400", "-1", "9", "x"]) | st.floats().map(str), max_size=9
+        ).map(" ".join),
+        max_size=3,
+    )
+    | st.lists(st.text(max_size=20), max_size=3),
+    names=TEXTS | st.just("names: [a, b]"),
+)
+def test_yolo_files(lines: list[str], names: str):
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        picture(folder / "images" / "a.png")
+        (folder / "labels").mkdir()
+        (folder / "labels" / "a.txt").write_text("\n".join(lines), encoding="utf-8", errors="replace")
+        (folder / "data.yaml").write_text(names, encoding="utf-8", errors="replace")
+        survives(drawn, yolo, folder)
+
+
+@many
+@given(shapes=st.lists(SHAPES | VALUES, max_size=3) | VALUES)
+def test_labelme_files(shapes: Any):
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        picture(folder / "a.png")
+        (folder / "a.json").write_text(json.dumps({"imagePath": "a.png", "shapes": shapes}))
+        survives(drawn, labelme, folder)
