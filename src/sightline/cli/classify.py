@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from sightline.cli.common import Json, Out, Resume, Set, show
+from sightline.cli.common import Json, Out, Resume, Set, given, show
 from sightline.cli.flags import config_flags, run_layer
 from sightline.config import ClassifyConfig, from_environment, resolve
 
@@ -19,6 +19,7 @@ LR_GRID = (1e-5, 1e-4, 1e-3, 1e-2)
     "init",
     "network",
     "train",
+    "head_solver",
     "label_fraction",
     "backbone",
     "epochs",
@@ -59,4 +60,5 @@ def classify(
     result = run.result()
     accuracy = result["accuracy"]
     row = {"run": str(run.path), "test accuracy": accuracy["value"], "low": accuracy["low"], "high": accuracy["high"]}
-    show([row | {"n": accuracy["n"], "best epoch": result["best_epoch"]}], as_json=as_json, title="classification")
+    chosen = given(**{"best epoch": result.get("best_epoch"), "penalty": result.get("penalty")})
+    show([row | {"n": accuracy["n"]} | chosen], as_json=as_json, title="classification")

@@ -18,13 +18,18 @@ class ClassifyConfig(BackboneConfig):
     """One of the five settings, or any other mix of where weights come from and what is trained."""
 
     keywords: ClassVar[Mapping[str, str]] = {"split": "data.split_file"}
-    effective: ClassVar[Effects] = {"crop_scale": ("augment", ("crop",))}
+    effective: ClassVar[Effects] = {"crop_scale": ("augment", ("crop",)), "head_solver": ("train", ("head",))}
     kind: Literal["classify"] = "classify"
     data: DataConfig = Field(description="Labelled images.")
     train: Train = Field(
         default="all",
         description="What is trained: head, last-stage (the backbone's, with the head), or all; the rest stands still, "
         "batch-norm statistics too.",
+    )
+    head_solver: Literal["gradient", "lbfgs"] = Field(
+        default="gradient",
+        description="How a head on a frozen backbone is trained: gradient, by epochs as in the published protocol; "
+        "or lbfgs, to its optimum, with the penalty best on validation (what a study does).",
     )
     label_fraction: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0, description="Fraction of the training labels that is used, stratified by class."

@@ -39,6 +39,11 @@ class StudyClassify(Frozen):
 
     data: DataConfig = Field(description="Labelled images.")
     metric: str = Field(default="", description="Metric that these arms are compared by; none takes accuracy.")
+    head_solver: Literal["gradient", "lbfgs"] = Field(
+        default="lbfgs",
+        description="How heads on frozen backbones are trained: lbfgs, to their optimum, so that a head that was not "
+        "trained enough is not taken for bad features; or gradient, by the epochs and rates of the other arms.",
+    )
     set: dict[str, object] = Field(default_factory=dict, description="Keys that differ from the defaults.")
 
 

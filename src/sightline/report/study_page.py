@@ -12,7 +12,8 @@ from sightline.report.face import Heading, Rows, StudyView, face_of, faces
 from sightline.report.faces.pretrain import RUN as PRETRAIN
 from sightline.runs import RunFolder, StudyFolder
 from sightline.runs.kinds import KINDS
-from sightline.runs.numbers import count, duration, percent
+from sightline.runs.numbers import count, duration, percent, plain
+from sightline.runs.results import ClassifyDetails
 from sightline.runs.study_result import ArmResult, DataPart, Reference, StudyResult
 
 # The order of the page; a section that is not named here comes before the notes.
@@ -157,7 +158,16 @@ def _notes(result: StudyResult) -> list[Block]:
     notes = result.notes.strip()
     blocks: list[Block] = [Text([notes])] if notes else []
     few = any(len(arm.score.seeds) < DECIDING_SEEDS for arm in result.arms if arm.score is not None)
-    return [*blocks, Listing([FEW, *LIMITS] if few else LIMITS)]
+    remarks = [*([FEW] if few else []), *LIMITS]
+    details = {arm.arm: arm.details for arm in result.arms}
+    fitted = {name: of.penalty for name, of in details.items() if isinstance(of, ClassifyDetails) and of.penalty}
+    if fitted:
+        penalties = ", ".join(f"{name}: {plain(penalty)}" for name, penalty in fitted.items())
+        remarks.append(
+            "Heads on frozen backbones are fitted to their optimum: logistic regression by L-BFGS on features of the "
+            f"plain images, the penalty best on validation ({penalties}). They have no epochs and no augmentation."
+        )
+    return [*blocks, Listing(remarks)]
 
 
 def _reproduce() -> list[Block]:

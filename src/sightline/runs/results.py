@@ -191,9 +191,15 @@ class ClassAccuracy(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifyDetails(Record):
-    """What an arm of classify runs tells beside its mean, from its first run."""
+    """What an arm of classify runs tells beside its mean, from its first run.
+
+    Attributes:
+        init: what the backbone started from.
+        penalty: of a head that L-BFGS fitted; None of training by epochs.
+    """
 
     init: Init
+    penalty: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,18 +208,20 @@ class ClassifyResult(ScoredResult):
 
     Attributes:
         val_accuracy: of the best epoch.
-        best_epoch: counted from 1.
+        best_epoch: counted from 1; None of a head that L-BFGS fitted.
         trained_on: images of the training part used.
-        lr: learning rate, as given or as chosen.
+        lr: learning rate, as given or as chosen; None likewise.
+        penalty: that L-BFGS's head has, as chosen on validation; None of training by epochs.
         init: what the backbone started from.
         accuracy: on the test part; None for a trial that does not touch it.
         per_class: by class that the test part has.
     """
 
     val_accuracy: Number
-    best_epoch: int
+    best_epoch: int | None = None
     trained_on: int
-    lr: Number
+    lr: float | None = None
+    penalty: float | None = None
     init: Init
     accuracy: Interval | None = None
     per_class: Mapping[str, ClassAccuracy] | None = None
@@ -225,7 +233,7 @@ class ClassifyResult(ScoredResult):
 
     def details(self) -> ClassifyDetails:
         """Return what a study keeps of this run beside its score."""
-        return ClassifyDetails(init=self.init)
+        return ClassifyDetails(init=self.init, penalty=self.penalty)
 
 
 @dataclass(frozen=True, kw_only=True)

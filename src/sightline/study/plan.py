@@ -165,6 +165,8 @@ def classify_node(study: StudyConfig, arm: Arm, seed: int, out: StudyFolder) -> 
     settings, needs = _started(study, arm, seed, out)
     if arm.name == study.embed_arm and seed == study.seeds[0]:
         settings["keep_features"] = study.embed_samples
+    if arm.trained == "head" and study.classify is not None:
+        settings["head_solver"] = study.classify.head_solver
     return Node(arm.run_name(seed), arm.task, _classify(study, settings), needs, arm.name)
 
 

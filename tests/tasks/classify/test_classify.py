@@ -9,10 +9,12 @@ from safetensors.torch import load_file
 
 from sightline.config import ClassifyConfig, resolve
 from sightline.engine import NoProgress
-from sightline.errors import DataError, RunError, WeightsError
+from sightline.errors import ConfigError, DataError, RunError, WeightsError
 from sightline.models import build_backbone
 from sightline.runs import RunFolder
+from sightline.runs.results import ClassifyResult
 from sightline.tasks.classify import classify, evaluate, labelled_part, predict
+from sightline.tasks.classify.linear import PENALTIES
 
 SMALL = {
     "backbone": "timm/test_resnet",
@@ -202,3 +204,26 @@ def test_evaluate_refuses_other_classes(trained, tmp_path):
     other = write_classes(tmp_path / "other", classes=4, each=2)
     with pytest.raises(DataError, match="class3"):
         evaluate(trained.path, DataConfig(source=str(other)))
+
+
+def test_a_head_at_its_optimum_is_at_least_as_good_on_validation_and_goes_on(class_folder, tmp_path, trained):
+    keys = {"init": str(trained.path), "train": "head", "augment": "none"}
+    by_epochs = train(class_folder, tmp_path / "epochs", **keys, optim={"lr": 1e-2}).result()
+    run = train(class_folder, tmp_path / "fitted", **keys, head_solver="lbfgs")
+    result = run.result_as(ClassifyResult)
+    assert result.val_accuracy >= by_epochs["val_accuracy"]
+    assert (result.best_epoch, result.lr) == (None, None)
+    assert result.penalty in PENALTIES
+    before = {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()}
+    again = classify(config(class_folder, **keys, head_solver="lbfgs"), run.path, resume=True, progress=NoProgress())
+    assert {path.name: path.read_bytes() for path in again.path.iterdir() if path.is_file()} == before
+    # What was saved names the test images as predictions.parquet says.
+    table = run.predictions().to_pydict()
+    named = predict(run.path, class_folder)
+    predicted = dict(zip(named.ids, named.labels, strict=True))
+    assert [predicted[name] for name in table["id"]] == table["predicted"]
+
+
+def test_the_solver_of_a_head_is_for_heads(class_folder, tmp_path):
+    with pytest.raises(ConfigError, match="head_solver"):
+        resolve(ClassifyConfig, flags={"data": {"source": str(class_folder)}, "head_solver": "lbfgs"})

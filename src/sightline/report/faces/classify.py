@@ -49,9 +49,14 @@ class ClassifyFace:
         accuracy = result.accuracy
         if accuracy is None:
             return []
+        how = (
+            f"a head fitted by L-BFGS with the penalty {plain(result.penalty)}"
+            if result.penalty is not None
+            else f"weights of epoch {result.best_epoch}"
+        )
         sentence = (
-            f"{score_interval(ACCURACY, accuracy)}, n = {count(accuracy.n)} test images, weights of epoch "
-            f"{result.best_epoch} (best on validation, {ACCURACY.score(result.val_accuracy)})."
+            f"{score_interval(ACCURACY, accuracy)}, n = {count(accuracy.n)} test images, {how} (best on validation, "
+            f"{ACCURACY.score(result.val_accuracy)})."
         )
         return [Answer("Test accuracy", ACCURACY.score(accuracy.value), [sentence])]
 

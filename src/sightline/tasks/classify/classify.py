@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from sightline.config import ClassifyConfig
 from sightline.data import Images, Loader, Split, load_images, split
-from sightline.engine import Context, Progress, attempt, check_sizes, resolve_workers, train
+from sightline.engine import Context, Progress, attempt, check_sizes, make_progress, record, resolve_workers, train
 from sightline.errors import DataError
 from sightline.files import text_digest
 from sightline.files.atomic import write_json
@@ -30,6 +31,7 @@ from sightline.runs.artifacts import FEATURES, SPLIT, TUNING
 from sightline.runs.results import ClassAccuracy, ClassifyResult, Init, Interval
 from sightline.tasks.classify.example_step import example_step
 from sightline.tasks.classify.inputs import FeatureInputs, ImageInputs
+from sightline.tasks.classify.linear import PENALTIES, fit_linear
 from sightline.tasks.classify.task import ClassifyTask
 
 
@@ -53,6 +55,11 @@ def classify(
         NotAvailable: the reference weights cannot be had now.
         WeightsError: the weights do not fit.
     """
+    if config.train == "head" and config.head_solver == "lbfgs":
+        report = progress or make_progress()
+        inputs = _open_inputs(config, report.say)
+        work = partial(_fit_head, on_test=on_test)
+        return record(config, out, inputs, work, resume=resume, progress=report)
     return train(
         config,
         out,
@@ -194,19 +201,56 @@ def _keep_features(context: Run, backbone: Backbone, epoch: int, pictures: Image
 
 
 # -- the end
+@dataclass(frozen=True)
+class Trained:
+    """What training gave.
+
+    Attributes:
+        network: images → logits.
+        probabilities: sample indices → class probabilities, float32 (N, classes).
+        val_accuracy: by which it was chosen.
+        images_seen: with repetition.
+        best_epoch: counted from 1; None where there are none.
+        lr: learning rate; None likewise.
+        penalty: of L-BFGS.
+    """
+
+    network: Classifier
+    probabilities: Callable[[np.ndarray], np.ndarray]
+    val_accuracy: float
+    images_seen: int
+    best_epoch: int | None = None
+    lr: float | None = None
+    penalty: float | None = None
+
+
 def _finish(context: Run, task: ClassifyTask, seconds: float, on_test: bool) -> None:
-    """Write weights, split and result; evaluate once on the test split."""
+    """Take the best epoch of a training and judge it."""
     task.use_best()
-    config, inputs, run = task.config, context.inputs, context.run
-    _save_weights(context, task.network)
-    write_json(run.path / SPLIT, inputs.parts.to_dict())
-    accuracy, per_class = _test_scores(context, task) if on_test else (None, None)
-    result = ClassifyResult(
+    trained = Trained(
+        network=task.network,
+        probabilities=task.probabilities,
         val_accuracy=task.best.score,
+        images_seen=len(context.inputs.train) * task.config.epochs,
         best_epoch=task.best.epoch + 1,
+        lr=task.config.optim.lr,
+    )
+    _judge(context, trained, seconds, on_test)
+
+
+def _judge(context: Run, trained: Trained, seconds: float, on_test: bool) -> None:
+    """Write weights, split and result; evaluate once on the test split."""
+    inputs, run = context.inputs, context.run
+    _save_weights(context, trained.network)
+    write_json(run.path / SPLIT, inputs.parts.to_dict())
+    accuracy, per_class = _test_scores(context, trained) if on_test else (None, None)
+    result = ClassifyResult(
+        val_accuracy=trained.val_accuracy,
+        best_epoch=trained.best_epoch,
         trained_on=len(inputs.train),
-        images_seen=len(inputs.train) * config.epochs,
-        lr=config.optim.lr,
+        images_seen=trained.images_seen,
+        lr=trained.lr,
+        penalty=trained.penalty,
         init=Init(source=inputs.start.source, matched=inputs.start.matched),
         bad_images=len(inputs.images.listing.bad),
         split={name: len(ids) for name, ids in inputs.parts.to_dict().items()},
@@ -216,10 +260,10 @@ def _finish(context: Run, task: ClassifyTask, seconds: float, on_test: bool) -> 
     run.finish(result, {"fit_seconds": seconds})
 
 
-def _test_scores(context: Run, task: ClassifyTask) -> tuple[Interval, dict[str, ClassAccuracy]]:
+def _test_scores(context: Run, trained: Trained) -> tuple[Interval, dict[str, ClassAccuracy]]:
     """Return accuracy on the test part, in all and by class, and write predictions.parquet."""
     listing, test = context.inputs.images.listing, context.inputs.parts.test
-    probabilities = task.probabilities(test)
+    probabilities = trained.probabilities(test)
     labels, predicted = listing.labels[test], probabilities.argmax(axis=1)
     correct = predicted == labels
     context.run.write_predictions(
@@ -255,6 +299,44 @@ def _save_weights(context: Run, network: Classifier) -> None:
         "reading": context.inputs.images.reading.to_dict(),
     }
     save_model(context.run, network.state_dict(), description)
+
+
+# -- a head at its optimum
+def _fit_head(context: Run, on_test: bool) -> None:
+    """Compute features once, fit the head on them, and judge it. Of several processes the first does."""
+    if not context.fabric.is_global_zero:
+        return
+    begin = time.perf_counter()
+    config, inputs, fabric, name = context.config, context.inputs, context.fabric, context.run.path.name
+    backbone = place(use_any_batch_norm(inputs.start.backbone), fabric.device)
+    freeze(backbone, config.train)
+    pictures = ImageInputs(config, inputs.images, inputs.start.preprocessing, fabric.device)
+    labels, val = inputs.images.listing.labels, inputs.parts.val
+    context.report.say(f"{name}: computing features of {len(inputs.train) + len(val)} images once")
+    features, val_features = (extract_features(backbone, pictures.plain, part, fabric) for part in (inputs.train, val))
+    context.report.say(f"{name}: fitting the head by L-BFGS under {len(PENALTIES)} penalties")
+    classes = len(inputs.images.listing.classes)
+    fit = fit_linear(features, labels[inputs.train], val_features, labels[val], classes)
+    if not fit.converged:
+        context.report.say(f"! {name}: L-BFGS did not reach its tolerance under the penalty {fit.penalty:.3g}")
+    head = LinearHead(backbone.dim, classes).to(fabric.device)
+    with torch.no_grad():
+        head.weight.copy_(torch.from_numpy(fit.weight))
+        head.bias.copy_(torch.from_numpy(fit.bias))
+    for epoch in (0, config.epochs - 1):  # frozen features are the same at both
+        _keep_features(context, backbone, epoch, pictures)
+    seconds = time.perf_counter() - begin
+
+    def probabilities(samples: np.ndarray) -> np.ndarray:
+        logits = extract_features(backbone, pictures.plain, samples, fabric) @ fit.weight.T + fit.bias
+        return torch.from_numpy(logits).softmax(dim=1).numpy()
+
+    values = {"val/accuracy": fit.val_accuracy}
+    context.run.truncate_metrics(0)
+    context.run.append_metrics(step=1, epoch=1, values=values)
+    network = Classifier(backbone, head)
+    trained = Trained(network, probabilities, fit.val_accuracy, len(inputs.train), penalty=fit.penalty)
+    _judge(context, trained, seconds, on_test)
 
 
 # -- the learning rate
