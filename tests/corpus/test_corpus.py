@@ -1,19 +1,16 @@
-"""Every input of the corpus gives what its line says."""
+"""Every input of the corpus gives what its line says, and docs/data.md says the same."""
 
 from __future__ import annotations
 
 from collections import Counter
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from corpus.case import Case
+from corpus.page import PAGE, SECTIONS, tables, text
 
-TABLES = sorted(
-    path.stem for path in Path(__file__).parent.glob("[a-z]*.py") if path.stem not in ("case", "page", "test_corpus")
-)
-CASES: list[tuple[str, Case]] = [(table, case) for table in TABLES for case in import_module(f"corpus.{table}").CASES]
+CASES = tables()
 
 
 @pytest.mark.parametrize("case", [case for _, case in CASES], ids=[f"{table}: {case.name}" for table, case in CASES])
@@ -24,3 +21,8 @@ def test_input(case: Case, tmp_path: Path):
 def test_each_line_stands_once():
     twice = [name for name, count in Counter((table, case.name) for table, case in CASES).items() if count > 1]
     assert not twice
+
+
+def test_the_page_is_what_the_corpus_says():
+    assert {case.section for _, case in CASES} - {""} == set(SECTIONS)
+    assert PAGE.read_text(encoding="utf-8") == text(), "write it again: uv run python tests/corpus/page.py"
