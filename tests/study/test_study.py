@@ -76,7 +76,7 @@ def test_comparisons_are_paired_corrected_and_consistent(finished):
     for comparison in result.comparisons:
         assert comparison.difference == pytest.approx(result[comparison.a].value - result[comparison.b].value)
         assert comparison.p >= comparison.p_raw
-        assert comparison.verdict in ("higher", "lower", "undecided")
+        assert comparison.verdict == "two runs each"
 
 
 def test_the_map_has_both_epochs_of_the_same_samples(finished):
@@ -101,6 +101,29 @@ def test_another_study_does_not_overwrite_it(finished, tmp_path):
     study, _ = finished
     with pytest.raises(RunError, match="other settings"):
         run_study(str(study_file(tmp_path, name="other")), study.path)
+
+
+def test_seeds_and_arms_are_added_and_nothing_is_run_twice(tmp_path):
+    first = run_study(str(study_file(tmp_path, arms=["A"], seeds=[0], embed_arm="A")), tmp_path / "out")
+    weights = first.path / "runs" / "A-0" / "weights.safetensors"
+    before, value = weights.stat().st_mtime_ns, first.result["A"].done.seeds[0]
+    more = run_study(str(study_file(tmp_path, arms=["A", "F"], seeds=[0, 1], embed_arm="A")), first.path).result
+    assert weights.stat().st_mtime_ns == before
+    assert more["A"].done.seeds[0] == value
+    assert [len(more[arm].done.seeds) for arm in ("A", "F")] == [2, 2]
+    changed = yaml.safe_load((tmp_path / "study.yaml").read_text())
+    changed["classify"]["set"]["epochs"] = 7
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(changed))
+    with pytest.raises(RunError, match=r"A-0 \(epochs: 2 there, 7 now\)"):
+        run_study(str(tmp_path / "study.yaml"), first.path)
+
+
+def test_a_folder_without_runs_is_not_refused(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "study.yaml").write_text("name: a try that never ran\n")
+    result = run_study(str(study_file(tmp_path, arms=["A"], seeds=[0], embed_arm="A")), out).result
+    assert result["A"].status == "done"
 
 
 def test_the_report_shows_the_numbers(finished):

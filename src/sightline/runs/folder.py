@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from sightline.config import Frozen, read_yaml
+from sightline.config import Frozen, RunConfig, read_yaml
 from sightline.errors import ConfigError, RunError
 from sightline.files import TRACEBACK, atomic_path, json_text, named, sweep, write_json, write_text
 from sightline.files.atomic import sweep_of
@@ -96,6 +96,14 @@ class RunFolder:
         if not (Path(path) / INFO).is_file():
             raise RunError(f"{path}: holds no run (no {INFO}); give the folder that a run was written to with --out")
         return cls(path)
+
+    def differences(self, config: RunConfig) -> list[str]:
+        """Return the settings that change results in which this run and `config` differ, each with both values.
+
+        A precision that is still to be settled differs from none.
+        """
+        keys = (*config.harmless, *(("precision",) if config.precision == "auto" else ()))
+        return _differences(_without(self.config(), keys), _without(config.to_dict(), keys))
 
     def _check_empty(self, values: dict[str, Any], resume: bool, harmless: tuple[str, ...]) -> None:
         """Raise unless the folder is empty, or holds no more than a run that was killed as it began."""

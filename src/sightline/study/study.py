@@ -8,12 +8,10 @@ from pathlib import Path
 
 import yaml
 
-from sightline.config import SegmentConfig, StudyConfig
-from sightline.data import check_classes, load_parts
+from sightline.config import SegmentConfig, StudyConfig, read_yaml
 from sightline.errors import RunError
 from sightline.files import locked, write_text
 from sightline.files.atomic import sweep_of
-from sightline.models import reading_of
 from sightline.runs import RunFolder, StudyFolder, artifacts, read_json
 from sightline.runs.study_result import Embedding
 from sightline.study.arms import arms_of
@@ -22,9 +20,11 @@ from sightline.study.execute import Outcome, execute, recorded_outcome
 from sightline.study.plan import Node, expand, read_study
 from sightline.study.samples import write_samples
 
+SHOWN = 3  # changed runs in an error
+
 
 def run_study(source: str | StudyConfig, out: Path, *, only: tuple[str, ...] = (), jobs: int = 1) -> StudyFolder:
-    """Run a study, or go on with it: what is done with the same configuration and data is not run again.
+    """Run a study, go on with it, or add to it: what is done with the same configuration and data is not run again.
 
     Args:
         source: the path of a study file, "demo", or a configuration.
@@ -42,7 +42,7 @@ def run_study(source: str | StudyConfig, out: Path, *, only: tuple[str, ...] = (
     nodes, asked = expand(study, folder.path), expand(study, folder.path, only)
     _check_masks(asked, folder)
     with locked(folder.path / artifacts.LOCK, str(folder.path)):
-        _claim(study, folder)
+        _claim(study, nodes, folder)
         outcomes = execute(asked, folder.path, jobs)
         outcomes |= {node.name: recorded_outcome(node, folder.path) for node in nodes if node.name not in outcomes}
         shown = _shown_run(study, outcomes, folder)
@@ -59,6 +59,10 @@ def _check_masks(nodes: Sequence[Node], folder: StudyFolder) -> None:
     Raises:
         DataError: fewer than two classes, or masks that cannot be opened.
     """
+    # Imported here, where images are needed: planning does without, and without torch.
+    from sightline.data import check_classes, load_parts
+    from sightline.models import reading_of
+
     for node in nodes:
         if isinstance(node.config, SegmentConfig) and not _is_done(folder, node):
             say = lambda line: print(line, file=sys.stderr)  # noqa: E731
@@ -71,19 +75,35 @@ def _is_done(folder: StudyFolder, node: Node) -> bool:
     return run.exists and run.is_done
 
 
-def _claim(study: StudyConfig, folder: StudyFolder) -> None:
-    """Write study.yaml, or check that the one there is the same."""
+def _claim(study: StudyConfig, nodes: Sequence[Node], folder: StudyFolder) -> None:
+    """Write study.yaml. A study that is there is added to: seeds, arms, anything that leaves its runs as they are.
+
+    Raises:
+        RunError: the folder holds another study, or a run that this study would make with other settings.
+    """
     out, path = folder.path, folder.path / artifacts.STUDY
-    text = yaml.safe_dump(study.to_dict(), sort_keys=False, allow_unicode=True)
-    if path.is_file():
-        if path.read_text(encoding="utf-8") != text:
-            raise RunError(f"{out}: holds a study with other settings; give another --out, or put back its study file")
-        return
+    begun = [node for node in nodes if RunFolder(folder.run_path(node.name)).exists]
+    if path.is_file() and begun:
+        name = read_yaml(path).get("name")
+        changed = [
+            f"{node.name} ({difference})"
+            for node in begun
+            for difference in RunFolder(folder.run_path(node.name)).differences(node.config)[:1]
+        ]
+        if name != study.name:
+            changed.insert(0, f"name: {name!r} there, {study.name!r} now")
+        if changed:
+            more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
+            raise RunError(
+                f"{out}: holds a study with other settings: {'; '.join(changed[:SHOWN])}{more}. What is done stays "
+                "done: give another --out, or put back these settings; seeds and arms may be added"
+            )
     sweep_of(path)
-    if out.is_dir() and any(left.name != artifacts.LOCK for left in out.iterdir()):
+    known = (artifacts.LOCK, artifacts.STUDY)
+    if not path.is_file() and out.is_dir() and any(left.name not in known for left in out.iterdir()):
         raise RunError(f"{out}: is not empty and holds no study; give a new or empty folder")
     out.mkdir(parents=True, exist_ok=True)
-    write_text(path, text)
+    write_text(path, yaml.safe_dump(study.to_dict(), sort_keys=False, allow_unicode=True))
 
 
 def _shown_run(study: StudyConfig, outcomes: Mapping[str, Outcome], folder: StudyFolder) -> RunFolder | None:
