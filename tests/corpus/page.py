@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -73,7 +74,8 @@ def text() -> str:
 
 def _outcome(case: Case) -> str:
     if isinstance(case.expected, Refused):
-        words = ", ".join(f"“{word}”" for word in case.expected.words)
+        own = str(os.getpid())  # of a case about this very process
+        words = ", ".join(f"“{'PID' if word == own else word}”" for word in case.expected.words)
         came = f"refused; the message names {words}" if words else "refused"
     else:
         came = _plain(case.expected)
