@@ -57,7 +57,7 @@ def collect(
             _done(arm, study, done[arm.name], evidence[arm.name]) if arm.name in done else _absent(arm, study, outcomes)
             for arm in arms
         ),
-        comparisons=_comparisons(arms, evidence),
+        comparisons=_comparisons(arms, evidence, {name: len(of) for name, of in done.items()}),
         questions=tuple(questions_of(arms)),
         embedding=embedding,
         pretrain=_pretrain(runs.get(PRETRAIN)),
@@ -97,19 +97,20 @@ def _scored(run: RunFolder) -> ScoredResult:
     return result
 
 
-def _comparisons(arms: Sequence[Arm], evidence: Mapping[str, Evidence]) -> tuple[Comparison, ...]:
-    """Compare arms on the same samples and seeds; p is Holm-corrected over the study."""
+def _comparisons(
+    arms: Sequence[Arm], evidence: Mapping[str, Evidence], seeds: Mapping[str, int]
+) -> tuple[Comparison, ...]:
+    """Compare arms on the same samples and seeds, of which each has so many; p is Holm-corrected over the study."""
     pairs = [(a, b) for a, b in pairs_of(arms) if a in evidence and b in evidence]
     differences = [evidence[a].minus(evidence[b]) for a, b in pairs]
     corrected = statistics.holm([of.p for of in differences])
-    seeds = [len(evidence[a].summary().seeds) for a, _ in pairs]
     return tuple(
         Comparison(
             a=a, b=b, difference=of.mean, low=max(-1.0, of.low), high=min(1.0, of.high), p_raw=of.p, p=p,
-            verdict=statistics.verdict(of.mean, p, number),
+            verdict=statistics.verdict(of.mean, p, seeds[a]),
             detectable=of.detectable(len(pairs)),
         )
-        for (a, b), of, p, number in zip(pairs, differences, corrected, seeds, strict=True)
+        for (a, b), of, p in zip(pairs, differences, corrected, strict=True)
     )  # fmt: skip
 
 
