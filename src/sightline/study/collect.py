@@ -12,12 +12,14 @@ from sightline.runs.info import Provenance
 from sightline.runs.kinds import KINDS, import_dotted
 from sightline.runs.results import ClassifyResult, PretrainResult, ScoredResult
 from sightline.runs.study_result import (
+    TRIAL,
     ArmResult,
     ArmScore,
     Comparison,
     DataPart,
     Embedding,
     PretrainSummary,
+    Published,
     Reference,
     StudyResult,
 )
@@ -57,13 +59,15 @@ def collect(
             _done(arm, study, done[arm.name], evidence[arm.name]) if arm.name in done else _absent(arm, study, outcomes)
             for arm in arms
         ),
-        comparisons=_comparisons(arms, evidence, {name: len(of) for name, of in done.items()}),
+        comparisons=_comparisons(study, arms, evidence, {name: len(of) for name, of in done.items()}),
         questions=tuple(questions_of(arms)),
         embedding=embedding,
         pretrain=_pretrain(runs.get(PRETRAIN)),
         reference=_reference(study, runs.get(REFERENCE)),
         data=_data(study, runs, done),
         provenance=_provenance(runs),
+        published=Published(**study.published.to_dict()) if study.published is not None else None,
+        scale=study.scale,
     )
 
 
@@ -98,7 +102,7 @@ def _scored(run: RunFolder) -> ScoredResult:
 
 
 def _comparisons(
-    arms: Sequence[Arm], evidence: Mapping[str, Evidence], seeds: Mapping[str, int]
+    study: StudyConfig, arms: Sequence[Arm], evidence: Mapping[str, Evidence], seeds: Mapping[str, int]
 ) -> tuple[Comparison, ...]:
     """Compare arms on the same samples and seeds, of which each has so many; p is Holm-corrected over the study."""
     pairs = [(a, b) for a, b in pairs_of(arms) if a in evidence and b in evidence]
@@ -107,7 +111,7 @@ def _comparisons(
     return tuple(
         Comparison(
             a=a, b=b, difference=of.mean, low=max(-1.0, of.low), high=min(1.0, of.high), p_raw=of.p, p=p,
-            verdict=statistics.verdict(of.mean, p, seeds[a]),
+            verdict=statistics.verdict(of.mean, p, seeds[a]) if study.scale == 1 else TRIAL,
             detectable=of.detectable(len(pairs)),
         )
         for (a, b), of, p in zip(pairs, differences, corrected, strict=True)
