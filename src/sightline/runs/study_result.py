@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from sightline.errors import RunError
+from sightline.runs.copies import CopiesInTest
 from sightline.runs.info import Provenance
 from sightline.runs.kinds import kind_named
 from sightline.runs.metrics import Metric, metric_named
@@ -343,6 +344,7 @@ class StudyResult:
         reference: where the reference weights come from.
         data: by what they are: unlabelled, labelled, masks.
         provenance: versions and hardware of the first run.
+        copies: of test images among those learnt from, by the data; {} where they were not looked for.
     """
 
     name: str
@@ -355,6 +357,7 @@ class StudyResult:
     reference: Reference
     data: Mapping[str, DataPart]
     provenance: Provenance
+    copies: Mapping[str, CopiesInTest] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> ArmResult:
         """Return an arm.
@@ -387,6 +390,7 @@ class StudyResult:
             "pretrain": self.pretrain.to_dict() if self.pretrain else {"status": "not run"},
             "reference": self.reference.to_dict(),
             "data": {name: part.to_dict() for name, part in self.data.items()},
+            "copies": {name: part.to_dict() for name, part in self.copies.items()},
             "provenance": self.provenance.to_dict(),
         }
 
@@ -410,6 +414,8 @@ class StudyResult:
                 reference=Reference.from_dict(content["reference"], where),
                 data={name: DataPart.from_dict(part, where) for name, part in content["data"].items()},
                 provenance=Provenance.from_dict(content["provenance"], where),
+                # Results of earlier versions have none.
+                copies={name: CopiesInTest.from_dict(part, where) for name, part in content.get("copies", {}).items()},
             )
         except KeyError as error:
             raise RunError(f"{where}: has no key {error}; run the study again, what is done stays") from None
