@@ -76,7 +76,7 @@ def check(
         str | None,
         Parameter(
             name="--features",
-            help="Run, weights file or published name by whose features labels are judged; labelled images only.",
+            help="Run or published weights by whose features labels are judged; labelled images only.",
         ),
     ] = None,
     write_split: Annotated[

@@ -63,7 +63,7 @@ def check_labels(
 
     Args:
         found: of the data set; its copies are judged together, for they would confirm each other's labels.
-        features: a run, a weights file or a published name, whose features are used; "" for plain descriptors.
+        features: a run or a published name of weights, whose features are used; "" for plain descriptors.
         device: auto, cpu, cuda or mps.
         say: called with lines of text.
 
