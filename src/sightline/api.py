@@ -212,7 +212,8 @@ def evaluate(
 
     Returns:
         The score: `metric`, `value` and `interval` (value, low, high, n); of a segmenter also `boundary_iou`,
-        `pixel_accuracy`, `per_class`, `confusion` and `interventions`.
+        `pixel_accuracy`, `per_class`, `confusion` and `interventions`. `seen` counts the images that the run was
+        trained or chosen on, and `unseen` is the score of the others, where there are both.
 
     Raises:
         RunError: no run, an unfinished one, or one of another kind.

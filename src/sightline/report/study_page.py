@@ -7,6 +7,7 @@ from pathlib import Path
 from sightline.metrics.statistics import DECIDING_SEEDS
 from sightline.report import pictures, results, tables
 from sightline.report.answers import answers
+from sightline.report.copies import copies_sections
 from sightline.report.document import Block, Code, Document, Listing, Section, Text
 from sightline.report.face import Heading, Rows, StudyView, face_of, faces
 from sightline.report.faces.pretrain import RUN as PRETRAIN
@@ -19,8 +20,8 @@ from sightline.runs.study_result import ArmResult, DataPart, Reference, StudyRes
 
 # The order of the page; a section that is not named here comes before the notes.
 PLACES = (
-    "results", "segmentation", "masks", "skips", "networks", "prompting", "implementation", "curves", "embedding",
-    "pretraining", "samples", "", "limits", "reproduce",
+    "results", "segmentation", "masks", "skips", "networks", "prompting", "copies", "implementation", "curves",
+    "embedding", "pretraining", "samples", "", "limits", "reproduce",
 )  # fmt: skip
 FEW = f"Some arms have fewer than {DECIDING_SEEDS} seeds: they get no verdict, for nothing is known of another seed."
 LIMITS = (
@@ -44,6 +45,7 @@ def study_document(folder: Path) -> Document:
     view = StudyView.of(StudyFolder(folder))
     sections = [
         *_results(view.result),
+        *copies_sections(view.result),
         *(section for face in faces().values() for section in face.study_sections(view)),
         Section("implementation", "What was run", _implementation(view)),
         Section("curves", "Learning curves", _curves(view)),

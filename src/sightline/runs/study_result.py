@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from sightline.errors import RunError
+from sightline.runs.copies import CopiesInTest
 from sightline.runs.info import Provenance
 from sightline.runs.kinds import kind_named
 from sightline.runs.metrics import Metric, metric_named
@@ -360,6 +361,7 @@ class StudyResult:
         provenance: versions and hardware of the first run.
         published: figures of others for its arms; None where the study file gives none.
         scale: share of images and epochs that its runs took.
+        copies: of test images among those learnt from, by the data; {} where they were not looked for.
     """
 
     name: str
@@ -374,6 +376,7 @@ class StudyResult:
     provenance: Provenance
     published: Published | None = None
     scale: float = 1.0
+    copies: Mapping[str, CopiesInTest] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> ArmResult:
         """Return an arm.
@@ -406,6 +409,7 @@ class StudyResult:
             "pretrain": self.pretrain.to_dict() if self.pretrain else {"status": "not run"},
             "reference": self.reference.to_dict(),
             "data": {name: part.to_dict() for name, part in self.data.items()},
+            "copies": {name: part.to_dict() for name, part in self.copies.items()},
             "provenance": self.provenance.to_dict(),
             "published": self.published.to_dict() if self.published else {},
             "scale": self.scale,
@@ -434,6 +438,8 @@ class StudyResult:
                 provenance=Provenance.from_dict(content["provenance"], where),
                 published=Published.from_dict(published, where) if published else None,
                 scale=content.get("scale", 1.0),
+                # Results of earlier versions have none.
+                copies={name: CopiesInTest.from_dict(part, where) for name, part in content.get("copies", {}).items()},
             )
         except KeyError as error:
             raise RunError(f"{where}: has no key {error}; run the study again, what is done stays") from None

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from sightline.config import PretrainConfig, StudyConfig
 from sightline.metrics import statistics
 from sightline.runs import RunFolder, StudyFolder
+from sightline.runs.copies import CopiesInTest
 from sightline.runs.info import Provenance
 from sightline.runs.kinds import KINDS, import_dotted
 from sightline.runs.results import ClassifyResult, PretrainResult, ScoredResult
@@ -24,6 +25,7 @@ from sightline.runs.study_result import (
     StudyResult,
 )
 from sightline.study.arms import Arm, arms_of, metric_of, pairs_of, questions_of, seeds_of
+from sightline.study.copies import clean_scores
 from sightline.study.evidence import Evidence
 from sightline.study.execute import Outcome
 from sightline.study.plan import PRETRAIN, REFERENCE, Node
@@ -35,6 +37,7 @@ def collect(
     outcomes: Mapping[str, Outcome],
     folder: StudyFolder,
     embedding: Embedding | None,
+    copies: Mapping[str, CopiesInTest] | None = None,
 ) -> StudyResult:
     """Return the study's result.
 
@@ -44,6 +47,7 @@ def collect(
         outcomes: what became of each.
         folder: where they are.
         embedding: the maps of the features, if there are any.
+        copies: of test images, by the data that they are of; scores without them are added.
     """
     runs = {node.name: folder.run(node.name) for node in nodes if outcomes[node.name].status == "done"}
     arms = arms_of(study)
@@ -68,7 +72,21 @@ def collect(
         provenance=_provenance(runs),
         published=Published(**study.published.to_dict()) if study.published is not None else None,
         scale=study.scale,
+        copies=_clean(study, arms, done, copies or {}),
     )
+
+
+def _clean(
+    study: StudyConfig, arms: Sequence[Arm], done: Mapping[str, Sequence[RunFolder]], copies: Mapping[str, CopiesInTest]
+) -> dict[str, CopiesInTest]:
+    """Return the copies with the scores without them, of the arms that are judged on these data."""
+    made = {arm.name: import_dotted(metric_of(study, arm).evidence) for arm in arms}
+    return {
+        data: clean_scores(
+            of, {a.name: done[a.name] for a in arms if a.name in done and KINDS[a.task].data == data}, made
+        )
+        for data, of in copies.items()
+    }
 
 
 def _entry(arm: Arm, study: StudyConfig, outcome: Outcome, **more: object) -> ArmResult:

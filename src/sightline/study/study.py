@@ -16,6 +16,7 @@ from sightline.runs import RunFolder, StudyFolder, artifacts, read_json
 from sightline.runs.study_result import Embedding
 from sightline.study.arms import arms_of
 from sightline.study.collect import collect
+from sightline.study.copies import find_test_copies
 from sightline.study.execute import Outcome, execute, recorded_outcome
 from sightline.study.plan import Node, expand, read_study
 from sightline.study.samples import write_samples
@@ -51,7 +52,10 @@ def run_study(source: str | StudyConfig, out: Path, *, only: tuple[str, ...] = (
         embedding = _embedding(study, shown, folder) if shown is not None else None
         if study.show_samples and shown is not None and study.classify is not None:
             write_samples(shown, folder, study.classify.data)
-        folder.write_result(collect(study, nodes, outcomes, folder, embedding))
+        copies = find_test_copies(
+            {name: folder.run(name) for name, of in outcomes.items() if of.status == "done"}, folder
+        )
+        folder.write_result(collect(study, nodes, outcomes, folder, embedding, copies))
     return folder
 
 
