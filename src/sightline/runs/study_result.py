@@ -399,6 +399,12 @@ class StudyResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of result.json."""
+        # Keys of what a study may do without.
+        optional = {
+            **({"copies": {name: part.to_dict() for name, part in self.copies.items()}} if self.copies else {}),
+            **({"published": self.published.to_dict()} if self.published else {}),
+            **({"scale": self.scale} if self.scale != 1 else {}),
+        }
         return {
             "name": self.name,
             "notes": self.notes,
@@ -409,10 +415,8 @@ class StudyResult:
             "pretrain": self.pretrain.to_dict() if self.pretrain else {"status": "not run"},
             "reference": self.reference.to_dict(),
             "data": {name: part.to_dict() for name, part in self.data.items()},
-            "copies": {name: part.to_dict() for name, part in self.copies.items()},
             "provenance": self.provenance.to_dict(),
-            "published": self.published.to_dict() if self.published else {},
-            "scale": self.scale,
+            **optional,
         }
 
     @classmethod
