@@ -22,7 +22,7 @@ from sightline.runs.study_result import LabelsSaved
 from sightline.study import execute, run_study
 
 TEST, LABELS = 200, 1000
-PICTURES = {"data": {"source": "pictures"}}
+PICTURES = {"data": {"source": "demo/objects"}}  # by name, and never opened
 STUDY = {
     "name": "fair", "arms": ["A", "C", "E"], "budget": "equal-time", "show_samples": False,
     "pretrain": {**PICTURES, "seeds": 2},

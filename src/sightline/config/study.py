@@ -9,7 +9,8 @@ from pydantic import Field, field_validator
 from sightline.config.base import Frozen, Resolved, validated_block
 from sightline.config.data import DataConfig
 from sightline.config.masks import SegmentDataConfig
-from sightline.config.types import Above, Fraction, NonNegative, Positive
+from sightline.config.references import REFERENCES
+from sightline.config.types import Above, Fraction, NonNegative, Positive, Share
 
 # Of the learning rate of a block: half a decade to each side, so that neighbors are told apart and three hold a decade.
 LR_FACTORS = (1 / 3, 1.0, 3.0)
@@ -37,7 +38,8 @@ class StudyReference(Frozen):
     """Where the weights of arms B and D come from."""
 
     weights: str = Field(
-        default="dino-resnet50", description="Reference weights: a known name, a timm tag, a hub id, a file or a run."
+        default="dino-resnet50",
+        description=f"Reference weights: {', '.join(REFERENCES)}; a timm tag, a hub id, a file or a run.",
     )
     name: str = Field(default="", description="Name of the reference in the report; empty takes `weights`.")
     supervised: dict[str, object] | None = Field(
@@ -115,6 +117,13 @@ class StudyPrompt(Frozen):
     )
 
 
+class StudyPublished(Frozen):
+    """Figures that others published for arms of the study, to stand beside its own."""
+
+    source: str = Field(description="Where the figures are from, and what was done for them, in words.")
+    values: dict[str, Fraction] = Field(description="Published value of each arm, 0–1.")
+
+
 class StudyConfig(Resolved):
     """A comparison: data, arms, seeds, budgets."""
 
@@ -139,6 +148,12 @@ class StudyConfig(Resolved):
         default="equal-epochs",
         description="What arms have in common: equal-epochs, in which no other arm is given the time of pretraining; "
         "or equal-time, which adds arm A-long: A, trained for the measured seconds of pretraining and C together.",
+    )
+    published: StudyPublished | None = Field(default=None, description="Published figures of these arms.")
+    scale: Share = Field(
+        default=1.0,
+        description="Share of the images and of the epochs that each run takes: below 1 a trial of the whole, without "
+        "verdicts.",
     )
     embed_arm: str = Field(default="C", description="Arm whose features the t-SNE pair shows.")
     embed_samples: Positive = Field(

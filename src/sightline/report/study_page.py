@@ -12,6 +12,7 @@ from sightline.report.face import Heading, Rows, StudyView, face_of, faces
 from sightline.report.labels import labels_sections
 from sightline.report.pretrainings import pretraining_remark
 from sightline.report.rates import rates_sections
+from sightline.report.sentences import trial_text
 from sightline.runs import RunFolder, StudyFolder
 from sightline.runs.kinds import KINDS
 from sightline.runs.numbers import count, duration, percent, plain
@@ -51,7 +52,8 @@ def study_document(folder: Path) -> Document:
         Section("limits", "Notes and limits", _notes(view)),
         Section("reproduce", "How to reproduce", _reproduce()),
     ]
-    return Document(view.result.name, "Sightline study", answers(view.result), sorted(sections, key=_place))
+    kind = "Sightline study" if view.result.scale == 1 else f"Sightline study, a trial on {trial_text(view.result)}"
+    return Document(view.result.name, kind, answers(view.result), sorted(sections, key=_place))
 
 
 def _place(section: Section) -> int:
@@ -76,7 +78,7 @@ def _results(result: StudyResult) -> list[Section]:
         for number, metric in enumerate(dict.fromkeys(arm.metric for arm in arms)):
             alike = [arm for arm in arms if arm.metric == metric]
             prefix = f"{heading.prefix}{metric}-" if number else heading.prefix
-            blocks += results.blocks(alike, results.between(result, alike), prefix)
+            blocks += results.blocks(alike, results.between(result, alike), prefix, result.published)
         sections.append(Section(heading.anchor, heading.title, blocks))
     return sections
 
@@ -162,6 +164,8 @@ def _notes(view: StudyView) -> list[Block]:
     blocks: list[Block] = [Text([notes])] if notes else []
     few = any(len(arm.score.seeds) < DECIDING_SEEDS for arm in result.arms if arm.score is not None)
     remarks = [*([FEW] if few else []), *LIMITS, pretraining_remark(result)]
+    if result.scale < 1:
+        remarks.insert(0, f"A trial: {trial_text(result)} were taken. It shows that all of it runs, and no more.")
     details = {arm.arm: arm.details for arm in result.arms}
     fitted = {name: of.penalty for name, of in details.items() if isinstance(of, ClassifyDetails) and of.penalty}
     if fitted:

@@ -14,6 +14,7 @@ from sightline.runs.record import Number, Record
 from sightline.runs.results import Interval, PretrainResult, Tuning
 
 DONE: Literal["done"] = "done"
+TRIAL = "a trial"  # the verdict of a study that took a share of its images and epochs
 Pair = tuple[str, str]
 
 
@@ -232,7 +233,8 @@ class Comparison(Record):
         high: its upper end.
         p_raw: two-sided.
         p: corrected by Holm over the comparisons of the study.
-        verdict: higher, lower or undecided; of fewer than three seeds "one run each" or "two runs each".
+        verdict: higher, lower or undecided; of fewer than three seeds "one run each" or "two runs each"; "a trial" of
+            a study on a share of its images and epochs.
         detectable: smallest true difference that four studies of five would tell from none, corrected for all; None
             where it is not known.
     """
@@ -370,6 +372,19 @@ class LabelEfficiency(Record):
     saved: tuple[LabelsSaved, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Published(Record):
+    """What others published for arms of a study.
+
+    Attributes:
+        source: where the figures are from, in words.
+        values: of arms by name, 0–1.
+    """
+
+    source: str
+    values: Mapping[str, float]
+
+
 # -- what they were made from
 @dataclass(frozen=True, kw_only=True)
 class EmbeddingStage(Record):
@@ -493,6 +508,8 @@ class StudyResult:
         data: by what they are: unlabelled, labelled, masks.
         provenance: versions and hardware of the first run.
         labels: arms on fractions of the labels; None where the study asks for none.
+        published: figures of others for its arms; None where the study file gives none.
+        scale: share of images and epochs that its runs took.
     """
 
     name: str
@@ -506,6 +523,8 @@ class StudyResult:
     data: Mapping[str, DataPart]
     provenance: Provenance
     labels: LabelEfficiency | None = None
+    published: Published | None = None
+    scale: float = 1.0
 
     def __getitem__(self, name: str) -> ArmResult:
         """Return an arm.
@@ -540,6 +559,8 @@ class StudyResult:
             "data": {name: part.to_dict() for name, part in self.data.items()},
             "provenance": self.provenance.to_dict(),
             **({"labels": self.labels.to_dict()} if self.labels is not None else {}),
+            "published": self.published.to_dict() if self.published else {},
+            "scale": self.scale,
         }
 
     @classmethod
@@ -551,6 +572,7 @@ class StudyResult:
         """
         try:
             pretrain, embedding = content["pretrain"], content["embedding"]
+            published = content.get("published")
             return cls(
                 name=content["name"],
                 notes=content["notes"],
@@ -563,6 +585,8 @@ class StudyResult:
                 data={name: DataPart.from_dict(part, where) for name, part in content["data"].items()},
                 provenance=Provenance.from_dict(content["provenance"], where),
                 labels=LabelEfficiency.from_dict(content["labels"], where) if content.get("labels") else None,
+                published=Published.from_dict(published, where) if published else None,
+                scale=content.get("scale", 1.0),
             )
         except KeyError as error:
             raise RunError(f"{where}: has no key {error}; run the study again, what is done stays") from None

@@ -13,6 +13,7 @@ from sightline.runs.info import Provenance
 from sightline.runs.kinds import KINDS, import_dotted
 from sightline.runs.results import ClassifyResult, PretrainResult, ScoredResult, SegmentResult
 from sightline.runs.study_result import (
+    TRIAL,
     ArmParts,
     ArmResult,
     ArmScore,
@@ -22,6 +23,7 @@ from sightline.runs.study_result import (
     Embedding,
     Pretraining,
     PretrainSummary,
+    Published,
     Reference,
     StudyResult,
 )
@@ -66,7 +68,7 @@ def collect(
             else _absent(arm, study, outcomes)
             for arm in arms
         ),
-        comparisons=_comparisons(arms, evidence, {name: len(of) for name, of in done.items()}),
+        comparisons=_comparisons(study, arms, evidence, {name: len(of) for name, of in done.items()}),
         questions=tuple(questions_of(arms)),
         embedding=embedding,
         pretrain=_pretrain([runs[name] for name in pretraining_names(study) if name in runs]),
@@ -74,6 +76,8 @@ def collect(
         data=_data(study, runs, done),
         provenance=_provenance(runs),
         labels=label_efficiency(study, runs, _reasons(outcomes)),
+        published=Published(**study.published.to_dict()) if study.published is not None else None,
+        scale=study.scale,
     )
 
 
@@ -131,7 +135,7 @@ def _scored(run: RunFolder) -> ScoredResult:
 
 
 def _comparisons(
-    arms: Sequence[Arm], evidence: Mapping[str, Evidence], seeds: Mapping[str, int]
+    study: StudyConfig, arms: Sequence[Arm], evidence: Mapping[str, Evidence], seeds: Mapping[str, int]
 ) -> tuple[Comparison, ...]:
     """Compare arms on the same samples and seeds, of which each has so many; p is Holm-corrected over the study."""
     pairs = [(a, b) for a, b in pairs_of(arms) if a in evidence and b in evidence]
@@ -140,7 +144,7 @@ def _comparisons(
     return tuple(
         Comparison(
             a=a, b=b, difference=of.mean, low=max(-1.0, of.low), high=min(1.0, of.high), p_raw=of.p, p=p,
-            verdict=statistics.verdict(of.mean, p, seeds[a]),
+            verdict=statistics.verdict(of.mean, p, seeds[a]) if study.scale == 1 else TRIAL,
             detectable=of.detectable(len(pairs)),
         )
         for (a, b), of, p in zip(pairs, differences, corrected, strict=True)

@@ -21,6 +21,7 @@ from sightline.study.execute import Outcome, execute, recorded_outcome
 from sightline.study.node import Node, is_done
 from sightline.study.plan import expand, read_study
 from sightline.study.samples import write_samples
+from sightline.study.sources import check_sources
 
 SHOWN = 3  # changed runs in an error
 
@@ -29,19 +30,20 @@ def run_study(source: str | StudyConfig, out: Path, *, only: tuple[str, ...] = (
     """Run a study, go on with it, or add to it: what is done with the same configuration and data is not run again.
 
     Args:
-        source: the path of a study file, "demo", or a configuration.
+        source: the path of a study file, the name of a packaged one such as "demo", or a configuration.
         out: the study's folder.
         only: arms to run; () runs all.
         jobs: runs at a time, each in a process of its own.
 
     Raises:
         ConfigError: a mistake in the study file.
-        DataError: masks from which nothing can be learned.
+        DataError: data that are not here, or masks from which nothing can be learned.
         RunError: `out` holds another study, or another process works on this one.
     """
     study = source if isinstance(source, StudyConfig) else read_study(source)
     folder = StudyFolder(out.absolute())
     nodes, asked = expand(study, folder.path), expand(study, folder.path, only)
+    check_sources(asked, folder.path)
     _check_masks(asked, folder)
     with locked(folder.path / artifacts.LOCK, str(folder.path)):
         _claim(study, nodes, folder)
