@@ -37,6 +37,7 @@ def study_file(folder: Path, **changes) -> Path:
         "classify": {
             "data": {"source": str(data)},
             "set": {"input_size": 24, "epochs": 2, "batch_size": 8, "precision": "32-true"},
+            "lr_factors": [1],
         },
         "embed_samples": 40,
     }
@@ -197,8 +198,9 @@ def test_a_signal_to_the_study_alone_stops_its_workers_with_checkpoints(tmp_path
     small = {"input_size": 24, "batch_size": 8, "precision": "32-true", "backbone": "timm/test_resnet"}
     data = {"source": str(write_classes(tmp_path / "pictures"))}
     source = study_file(
-        tmp_path, arms=["A"], pretrain=None, embed_arm="A", classify={"data": data, "set": small | changes}
-    )
+        tmp_path, arms=["A"], pretrain=None, embed_arm="A",
+        classify={"data": data, "set": small | changes, "lr_factors": [1]},
+    )  # fmt: skip
     command = [sys.executable, "-m", "sightline", "study", str(source), "--out", str(tmp_path / "out"), "--jobs", "2"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     runs = [tmp_path / "out" / "runs" / f"A-{seed}" for seed in (0, 1)]

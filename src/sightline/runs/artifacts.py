@@ -27,6 +27,7 @@ FEATURES = {"first": "features/first.npz", "last": "features/last.npz"}
 # -- of a study
 STUDY = "study.yaml"
 RUNS = "runs"
+SHARED_FEATURES = "features"  # of frozen backbones, while runs need them
 SAMPLES_SHEET = "figures/samples.png"
 SAMPLES = "figures/samples.json"
 

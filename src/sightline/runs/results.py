@@ -5,6 +5,7 @@ Imports no torch, so that report, web and command line read what the tasks wrote
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -45,6 +46,25 @@ class Init(Record):
 
     source: str
     matched: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuning(Record):
+    """Learning rates that were tried, and how good each was on validation.
+
+    Attributes:
+        scores: by learning rate, in the order they were tried; NaN where the loss did not stay finite.
+        seconds: of all finished trials together.
+    """
+
+    scores: Mapping[float, Number]
+    seconds: float
+
+    @property
+    def best(self) -> float:
+        """The rate that is kept: the first of the best ones."""
+        finite = {rate: score for rate, score in self.scores.items() if not math.isnan(score)}
+        return max(finite, key=lambda rate: finite[rate])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,6 +266,7 @@ class ClassifyResult(ScoredResult):
         best_epoch: counted from 1; None of a head that L-BFGS fitted.
         trained_on: images of the training part used.
         lr: learning rate, as given or as chosen; None likewise.
+        tuning: the rates it was chosen from; None where it was given.
         penalty: that L-BFGS's head has, as chosen on validation; None of training by epochs.
         init: what the backbone started from.
         accuracy: on the test part; None for a trial that does not touch it.
@@ -256,6 +277,7 @@ class ClassifyResult(ScoredResult):
     best_epoch: int | None = None
     trained_on: int
     lr: float | None = None
+    tuning: Tuning | None = None
     penalty: float | None = None
     init: Init
     accuracy: Interval | None = None
@@ -405,12 +427,14 @@ class SegmentDetails(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentResult(SegmentScores, ScoredResult):
-    """result.json of a segment run; its scores are those on the test part.
+    """result.json of a segment run; its scores are those on the test part, of a trial those on validation.
 
     Attributes:
         classes: names in the order of the indices.
         val_mean_iou: of the best epoch.
         best_epoch: counted from 1.
+        lr: learning rate, as given or as chosen; None where an older version wrote it.
+        tuning: the rates it was chosen from; None where it was given.
         trained_on: tiles of the training part.
         parameters: numbers in the network.
         init: what the encoder started from.
@@ -421,6 +445,8 @@ class SegmentResult(SegmentScores, ScoredResult):
     classes: tuple[str, ...]
     val_mean_iou: Number
     best_epoch: int
+    lr: float | None = None
+    tuning: Tuning | None = None
     trained_on: int
     parameters: int
     init: Init

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -115,6 +117,9 @@ def test_fewer_labels_are_nested_and_stratified():
     few, more = (labelled_part(train_part, labels, share, seed=1) for share in (0.1, 0.5))
     assert set(few) <= set(more)
     assert [int((labels[few] == label).sum()) for label in range(3)] == [4, 4, 4]
+    other = labelled_part(train_part, labels, 0.1, seed=1, draw=1)
+    assert set(other) != set(few)
+    assert [int((labels[other] == label).sum()) for label in range(3)] == [4, 4, 4]
 
 
 def test_starting_from_a_run_takes_its_weights(trained, class_folder, tmp_path):
@@ -247,6 +252,17 @@ def test_a_head_at_its_optimum_is_at_least_as_good_on_validation_and_goes_on(cla
     named = predict(run.path, class_folder)
     predicted = dict(zip(named.ids, named.labels, strict=True))
     assert [predicted[name] for name in table["id"]] == table["predicted"]
+
+
+def test_heads_on_one_backbone_share_its_features(class_folder, tmp_path, trained, monkeypatch):
+    keys = {"init": str(trained.path), "train": "head", "head_solver": "lbfgs"}
+    shared = keys | {"shared_features": str(tmp_path / "features")}
+    alone = train(class_folder, tmp_path / "alone", **keys, label_fraction=0.5).result()
+    train(class_folder, tmp_path / "whole", **shared)
+    assert len(list((tmp_path / "features").iterdir())) == 1
+    # With the features there, nothing runs the backbone.
+    monkeypatch.setattr(sys.modules[classify.__module__], "extract_features", None)
+    assert train(class_folder, tmp_path / "half", **shared, label_fraction=0.5).result() == alone
 
 
 def test_the_solver_of_a_head_is_for_heads(class_folder, tmp_path):
