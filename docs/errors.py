@@ -87,7 +87,8 @@ MISTAKES = (
         "No network",
         "Reference weights are published, and must be fetched once.",
         "classify labelled --out runs/c --init reference",
-        "In a study the arms that need them are shown as not run, with this reason, and the others go on. "
+        "In a study the arms that need them are shown as not run, with this reason, and the others go on. Some weights "
+        "come [from a Python package](weights.md). "
         "[Weights in and out](guides/weights.md) says how to bring them.",
     ),
     Mistake(

@@ -17,6 +17,7 @@ from sightline.cli.classify import classify
 from sightline.cli.embed import embed
 from sightline.cli.pretrain import pretrain
 from sightline.cli.segment import segment
+from sightline.cli.study import study
 from sightline.config import (
     METHODS,
     ClassifyConfig,
@@ -68,7 +69,7 @@ GROUPS = (
         "[its `prompt` block](#study).",
         PromptConfig,
     ),
-    Group("study", "Of a study file.", StudyConfig),
+    Group("study", "Of a study file.", StudyConfig, study),
 )
 
 

@@ -372,11 +372,13 @@ def study_file(folder: Path) -> Path:
         "classify": {
             "data": {"source": "toy-stripes"},
             "metric": "errors",
+            "lr_factors": [1],
             "set": classify,
         },
         "segment": {
             "data": {"source": str(scenes)},
             "seeds": [0],
+            "lr_factors": [1],
             "set": {"crop": 16, "loss": "brier", **common, "batch_size": 5},
         },
         "prompt": {"engine": "halves", "clicks": 1, "superpixel_vote": "mosaic-own"},

@@ -41,6 +41,13 @@ class StudyView:
         result = folder.result
         return cls(folder=folder, result=result, config=folder.config(), runs=folder.runs())
 
+    @property
+    def pretrainings(self) -> list[RunFolder]:
+        """The study's own pretrainings that have begun, by their seed."""
+        infos = {name: run.info() for name, run in self.runs.items()}
+        names = [name for name, info in infos.items() if info.kind == "pretrain"]
+        return [self.runs[name] for name in sorted(names, key=lambda name: infos[name].seed)]
+
     def arms(self, *tasks: str) -> list[ArmResult]:
         """Return the arms whose runs are of these kinds."""
         return [arm for arm in self.result.arms if arm.task in tasks]

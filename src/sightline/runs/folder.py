@@ -23,7 +23,7 @@ from sightline.files import TRACEBACK, atomic_path, json_text, named, sweep, wri
 from sightline.files.atomic import sweep_of
 from sightline.runs import artifacts
 from sightline.runs.artifacts import CONFIG, INFO, PREDICTIONS, RESULT
-from sightline.runs.info import RunInfo
+from sightline.runs.info import FIT_SECONDS, RunInfo
 from sightline.runs.provenance import hardware, versions
 from sightline.runs.record import WAY_OUT, Record, json_object, read_json
 
@@ -303,6 +303,10 @@ class RunFolder:
     def drop_checkpoint(self) -> None:
         """Remove the last checkpoint, of a run that has finished: nothing goes on from it."""
         shutil.rmtree(self.checkpoint.parent, ignore_errors=True)
+
+    def keep_seconds(self, seconds: float) -> None:
+        """Note in run.json how long training took so far, for a run that goes on from here."""
+        self._update(timings={FIT_SECONDS: seconds})
 
     def fail(self, reason: str) -> None:
         """Mark the run failed; what it wrote stays."""

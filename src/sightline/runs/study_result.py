@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from sightline.errors import RunError
+from sightline.runs.copies import CopiesInTest
 from sightline.runs.info import Provenance
 from sightline.runs.kinds import kind_named
 from sightline.runs.metrics import Metric, metric_named
-from sightline.runs.record import Record
-from sightline.runs.results import Interval, PretrainResult
+from sightline.runs.record import Number, Record
+from sightline.runs.results import Interval, PretrainResult, Tuning
 
 DONE: Literal["done"] = "done"
+TRIAL = "a trial"  # the verdict of a study that took a share of its images and epochs
 Pair = tuple[str, str]
 
 
@@ -42,16 +44,45 @@ class Summary(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Budget(Record):
+    """The epochs of a run that is trained for the time of others, by measured seconds.
+
+    Attributes:
+        base: the run by whose epochs the length of one is known.
+        runs: whose time it is given.
+        seconds: of these together.
+        epoch_seconds: of an epoch of the base.
+        epochs: that fit.
+        times: as many as the base has, times this.
+        capped: whether more would have fitted than are allowed.
+    """
+
+    base: str
+    runs: tuple[str, ...]
+    seconds: float
+    epoch_seconds: float
+    epochs: int
+    times: float
+    capped: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class ArmScore(Summary):
     """What the runs of an arm say together, and what they cost.
 
     Attributes:
-        seconds: of all seeds together, without pretraining.
+        seconds: of all seeds together, without pretraining and without trials of learning rates.
         images_seen: likewise.
+        lr: learning rate of all seeds; None where there is none.
+        tuning: the rates that the first seed tried, on validation; None where none were.
+        budgets: of an arm that is trained for the time of others, one a seed; None of any other.
     """
 
     seconds: float
     images_seen: int
+    lr: float | None = None
+    tuning: Tuning | None = None
+    budgets: tuple[Budget, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +97,7 @@ class ArmParts(Record):
         structural: whether its decoder is built without that skip, to the same size.
         base: the arm it differs from in one thing; "" for none.
         runs: run folder below runs/, by seed.
+        pretrained: of own weights, the run that each seed begins with; None of others.
     """
 
     model: str
@@ -75,6 +107,7 @@ class ArmParts(Record):
     structural: bool
     base: str
     runs: Mapping[int, str]
+    pretrained: Mapping[int, str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +234,8 @@ class Comparison(Record):
         high: its upper end.
         p_raw: two-sided.
         p: corrected by Holm over the comparisons of the study.
-        verdict: higher, lower or undecided; of fewer than three seeds "one run each" or "two runs each".
+        verdict: higher, lower or undecided; of fewer than three seeds "one run each" or "two runs each"; "a trial" of
+            a study on a share of its images and epochs.
         detectable: smallest true difference that four studies of five would tell from none, corrected for all; None
             where it is not known.
     """
@@ -251,6 +285,107 @@ class Question(Record):
     words: Mapping[str, str] = field(default_factory=dict)
 
 
+# -- labels
+@dataclass(frozen=True, kw_only=True)
+class LabelPoint(Record):
+    """An arm trained on a fraction of the labels.
+
+    Attributes:
+        fraction: of the training labels.
+        labels: how many these are.
+        mean: over draws.
+        low: lower end of the 95 % interval over draws and test samples.
+        high: its upper end.
+        n: test samples.
+        seeds: the value of each draw.
+    """
+
+    fraction: float
+    labels: int
+    mean: float
+    low: float
+    high: float
+    n: int
+    seeds: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelCurve(Record):
+    """An arm over the number of labels.
+
+    Attributes:
+        arm: its name.
+        name: what it is, for a reader.
+        metric: what its values are.
+        points: by number of labels; those whose runs are not all done are left out.
+        missing: runs that are not done, and why.
+    """
+
+    arm: str
+    name: str
+    metric: str
+    points: tuple[LabelPoint, ...]
+    missing: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelsSaved(Record):
+    """How many labels arm b needs to be where arm a is.
+
+    Attributes:
+        a: the arm with fewer labels.
+        b: the arm that is to equal it.
+        fraction: of the labels that `a` has.
+        labels: how many these are.
+        reached: within the points of b's curve, below its first (b needs fewer than it has been given), or beyond its
+            last (all labels are not enough).
+        needed: labels of b, where within: of the mean curve, or where there is an interval the geometric mean of draws.
+        low: lower end of the 95 % interval over draws; None where a draw is not within, or there are fewer than three.
+        high: its upper end.
+        fewest: labels at the first point of b's curve.
+        most: labels at its last.
+    """
+
+    a: str
+    b: str
+    fraction: float
+    labels: int
+    reached: Literal["within", "below", "beyond"]
+    needed: float | None = None
+    low: float | None = None
+    high: float | None = None
+    fewest: int
+    most: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelEfficiency(Record):
+    """Arms on fractions of the labels: their curves, and what own or published weights save.
+
+    Attributes:
+        draws: of the labels, each with a seed of its own.
+        curves: in the order of the arms.
+        saved: against the arm from random weights, for each point of each other curve.
+    """
+
+    draws: int
+    curves: tuple[LabelCurve, ...]
+    saved: tuple[LabelsSaved, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published(Record):
+    """What others published for arms of a study.
+
+    Attributes:
+        source: where the figures are from, in words.
+        values: of arms by name, 0–1.
+    """
+
+    source: str
+    values: Mapping[str, float]
+
+
 # -- what they were made from
 @dataclass(frozen=True, kw_only=True)
 class EmbeddingStage(Record):
@@ -284,8 +419,37 @@ class Embedding(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pretraining(Record):
+    """One pretraining of several, that differ in their seed.
+
+    Attributes:
+        run: below runs/.
+        seed: of every random draw.
+        seconds: of training.
+        health: last values by key of metrics.jsonl.
+        warnings: every collapse or plateau, with its epoch.
+    """
+
+    run: str
+    seed: int
+    seconds: float
+    health: Mapping[str, Number]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class PretrainSummary(PretrainResult):
-    """The study's own pretraining: its result, and what it was made from; `seconds` of training."""
+    """The study's own pretraining: its result, and what it was made from.
+
+    Attributes:
+        status: it is there only where it is done.
+        recipe: of it.
+        backbone: of it.
+        stem: of it.
+        data: their source.
+        seconds: of training; of several pretrainings the mean.
+        each: of several, all that are done; the rest of the entry is the first one's, warnings are all of theirs.
+    """
 
     status: Literal["done"] = DONE
     recipe: str
@@ -293,6 +457,7 @@ class PretrainSummary(PretrainResult):
     stem: str
     data: str
     seconds: float
+    each: tuple[Pretraining, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -343,6 +508,10 @@ class StudyResult:
         reference: where the reference weights come from.
         data: by what they are: unlabelled, labelled, masks.
         provenance: versions and hardware of the first run.
+        labels: arms on fractions of the labels; None where the study asks for none.
+        published: figures of others for its arms; None where the study file gives none.
+        scale: share of images and epochs that its runs took.
+        copies: of test images among those learnt from, by the data; {} where they were not looked for.
     """
 
     name: str
@@ -355,6 +524,10 @@ class StudyResult:
     reference: Reference
     data: Mapping[str, DataPart]
     provenance: Provenance
+    labels: LabelEfficiency | None = None
+    published: Published | None = None
+    scale: float = 1.0
+    copies: Mapping[str, CopiesInTest] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> ArmResult:
         """Return an arm.
@@ -377,6 +550,13 @@ class StudyResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of result.json."""
+        # Keys of what a study may do without.
+        optional = {
+            **({"labels": self.labels.to_dict()} if self.labels is not None else {}),
+            **({"copies": {name: part.to_dict() for name, part in self.copies.items()}} if self.copies else {}),
+            **({"published": self.published.to_dict()} if self.published else {}),
+            **({"scale": self.scale} if self.scale != 1 else {}),
+        }
         return {
             "name": self.name,
             "notes": self.notes,
@@ -388,6 +568,7 @@ class StudyResult:
             "reference": self.reference.to_dict(),
             "data": {name: part.to_dict() for name, part in self.data.items()},
             "provenance": self.provenance.to_dict(),
+            **optional,
         }
 
     @classmethod
@@ -399,6 +580,7 @@ class StudyResult:
         """
         try:
             pretrain, embedding = content["pretrain"], content["embedding"]
+            published = content.get("published")
             return cls(
                 name=content["name"],
                 notes=content["notes"],
@@ -410,6 +592,11 @@ class StudyResult:
                 reference=Reference.from_dict(content["reference"], where),
                 data={name: DataPart.from_dict(part, where) for name, part in content["data"].items()},
                 provenance=Provenance.from_dict(content["provenance"], where),
+                labels=LabelEfficiency.from_dict(content["labels"], where) if content.get("labels") else None,
+                published=Published.from_dict(published, where) if published else None,
+                scale=content.get("scale", 1.0),
+                # Results of earlier versions have none.
+                copies={name: CopiesInTest.from_dict(part, where) for name, part in content.get("copies", {}).items()},
             )
         except KeyError as error:
             raise RunError(f"{where}: has no key {error}; run the study again, what is done stays") from None

@@ -51,6 +51,7 @@ class Arm:
         drop: the skip that it goes without; "" for none.
         structural: whether its decoder is built without that skip, to the same size.
         base: the arm it differs from in one thing; "" for none.
+        as_long_as: the arm whose time, pretraining included, it is trained for; "" where epochs are as the study says.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Arm:
     drop: str = ""
     structural: bool = False
     base: str = ""
+    as_long_as: str = ""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -89,10 +91,19 @@ class Arm:
 # -- settings
 @dataclass(frozen=True)
 class Setting:
-    """An arm of classification: where its weights come from, and what of it is trained."""
+    """An arm of classification.
+
+    Attributes:
+        weights: where its weights come from.
+        trained: what of it is trained.
+        base: the setting it differs from in one thing.
+        as_long_as: the setting whose time, pretraining included, it is trained for.
+    """
 
     weights: Weights
     trained: Train
+    base: str = ""
+    as_long_as: str = ""
 
 
 SETTINGS: dict[str, Setting] = {
@@ -102,7 +113,10 @@ SETTINGS: dict[str, Setting] = {
     "D": Setting("reference", "head"),
     "E": Setting("own", "head"),
     "F": Setting("own", "last-stage"),
+    "A-long": Setting("random", "all", base="A", as_long_as="C"),
 }
+# What `budget: equal-time` adds, where the study has the arms that each is the twin of.
+TWINS = tuple(name for name, setting in SETTINGS.items() if setting.as_long_as)
 
 
 # -- questions
@@ -114,12 +128,24 @@ def _nothing(arms: Sequence[Arm]) -> list[Any]:
 
 
 def _whole_networks(arms: Sequence[Arm]) -> list[str]:
-    """Architectures from random weights with all their skips."""
-    return [arm.name for arm in arms if arm.task == "segment" and arm.weights == "random" and not arm.drop]
+    """Architectures with all their skips, of one kind of weights: random ones where there are any of these."""
+    whole = [arm for arm in arms if arm.task == "segment" and not arm.drop]
+    kind = next((weights for weights in _START if any(arm.weights == weights for arm in whole)), "random")
+    alike = [arm.name for arm in whole if arm.weights == kind]
+    # A single network of given weights is there to be compared with the same one of random weights.
+    return alike if kind == "random" or len(alike) > 1 else []
 
 
 def _between_networks(arms: Sequence[Arm]) -> list[Pair]:
-    return [(name, UNET) for name in _whole_networks(arms) if name != UNET and UNET in _whole_networks(arms)]
+    whole = [arm for arm in arms if arm.name in _whole_networks(arms)]
+    return [
+        (arm.name, _unet_of(arm)) for arm in whole if any(arm.name != other.name == _unet_of(arm) for other in whole)
+    ]
+
+
+def _unet_of(arm: Arm) -> str:
+    """Return the name of the U-Net with the weights of `arm`."""
+    return UNET if arm.weights == "random" else f"{UNET}-{arm.weights}"
 
 
 def _own_encoders(arms: Sequence[Arm]) -> list[Pair]:
@@ -176,6 +202,15 @@ QUESTIONS = (
         pairs=(("C", "A"),),
         words=_PAYS,
         headline=True,
+    ),
+    Asked(
+        heading="Does it pay at equal compute?",
+        pairs=(("C", "A-long"),),
+        words={
+            "better": "Yes, pretraining is the better use of the time.",
+            "worse": "No, the same time is better spent on labelled images.",
+            "undecided": _NOT_SHOWN,
+        },
     ),
     Asked(
         heading="Freeze the backbone, or fine-tune it?",
@@ -273,7 +308,12 @@ def _setting_arm(name: str) -> Arm | None:
     if setting is None:
         return None
     title = f"{_START[setting.weights]}, {_TRAINED[setting.trained]}"
-    return Arm(name=name, title=title, task="classify", weights=setting.weights, trained=setting.trained)
+    if setting.as_long_as:
+        title += f" for as long as pretraining and {setting.as_long_as} together"
+    return Arm(
+        name=name, title=title, task="classify", weights=setting.weights, trained=setting.trained, base=setting.base,
+        as_long_as=setting.as_long_as,
+    )  # fmt: skip
 
 
 def _engine_arm(name: str) -> Arm | None:
@@ -318,7 +358,7 @@ def _network_arm_title(model: str, weights: Weights, drop: str, structural: bool
 
 # -- of a study
 def arms_of(study: StudyConfig) -> list[Arm]:
-    """Return the study's arms: those it names, then those of its `ablate:` block that it does not name.
+    """Return the study's arms: those it names, then those that `ablate:` and `budget:` add.
 
     Raises:
         ConfigError: an arm that does not exist, or one whose data or weights the study does not name.
@@ -328,8 +368,12 @@ def arms_of(study: StudyConfig) -> list[Arm]:
         names += [UNET, *(f"{UNET}-drop-{skip}" for skip in study.ablate.skips)]
         if study.ablate.structural:
             names += [f"{UNET}-drop-{skip}-structural" for skip in study.ablate.skips if skip != "random"]
+    if study.budget == "equal-time":
+        names += [name for name in TWINS if {SETTINGS[name].base, SETTINGS[name].as_long_as} <= set(names)]
     arms = [parse_arm(name) for name in dict.fromkeys(names)]
     _check_blocks(study, arms)
+    _check_twins(arms)
+    _check_published(study, arms)
     for arm in arms:
         metric_of(study, arm)
     return arms
@@ -338,12 +382,32 @@ def arms_of(study: StudyConfig) -> list[Arm]:
 def _check_blocks(study: StudyConfig, arms: list[Arm]) -> None:
     blocks = dict.fromkeys(kind.block for kind in KINDS.values() if kind.block)
     needs = {block: [arm.name for arm in arms if KINDS[arm.task].block == block] for block in blocks}
-    needs["pretrain"] = [arm.name for arm in arms if arm.weights == "own"]
+    needs["pretrain"] = [arm.name for arm in arms if arm.weights == "own" or arm.as_long_as]
     for block, names in needs.items():
         if names and getattr(study, block) is None:
             raise ConfigError(
                 f"arms {', '.join(names)}: the study has no `{block}:` block, which they take their "
                 f"{'weights' if block == 'pretrain' else 'data'} from; add it, or drop them"
+            )
+
+
+def _check_twins(arms: list[Arm]) -> None:
+    names = {arm.name for arm in arms}
+    for arm in arms:
+        lacking = [name for name in (arm.base, arm.as_long_as) if arm.as_long_as and name not in names]
+        if lacking:
+            raise ConfigError(
+                f"arm {arm.name}: is {arm.base} trained for as long as pretraining and {arm.as_long_as} took, and the "
+                f"study has no {' and no '.join(lacking)}; add to `arms:`, or drop {arm.name}"
+            )
+
+
+def _check_published(study: StudyConfig, arms: list[Arm]) -> None:
+    names = [arm.name for arm in arms]
+    for name in study.published.values if study.published is not None else ():
+        if name not in names:
+            raise ConfigError(
+                f"published.values.{name}: not an arm of this study.{nearest(name, names)} It has {', '.join(names)}"
             )
 
 
@@ -381,8 +445,8 @@ def pairs_of(arms: Sequence[Arm]) -> list[Pair]:
             continue
         if arm.drop and arm.base in names:
             pairs.append((arm.base, arm.name))
-        elif base := next((name for name in (_plain(arm), UNET) if name in names), ""):
-            pairs.append((arm.name, base))
+        elif base := next((name for name in (_plain(arm), UNET, _unet_of(arm)) if name in names), ""):
+            pairs += [(arm.name, base)] if base != arm.name else []
     return pairs
 
 

@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from statistics import mean
 
 from sightline.config import PretrainConfig, StudyConfig
 from sightline.metrics import statistics
 from sightline.runs import RunFolder, StudyFolder
+from sightline.runs.copies import CopiesInTest
 from sightline.runs.info import Provenance
 from sightline.runs.kinds import KINDS, import_dotted
-from sightline.runs.results import ClassifyResult, PretrainResult, ScoredResult
+from sightline.runs.results import ClassifyResult, PretrainResult, ScoredResult, SegmentResult
 from sightline.runs.study_result import (
+    TRIAL,
+    ArmParts,
     ArmResult,
     ArmScore,
+    Budget,
     Comparison,
     DataPart,
     Embedding,
+    Pretraining,
     PretrainSummary,
+    Published,
     Reference,
     StudyResult,
 )
 from sightline.study.arms import Arm, arms_of, metric_of, pairs_of, questions_of, seeds_of
+from sightline.study.copies import clean_scores
 from sightline.study.evidence import Evidence
 from sightline.study.execute import Outcome
-from sightline.study.plan import PRETRAIN, REFERENCE, Node
+from sightline.study.labels import label_efficiency
+from sightline.study.node import EpochsFor, Node
+from sightline.study.plan import PRETRAIN, REFERENCE, pretraining_names, pretraining_of
 
 
 def collect(
@@ -33,6 +43,7 @@ def collect(
     outcomes: Mapping[str, Outcome],
     folder: StudyFolder,
     embedding: Embedding | None,
+    copies: Mapping[str, CopiesInTest] | None = None,
 ) -> StudyResult:
     """Return the study's result.
 
@@ -42,6 +53,7 @@ def collect(
         outcomes: what became of each.
         folder: where they are.
         embedding: the maps of the features, if there are any.
+        copies: of test images, by the data that they are of; scores without them are added.
     """
     runs = {node.name: folder.run(node.name) for node in nodes if outcomes[node.name].status == "done"}
     arms = arms_of(study)
@@ -50,29 +62,56 @@ def collect(
     evidence: dict[str, Evidence] = {
         arm.name: import_dotted(metric_of(study, arm).evidence)(done[arm.name]) for arm in arms if arm.name in done
     }
+    budgets = {name: _budgets(of, nodes, folder) for name, of in done.items()}
     return StudyResult(
         name=study.name,
         notes=study.notes,
         arms=tuple(
-            _done(arm, study, done[arm.name], evidence[arm.name]) if arm.name in done else _absent(arm, study, outcomes)
+            _done(arm, study, done[arm.name], evidence[arm.name], budgets[arm.name])
+            if arm.name in done
+            else _absent(arm, study, outcomes)
             for arm in arms
         ),
-        comparisons=_comparisons(arms, evidence, {name: len(of) for name, of in done.items()}),
+        comparisons=_comparisons(study, arms, evidence, {name: len(of) for name, of in done.items()}),
         questions=tuple(questions_of(arms)),
         embedding=embedding,
-        pretrain=_pretrain(runs.get(PRETRAIN)),
+        pretrain=_pretrain([runs[name] for name in pretraining_names(study) if name in runs]),
         reference=_reference(study, runs.get(REFERENCE)),
         data=_data(study, runs, done),
         provenance=_provenance(runs),
+        labels=label_efficiency(study, runs, _reasons(outcomes)),
+        published=Published(**study.published.to_dict()) if study.published is not None else None,
+        scale=study.scale,
+        copies=_clean(study, arms, done, copies or {}),
     )
+
+
+def _clean(
+    study: StudyConfig, arms: Sequence[Arm], done: Mapping[str, Sequence[RunFolder]], copies: Mapping[str, CopiesInTest]
+) -> dict[str, CopiesInTest]:
+    """Return the copies with the scores without them, of the arms that are judged on these data."""
+    made = {arm.name: import_dotted(metric_of(study, arm).evidence) for arm in arms}
+    return {
+        data: clean_scores(
+            of, {a.name: done[a.name] for a in arms if a.name in done and KINDS[a.task].data == data}, made
+        )
+        for data, of in copies.items()
+    }
 
 
 def _entry(arm: Arm, study: StudyConfig, outcome: Outcome, **more: object) -> ArmResult:
     return ArmResult(
         arm=arm.name, name=arm.title, task=arm.task, metric=metric_of(study, arm).name,
-        parts=arm.parts(seeds_of(study, arm)), status=outcome.status, reason=outcome.reason,
+        parts=_parts(study, arm), status=outcome.status, reason=outcome.reason,
         **more,  # pyright: ignore[reportArgumentType]
     )  # fmt: skip
+
+
+def _parts(study: StudyConfig, arm: Arm) -> ArmParts:
+    seeds = seeds_of(study, arm)
+    if arm.weights != "own":
+        return arm.parts(seeds)
+    return replace(arm.parts(seeds), pretrained={seed: pretraining_of(study, arm, seed) for seed in seeds})
 
 
 def _absent(arm: Arm, study: StudyConfig, outcomes: Mapping[str, Outcome]) -> ArmResult:
@@ -81,14 +120,30 @@ def _absent(arm: Arm, study: StudyConfig, outcomes: Mapping[str, Outcome]) -> Ar
     return _entry(arm, study, worst or Outcome("not run", "not asked for"))
 
 
-def _done(arm: Arm, study: StudyConfig, runs: Sequence[RunFolder], evidence: Evidence) -> ArmResult:
+def _done(
+    arm: Arm, study: StudyConfig, runs: Sequence[RunFolder], evidence: Evidence, budgets: tuple[Budget, ...]
+) -> ArmResult:
     results = [_scored(run) for run in runs]
+    trained = results[0] if isinstance(results[0], ClassifyResult | SegmentResult) else None
     score = ArmScore(
         **asdict(evidence.summary()),
         seconds=sum(run.info().fit_seconds for run in runs),
         images_seen=sum(result.images_seen for result in results),
+        lr=trained.lr if trained else None,
+        tuning=trained.tuning if trained else None,
+        budgets=budgets or None,
     )
     return _entry(arm, study, Outcome("done"), score=score, details=results[0].details())
+
+
+def _reasons(outcomes: Mapping[str, Outcome]) -> dict[str, str]:
+    return {name: f"{of.status}: {of.reason}" for name, of in outcomes.items() if of.status != "done"}
+
+
+def _budgets(runs: Sequence[RunFolder], nodes: Sequence[Node], folder: StudyFolder) -> tuple[Budget, ...]:
+    names = {run.path.name for run in runs}
+    rules = [rule for node in nodes if node.name in names for rule in node.rules]
+    return tuple(rule.budget(folder) for rule in rules if isinstance(rule, EpochsFor))
 
 
 def _scored(run: RunFolder) -> ScoredResult:
@@ -98,7 +153,7 @@ def _scored(run: RunFolder) -> ScoredResult:
 
 
 def _comparisons(
-    arms: Sequence[Arm], evidence: Mapping[str, Evidence], seeds: Mapping[str, int]
+    study: StudyConfig, arms: Sequence[Arm], evidence: Mapping[str, Evidence], seeds: Mapping[str, int]
 ) -> tuple[Comparison, ...]:
     """Compare arms on the same samples and seeds, of which each has so many; p is Holm-corrected over the study."""
     pairs = [(a, b) for a, b in pairs_of(arms) if a in evidence and b in evidence]
@@ -107,25 +162,37 @@ def _comparisons(
     return tuple(
         Comparison(
             a=a, b=b, difference=of.mean, low=max(-1.0, of.low), high=min(1.0, of.high), p_raw=of.p, p=p,
-            verdict=statistics.verdict(of.mean, p, seeds[a]),
+            verdict=statistics.verdict(of.mean, p, seeds[a]) if study.scale == 1 else TRIAL,
             detectable=of.detectable(len(pairs)),
         )
         for (a, b), of, p in zip(pairs, differences, corrected, strict=True)
     )  # fmt: skip
 
 
-def _pretrain(run: RunFolder | None) -> PretrainSummary | None:
-    if run is None:
+def _pretrain(runs: Sequence[RunFolder]) -> PretrainSummary | None:
+    """Return what the first pretraining is, with the others beside it."""
+    if not runs:
         return None
-    config = PretrainConfig.build(run.config(), where=str(run.path))
-    result = run.result_as(PretrainResult)
-    return PretrainSummary(
+    config = PretrainConfig.build(runs[0].config(), where=str(runs[0].path))
+    each = [_pretraining(run) for run in runs]
+    summary = PretrainSummary(
         recipe=config.recipe,
         backbone=config.backbone,
         stem=config.stem,
         data=config.data.source,
-        seconds=run.info().fit_seconds,
-        **{name: getattr(result, name) for name in PretrainResult.__dataclass_fields__},
+        seconds=mean(of.seconds for of in each),
+        **{name: getattr(runs[0].result_as(PretrainResult), name) for name in PretrainResult.__dataclass_fields__},
+    )
+    if len(each) == 1:
+        return summary
+    warnings = tuple(f"{of.run}: {warning}" for of in each for warning in of.warnings)
+    return replace(summary, warnings=warnings, each=tuple(each))
+
+
+def _pretraining(run: RunFolder) -> Pretraining:
+    result, info = run.result_as(PretrainResult), run.info()
+    return Pretraining(
+        run=run.path.name, seed=info.seed, seconds=info.fit_seconds, health=result.health, warnings=result.warnings
     )
 
 
@@ -156,7 +223,8 @@ def _data(
             continue
         parts[kind.data] = _part(block.data.source, firsts.get(name))
     if study.pretrain is not None:
-        images = runs[PRETRAIN].result_as(PretrainResult).images if PRETRAIN in runs else None
+        first = next((runs[name] for name in pretraining_names(study) if name in runs), None)
+        images = first.result_as(PretrainResult).images if first is not None else None
         parts[KINDS[PRETRAIN].data] = DataPart(source=study.pretrain.data.source, images=images)
     return parts
 

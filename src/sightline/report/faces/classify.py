@@ -34,7 +34,7 @@ class ClassifyFace:
         return [
             ("Backbone", f"{config.backbone}, stem {config.stem}"),
             ("Input", f"{config.input_size} px, augmentation {config.augment}"),
-            ("Optimiser", f"{optim.name}, learning rate {plain(optim.lr)}, weight decay "
+            ("Optimiser", f"{optim.name}, learning rate {rate_text(optim.lr, config.tune)}, weight decay "
                           f"{plain(optim.weight_decay)}"),
             ("Schedule", f"× {plain(optim.plateau_factor)} when the validation loss has not fallen for "
                          f"{optim.plateau_patience} epochs" if optim.schedule == "plateau" else optim.schedule),
@@ -72,6 +72,11 @@ class ClassifyFace:
             Section("embedding", "What the features look like", _embedding(view)),
             Section("samples", "Sample predictions", _samples(view)),
         ]
+
+
+def rate_text(rate: float, tried: Sequence[float]) -> str:
+    """Return a learning rate, or those of which each arm took the one best on validation."""
+    return f"best on validation of {', '.join(plain(other) for other in tried)}" if tried else plain(rate)
 
 
 def _scored(run: RunFolder) -> list[Section]:

@@ -35,7 +35,7 @@ def example_step(config: SegmentConfig, backbone: str, stem: Stem) -> ExampleSte
 
 
 def workload(config: SegmentConfig) -> Workload:
-    """Return what a run of `config` comes to: its epochs, and validation after each of them.
+    """Return what a run of `config` comes to: its epochs with validation, and as much for each learning rate.
 
     Validation and test see whole tiles; they are taken to be of the crop's size.
     """
@@ -43,4 +43,5 @@ def workload(config: SegmentConfig) -> Workload:
     parts = {name: len(part) for name, part in split_pairs(listing, config.data).items()}
     example = example_step(config, config.backbone, config.stem)
     seen = config.epochs * (parts["train"] + FORWARD * parts["val"]) + FORWARD * parts["test"]
-    return Workload(len(listing.pairs), seen / (example.batch * config.devices), example)
+    tried = len(config.tune) * config.epochs * (parts["train"] + FORWARD * parts["val"])
+    return Workload(len(listing.pairs), (seen + tried) / (example.batch * config.devices), example)
