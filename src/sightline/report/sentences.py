@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from sightline.runs.flags import flag_words
 from sightline.runs.metrics import Metric
 from sightline.runs.numbers import NARROW, NBSP, count, p_value
 from sightline.runs.results import Interval
-from sightline.runs.study_result import ArmResult, ArmScore, StudyResult
+from sightline.runs.study_result import ArmResult, ArmScore, Comparison, StudyResult
 
 UNKNOWN = "Cannot be said: a needed arm did not run."
 TOO_FEW = "Not to be said from fewer than three seeds an arm."
@@ -25,8 +28,13 @@ def comparison_sentence(result: StudyResult, a: str, b: str) -> str:
         f"({interval_text(metric, comparison.low, comparison.high)}, "
         f"{p_value(comparison.p)}, n{NBSP}={NBSP}{count(score.n)} {metric.samples}, {_seeds(score)})"
     )
+    flagged = [f"{describe(result[name])} {flag_words(flags)}" for name, flags in (comparison.flags or {}).items()]
     if not comparison.judged:
-        return f"{comparison.verdict.capitalize()}, which says nothing of another seed: {figures}."
+        flagged = [f"{each}," for each in flagged]
+        also = f" Also, {' and '.join(flagged)} so that no verdict could rest on it." if flagged else ""
+        return f"{comparison.verdict.capitalize()}, which says nothing of another seed: {figures}.{also}"
+    if flagged:
+        return f"Undecided, for {', and '.join(flagged)}: {figures}."
     if not comparison.decided:
         clear = comparison.low > 0 or comparison.high < 0
         note = (
@@ -37,6 +45,12 @@ def comparison_sentence(result: StudyResult, a: str, b: str) -> str:
             note += f"; a true difference of {seen}{metric.of_unit} would be seen in four studies of five"
         return f"Undecided: {describe(first)} and {describe(second)} cannot be told apart: {figures}{note}."
     return f"{describe(first)} is {comparison.verdict} than {describe(second)}: {figures}."
+
+
+def flagged_arms(comparisons: Iterable[Comparison]) -> str:
+    """Return why no verdict rests on comparisons, in short: "A not converged; C at chance"; "" of none."""
+    flags = {name: names for comparison in comparisons for name, names in (comparison.flags or {}).items()}
+    return "; ".join(f"{name} {', '.join(names)}" for name, names in flags.items())
 
 
 def interval_text(metric: Metric, low: float, high: float) -> str:

@@ -68,6 +68,11 @@ class ScoredResult(Record):
         """How many classes the data have."""
         raise NotImplementedError
 
+    @property
+    def by_epochs(self) -> bool:
+        """Whether it was trained by epochs, of which validation chose one."""
+        return True
+
     def details(self) -> Record:
         """Return what the arm of a study tells of its first run, beside its score."""
         raise NotImplementedError
@@ -117,6 +122,7 @@ class HealthPlot(Record):
         reference: where a line is drawn to compare with; None draws none.
         reference_label: what that line is.
         reference_from: draw the line only where some value is above this one, for it would flatten the curve else.
+        unlearnt_from: training that ends at this value, or above it, has learnt nothing; None where it does not tell.
     """
 
     name: str
@@ -128,6 +134,7 @@ class HealthPlot(Record):
     reference: float | None = None
     reference_label: str = ""
     reference_from: float | None = None
+    unlearnt_from: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +185,12 @@ class PretrainResult(Record):
     warnings: tuple[str, ...]
     method: MethodReport
     notes: tuple[str, ...] | None = None
+
+    @property
+    def unlearnt(self) -> bool:
+        """Whether training ended where the method says that nothing was learnt."""
+        bounds = {plot.name: plot.unlearnt_from for plot in self.method.health if plot.unlearnt_from is not None}
+        return any(self.health[name] >= bound for name, bound in bounds.items() if name in self.health)
 
 
 # -- classification
@@ -230,6 +243,11 @@ class ClassifyResult(ScoredResult):
     def class_count(self) -> int:
         """How many classes the test part has."""
         return len(self.per_class or ())
+
+    @property
+    def by_epochs(self) -> bool:
+        """Whether it was trained by epochs, and not fitted by L-BFGS."""
+        return self.best_epoch is not None
 
     def details(self) -> ClassifyDetails:
         """Return what a study keeps of this run beside its score."""

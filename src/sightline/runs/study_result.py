@@ -14,6 +14,7 @@ from sightline.runs.record import Record
 from sightline.runs.results import Interval, PretrainResult
 
 DONE: Literal["done"] = "done"
+DECIDED, UNDECIDED = ("higher", "lower"), "undecided"
 Pair = tuple[str, str]
 
 
@@ -30,9 +31,11 @@ class Summary(Record):
         n: samples.
         seeds: the value of each seed.
         per_class: mean over seeds of each class.
+        chance: what the best of all constant answers scores on the same samples; None where that is not known.
     """
 
     scenes: int | None = None
+    chance: float | None = None
     mean: float
     low: float
     high: float
@@ -48,10 +51,13 @@ class ArmScore(Summary):
     Attributes:
         seconds: of all seeds together, without pretraining.
         images_seen: likewise.
+        flags: names of `FLAGS` that it bears: reasons why no verdict rests on it; None of a result that was not looked
+            through for any.
     """
 
     seconds: float
     images_seen: int
+    flags: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +135,11 @@ class ArmResult:
         return self.score
 
     @property
+    def flags(self) -> tuple[str, ...]:
+        """The names of the flags that it bears; () of an arm that is not done."""
+        return (self.score.flags or ()) if self.score is not None else ()
+
+    @property
     def accuracy(self) -> float:
         """Mean test accuracy over seeds, 0–1.
 
@@ -201,7 +212,9 @@ class Comparison(Record):
         high: its upper end.
         p_raw: two-sided.
         p: corrected by Holm over the comparisons of the study.
-        verdict: higher, lower or undecided; of fewer than three seeds "one run each" or "two runs each".
+        verdict: higher, lower or undecided; of fewer than three seeds "one run each" or "two runs each". Where an arm
+            is flagged, higher and lower become undecided.
+        flags: why no verdict rests on it: the flags of both arms, by the arm that bears any; None where neither does.
         detectable: smallest true difference that four studies of five would tell from none, corrected for all; None
             where it is not known.
     """
@@ -214,6 +227,7 @@ class Comparison(Record):
     p_raw: float
     p: float
     verdict: str
+    flags: Mapping[str, tuple[str, ...]] | None = None
     detectable: float | None = None
 
     @property
@@ -224,12 +238,12 @@ class Comparison(Record):
     @property
     def decided(self) -> bool:
         """Whether it says which arm is higher."""
-        return self.verdict in ("higher", "lower")
+        return self.verdict in DECIDED
 
     @property
     def judged(self) -> bool:
         """Whether there were seeds enough to say anything."""
-        return self.decided or self.verdict == "undecided"
+        return self.decided or self.verdict == UNDECIDED
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,8 @@ from sightline.runs.info import Provenance
 from sightline.runs.kinds import KINDS, import_dotted
 from sightline.runs.results import ClassifyResult, PretrainResult, ScoredResult
 from sightline.runs.study_result import (
+    DECIDED,
+    UNDECIDED,
     ArmResult,
     ArmScore,
     Comparison,
@@ -24,6 +26,7 @@ from sightline.runs.study_result import (
 from sightline.study.arms import Arm, arms_of, metric_of, pairs_of, questions_of, seeds_of
 from sightline.study.evidence import Evidence
 from sightline.study.execute import Outcome
+from sightline.study.flags import Judged, flags_of
 from sightline.study.plan import PRETRAIN, REFERENCE, Node
 
 
@@ -50,14 +53,18 @@ def collect(
     evidence: dict[str, Evidence] = {
         arm.name: import_dotted(metric_of(study, arm).evidence)(done[arm.name]) for arm in arms if arm.name in done
     }
+    pretrained = {name: _pretrained(name, nodes, runs) for name in done}
+    entries = tuple(
+        _done(arm, study, done[arm.name], evidence[arm.name], pretrained[arm.name])
+        if arm.name in done
+        else _absent(arm, study, outcomes)
+        for arm in arms
+    )
     return StudyResult(
         name=study.name,
         notes=study.notes,
-        arms=tuple(
-            _done(arm, study, done[arm.name], evidence[arm.name]) if arm.name in done else _absent(arm, study, outcomes)
-            for arm in arms
-        ),
-        comparisons=_comparisons(arms, evidence, {name: len(of) for name, of in done.items()}),
+        arms=entries,
+        comparisons=_comparisons(arms, evidence, {entry.arm: entry for entry in entries}),
         questions=tuple(questions_of(arms)),
         embedding=embedding,
         pretrain=_pretrain(runs.get(PRETRAIN)),
@@ -81,14 +88,26 @@ def _absent(arm: Arm, study: StudyConfig, outcomes: Mapping[str, Outcome]) -> Ar
     return _entry(arm, study, worst or Outcome("not run", "not asked for"))
 
 
-def _done(arm: Arm, study: StudyConfig, runs: Sequence[RunFolder], evidence: Evidence) -> ArmResult:
-    results = [_scored(run) for run in runs]
+def _done(
+    arm: Arm, study: StudyConfig, runs: Sequence[RunFolder], evidence: Evidence, pretrained: Sequence[RunFolder]
+) -> ArmResult:
+    results, summary = [_scored(run) for run in runs], evidence.summary()
+    judged = Judged(
+        kind=KINDS[arm.task], metric=metric_of(study, arm), score=summary, runs=runs, pretrained=pretrained
+    )  # fmt: skip
     score = ArmScore(
-        **asdict(evidence.summary()),
+        **asdict(summary),
         seconds=sum(run.info().fit_seconds for run in runs),
         images_seen=sum(result.images_seen for result in results),
+        flags=flags_of(judged),
     )
     return _entry(arm, study, Outcome("done"), score=score, details=results[0].details())
+
+
+def _pretrained(arm: str, nodes: Sequence[Node], runs: Mapping[str, RunFolder]) -> list[RunFolder]:
+    """Return the pretrainings whose weights the runs of an arm start from."""
+    needs = dict.fromkeys(need for node in nodes if node.arm == arm for need in node.needs)
+    return [runs[need] for need in needs if need in runs and runs[need].info().kind == PRETRAIN]
 
 
 def _scored(run: RunFolder) -> ScoredResult:
@@ -98,20 +117,22 @@ def _scored(run: RunFolder) -> ScoredResult:
 
 
 def _comparisons(
-    arms: Sequence[Arm], evidence: Mapping[str, Evidence], seeds: Mapping[str, int]
+    arms: Sequence[Arm], evidence: Mapping[str, Evidence], entries: Mapping[str, ArmResult]
 ) -> tuple[Comparison, ...]:
-    """Compare arms on the same samples and seeds, of which each has so many; p is Holm-corrected over the study."""
+    """Compare arms on the same samples and seeds; p is Holm-corrected over the study, and flags take verdicts away."""
     pairs = [(a, b) for a, b in pairs_of(arms) if a in evidence and b in evidence]
     differences = [evidence[a].minus(evidence[b]) for a, b in pairs]
     corrected = statistics.holm([of.p for of in differences])
-    return tuple(
-        Comparison(
+    compared = []
+    for (a, b), of, p in zip(pairs, differences, corrected, strict=True):
+        verdict = statistics.verdict(of.mean, p, len(entries[a].done.seeds))
+        flags = {name: entries[name].flags for name in (a, b) if entries[name].flags} or None
+        compared.append(Comparison(
             a=a, b=b, difference=of.mean, low=max(-1.0, of.low), high=min(1.0, of.high), p_raw=of.p, p=p,
-            verdict=statistics.verdict(of.mean, p, seeds[a]),
+            verdict=UNDECIDED if flags and verdict in DECIDED else verdict, flags=flags,
             detectable=of.detectable(len(pairs)),
-        )
-        for (a, b), of, p in zip(pairs, differences, corrected, strict=True)
-    )  # fmt: skip
+        ))  # fmt: skip
+    return tuple(compared)
 
 
 def _pretrain(run: RunFolder | None) -> PretrainSummary | None:
