@@ -25,6 +25,7 @@ FEATURES = {"first": "features/first.npz", "last": "features/last.npz"}
 
 # -- of a study
 STUDY = "study.yaml"
+PRECISION = "precision.json"  # that all its runs share
 RUNS = "runs"
 SAMPLES_SHEET = "figures/samples.png"
 SAMPLES = "figures/samples.json"

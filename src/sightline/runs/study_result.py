@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from sightline.errors import RunError
-from sightline.runs.info import Provenance
+from sightline.runs.info import Precision, Provenance
 from sightline.runs.kinds import kind_named
 from sightline.runs.metrics import Metric, metric_named
 from sightline.runs.record import Record
@@ -51,12 +51,14 @@ class ArmScore(Summary):
     Attributes:
         seconds: of all seeds together, without pretraining.
         images_seen: likewise.
+        precision: that its runs computed in; several where they differ.
         flags: names of `FLAGS` that it bears: reasons why no verdict rests on it; None of a result that was not looked
             through for any.
     """
 
     seconds: float
     images_seen: int
+    precision: str | None = None
     flags: tuple[str, ...] | None = None
 
 
@@ -356,6 +358,7 @@ class StudyResult:
         pretrain: None where it did not run.
         reference: where the reference weights come from.
         data: by what they are: unlabelled, labelled, masks.
+        precision: that its runs share; None where the study file names one, or each run found its own.
         provenance: versions and hardware of the first run.
     """
 
@@ -369,6 +372,7 @@ class StudyResult:
     reference: Reference
     data: Mapping[str, DataPart]
     provenance: Provenance
+    precision: Precision | None = None
 
     def __getitem__(self, name: str) -> ArmResult:
         """Return an arm.
@@ -401,6 +405,7 @@ class StudyResult:
             "pretrain": self.pretrain.to_dict() if self.pretrain else {"status": "not run"},
             "reference": self.reference.to_dict(),
             "data": {name: part.to_dict() for name, part in self.data.items()},
+            **({"precision": self.precision.to_dict()} if self.precision is not None else {}),
             "provenance": self.provenance.to_dict(),
         }
 
@@ -412,7 +417,7 @@ class StudyResult:
             RunError: a key is missing or holds something else.
         """
         try:
-            pretrain, embedding = content["pretrain"], content["embedding"]
+            pretrain, embedding, precision = content["pretrain"], content["embedding"], content.get("precision")
             return cls(
                 name=content["name"],
                 notes=content["notes"],
@@ -423,6 +428,7 @@ class StudyResult:
                 pretrain=PretrainSummary.from_dict(pretrain, where) if pretrain["status"] == DONE else None,
                 reference=Reference.from_dict(content["reference"], where),
                 data={name: DataPart.from_dict(part, where) for name, part in content["data"].items()},
+                precision=Precision.from_dict(precision, where) if precision else None,
                 provenance=Provenance.from_dict(content["provenance"], where),
             )
         except KeyError as error:

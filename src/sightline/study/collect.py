@@ -28,6 +28,7 @@ from sightline.study.evidence import Evidence
 from sightline.study.execute import Outcome
 from sightline.study.flags import Judged, flags_of
 from sightline.study.plan import PRETRAIN, REFERENCE, Node
+from sightline.study.precision import recorded
 
 
 def collect(
@@ -70,6 +71,7 @@ def collect(
         pretrain=_pretrain(runs.get(PRETRAIN)),
         reference=_reference(study, runs.get(REFERENCE)),
         data=_data(study, runs, done),
+        precision=recorded(folder),
         provenance=_provenance(runs),
     )
 
@@ -99,6 +101,7 @@ def _done(
         **asdict(summary),
         seconds=sum(run.info().fit_seconds for run in runs),
         images_seen=sum(result.images_seen for result in results),
+        precision=", ".join(sorted({str(run.config().get("precision")) for run in runs})),
         flags=flags_of(judged),
     )
     return _entry(arm, study, Outcome("done"), score=score, details=results[0].details())

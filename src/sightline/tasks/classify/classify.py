@@ -16,6 +16,7 @@ from torch import Tensor
 from sightline.config import ClassifyConfig
 from sightline.data import Images, Loader, Split, load_images, split
 from sightline.engine import Context, Progress, attempt, check_sizes, make_progress, record, resolve_workers, train
+from sightline.engine.example import ExampleStep
 from sightline.errors import DataError
 from sightline.files import text_digest
 from sightline.files.atomic import write_json
@@ -29,7 +30,7 @@ from sightline.randomness import generator
 from sightline.runs import RunFolder
 from sightline.runs.artifacts import FEATURES, SPLIT, TUNING
 from sightline.runs.results import ClassAccuracy, ClassifyResult, Init, Interval
-from sightline.tasks.classify.example_step import example_step
+from sightline.tasks.classify.example_step import example_step, steps_of
 from sightline.tasks.classify.inputs import FeatureInputs, ImageInputs
 from sightline.tasks.classify.linear import PENALTIES, fit_linear
 from sightline.tasks.classify.task import ClassifyTask
@@ -64,7 +65,7 @@ def classify(
         config,
         out,
         inputs=_open_inputs,
-        example=lambda config, inputs: example_step(config, inputs.start.backbone.name, inputs.start.backbone.stem),
+        example=_example,
         build_task=_build_task,
         finish=partial(_finish, on_test=on_test),
         resume=resume,
@@ -129,6 +130,12 @@ def labelled_part(train: np.ndarray, labels: np.ndarray, fraction: float, seed: 
         order = generator(seed, "classify/labels", sample=int(label)).permutation(len(members))
         chosen.append(members[order[: max(1, round(fraction * len(members)))]])
     return np.sort(np.concatenate(chosen))
+
+
+def _example(config: ClassifyConfig, inputs: Inputs) -> ExampleStep:
+    example = example_step(config, inputs.start.backbone.name, inputs.start.backbone.stem)
+    steps = steps_of(config, example, len(inputs.train), len(inputs.parts.val), len(inputs.parts.test))
+    return replace(example, steps=steps)
 
 
 def _build_task(context: Run) -> ClassifyTask:

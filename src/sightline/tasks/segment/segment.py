@@ -16,6 +16,7 @@ from sightline.config import SegmentConfig
 from sightline.data import Loader, SegmentImages, check_classes, load_parts
 from sightline.data.masks.formats import palette_png
 from sightline.engine import Context, Extra, Progress, attempt, check_sizes, resolve_workers, train
+from sightline.engine.example import ExampleStep
 from sightline.files import text_digest
 from sightline.files.atomic import write_json
 from sightline.metrics import segmentation
@@ -39,7 +40,7 @@ from sightline.runs.artifacts import INTERVENTIONS
 from sightline.runs.mask_history import MaskColors
 from sightline.runs.results import Init, SegmentResult
 from sightline.tasks.segment.counts import Counts, count_tiles, describe_counts, keep_mask_at_evaluation
-from sightline.tasks.segment.example_step import example_step
+from sightline.tasks.segment.example_step import example_step, steps_of
 from sightline.tasks.segment.interventions import interventable, interventions, some_tiles
 from sightline.tasks.segment.losses import build_loss
 from sightline.tasks.segment.predictor import Predictor
@@ -72,7 +73,7 @@ def segment(config: SegmentConfig, out: Path, *, resume: bool = False, progress:
         config,
         out,
         inputs=open_inputs,
-        example=lambda config, inputs: example_step(config, inputs.start.backbone.name, inputs.start.backbone.stem),
+        example=_example,
         build_task=build_task,
         finish=_finish,
         extras=_extras,
@@ -105,6 +106,12 @@ def open_inputs(config: SegmentConfig, say: Callable[[str], object]) -> Inputs:
     find_watched(config.log_images, images.ids)
     start = InitialBackbone.of(config, images.channels, say)
     return Inputs(images, start)
+
+
+def _example(config: SegmentConfig, inputs: Inputs) -> ExampleStep:
+    example = example_step(config, inputs.start.backbone.name, inputs.start.backbone.stem)
+    sizes = {name: len(part) for name, part in inputs.images.parts.items()}
+    return replace(example, steps=steps_of(config, example, sizes))
 
 
 # -- training
