@@ -42,6 +42,8 @@ def _by_verdict(result: StudyResult, question: Question) -> Answer:
         # One pair decided and the other not: say which holds, never that both do.
         pair = made[decided[0]]
         short = f"{pair.a} against {pair.b}: {question.words[judged[decided[0]]]} The other pair is undecided."
+    if any(comparison.networks and comparison.decided for comparison in made):
+        short += " The networks differ too."
     return Answer(question.heading, short, _sentences(result, question))
 
 

@@ -28,6 +28,11 @@ def comparison_sentence(result: StudyResult, a: str, b: str) -> str:
         f"({interval_text(metric, comparison.low, comparison.high)}, "
         f"{p_value(comparison.p)}, n{NBSP}={NBSP}{count(score.n)} {metric.samples}, {_seeds(score)})"
     )
+    if comparison.networks:
+        figures += "; the two are different networks, " + " and ".join(
+            f"{name} {network.text} ({count(network.parameters)} parameters)"
+            for name, network in comparison.networks.items()
+        )
     flagged = [f"{describe(result[name])} {flag_words(flags)}" for name, flags in (comparison.flags or {}).items()]
     if not comparison.judged:
         flagged = [f"{each}," for each in flagged]

@@ -89,7 +89,7 @@ def _implementation(view: StudyView) -> list[Block]:
             rows.append(("Cost", f"{duration(summary.seconds)}, {count(summary.images_seen)} images seen"))
         blocks.append(tables.table("Pretraining", rows))
     blocks.append(tables.table("Reference weights of B and D", _reference_rows(view.result.reference)))
-    blocks += [tables.table(caption, face_of(run.info().kind).rows(run)) for caption, run in shared.items()]
+    blocks += [tables.table(caption, view.shared_rows(view.arms(run.info().kind))) for caption, run in shared.items()]
     if rows := [*_precision_rows(view.result), *tables.provenance_rows(view.result.provenance)]:
         blocks.append(tables.table("Machine and versions", rows))
     if pretrain is not None:

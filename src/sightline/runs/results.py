@@ -48,6 +48,28 @@ class Init(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Network(Record):
+    """Which network a run trained.
+
+    Attributes:
+        backbone: its name, or its encoder's.
+        stem: of the backbone.
+        input_size: side of the images that it was trained on, in pixels.
+        parameters: numbers in all of it, head or decoder included.
+    """
+
+    backbone: str
+    stem: str
+    input_size: int
+    parameters: int
+
+    @property
+    def text(self) -> str:
+        """Backbone, stem and input in words, "resnet18, stem 3x3, 64 px"."""
+        return f"{self.backbone}, stem {self.stem}, {self.input_size} px"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScoredResult(Record):
     """What every run tells that is judged on a test part, and that an arm of a study can be made of.
 
@@ -55,12 +77,14 @@ class ScoredResult(Record):
         images_seen: with repetition, of all epochs.
         bad_images: unreadable ones, left out.
         split: samples of each part.
+        network: that was trained; None of what trains none.
         notes: what failed and the run did without, each with the file that keeps the details; None where all went well.
     """
 
     images_seen: int
     bad_images: int
     split: Mapping[str, int]
+    network: Network | None = None
     notes: tuple[str, ...] | None = None
 
     @property

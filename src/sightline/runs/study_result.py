@@ -11,7 +11,7 @@ from sightline.runs.info import Precision, Provenance
 from sightline.runs.kinds import kind_named
 from sightline.runs.metrics import Metric, metric_named
 from sightline.runs.record import Record
-from sightline.runs.results import Interval, PretrainResult
+from sightline.runs.results import Interval, Network, PretrainResult
 
 DONE: Literal["done"] = "done"
 DECIDED, UNDECIDED = ("higher", "lower"), "undecided"
@@ -51,6 +51,7 @@ class ArmScore(Summary):
     Attributes:
         seconds: of all seeds together, without pretraining.
         images_seen: likewise.
+        network: that it trained; None of what trains none.
         precision: that its runs computed in; several where they differ.
         flags: names of `FLAGS` that it bears: reasons why no verdict rests on it; None of a result that was not looked
             through for any.
@@ -58,6 +59,7 @@ class ArmScore(Summary):
 
     seconds: float
     images_seen: int
+    network: Network | None = None
     precision: str | None = None
     flags: tuple[str, ...] | None = None
 
@@ -217,6 +219,7 @@ class Comparison(Record):
         verdict: higher, lower or undecided; of fewer than three seeds "one run each" or "two runs each". Where an arm
             is flagged, higher and lower become undecided.
         flags: why no verdict rests on it: the flags of both arms, by the arm that bears any; None where neither does.
+        networks: backbone, stem and input of each arm where these differ, by arm; None where they are the same.
         detectable: smallest true difference that four studies of five would tell from none, corrected for all; None
             where it is not known.
     """
@@ -230,6 +233,7 @@ class Comparison(Record):
     p: float
     verdict: str
     flags: Mapping[str, tuple[str, ...]] | None = None
+    networks: Mapping[str, Network] | None = None
     detectable: float | None = None
 
     @property

@@ -10,7 +10,7 @@ from sightline.metrics import statistics
 from sightline.runs import RunFolder, StudyFolder
 from sightline.runs.info import Provenance
 from sightline.runs.kinds import KINDS, import_dotted
-from sightline.runs.results import ClassifyResult, PretrainResult, ScoredResult
+from sightline.runs.results import ClassifyResult, Network, PretrainResult, ScoredResult
 from sightline.runs.study_result import (
     DECIDED,
     UNDECIDED,
@@ -101,6 +101,7 @@ def _done(
         **asdict(summary),
         seconds=sum(run.info().fit_seconds for run in runs),
         images_seen=sum(result.images_seen for result in results),
+        network=results[0].network,
         precision=", ".join(sorted({str(run.config().get("precision")) for run in runs})),
         flags=flags_of(judged),
     )
@@ -133,9 +134,15 @@ def _comparisons(
         compared.append(Comparison(
             a=a, b=b, difference=of.mean, low=max(-1.0, of.low), high=min(1.0, of.high), p_raw=of.p, p=p,
             verdict=UNDECIDED if flags and verdict in DECIDED else verdict, flags=flags,
+            networks=_differing_networks(entries[a], entries[b]),
             detectable=of.detectable(len(pairs)),
         ))  # fmt: skip
     return tuple(compared)
+
+
+def _differing_networks(*arms: ArmResult) -> dict[str, Network] | None:
+    networks = {arm.arm: arm.done.network for arm in arms if arm.done.network is not None}
+    return networks if len({network.text for network in networks.values()}) > 1 else None
 
 
 def _pretrain(run: RunFolder | None) -> PretrainSummary | None:

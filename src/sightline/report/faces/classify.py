@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sightline.config import ClassifyConfig
+from sightline.config import BackboneConfig, ClassifyConfig
 from sightline.report import pictures
 from sightline.report.document import Answer, Block, Section, Table, Text
 from sightline.report.face import Heading, Rows, StudyView
@@ -12,7 +12,7 @@ from sightline.report.sentences import score_interval
 from sightline.runs import RunFolder
 from sightline.runs.metrics import METRICS
 from sightline.runs.numbers import count, plain
-from sightline.runs.results import ClassifyResult
+from sightline.runs.results import ClassifyResult, ScoredResult
 from sightline.runs.study_result import Embedding
 
 HIDDEN = "Left out: the study file asks that the pictures are not shown."
@@ -32,7 +32,7 @@ class ClassifyFace:
         config = ClassifyConfig.build(run.config(), where=str(run.path))
         optim = config.optim
         return [
-            ("Backbone", f"{config.backbone}, stem {config.stem}"),
+            ("Backbone", network_text(run, config)),
             ("Input", f"{config.input_size} px, augmentation {config.augment}"),
             ("Optimiser", f"{optim.name}, learning rate {plain(optim.lr)}, weight decay "
                           f"{plain(optim.weight_decay)}"),
@@ -72,6 +72,13 @@ class ClassifyFace:
             Section("embedding", "What the features look like", _embedding(view)),
             Section("samples", "Sample predictions", _samples(view)),
         ]
+
+
+def network_text(run: RunFolder, config: BackboneConfig) -> str:
+    """Return backbone and stem as a finished run has them, for weights may bring their own; else as it was asked to."""
+    network = run.result_as(ScoredResult).network if run.is_done else None
+    of = network if network is not None else config
+    return f"{of.backbone}, stem {of.stem}"
 
 
 def _scored(run: RunFolder) -> list[Section]:

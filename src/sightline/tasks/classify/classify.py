@@ -29,7 +29,7 @@ from sightline.models.freezing import freeze, is_frozen
 from sightline.randomness import generator
 from sightline.runs import RunFolder
 from sightline.runs.artifacts import FEATURES, SPLIT, TUNING
-from sightline.runs.results import ClassAccuracy, ClassifyResult, Init, Interval
+from sightline.runs.results import ClassAccuracy, ClassifyResult, Init, Interval, Network
 from sightline.tasks.classify.example_step import example_step, steps_of
 from sightline.tasks.classify.inputs import FeatureInputs, ImageInputs
 from sightline.tasks.classify.linear import PENALTIES, fit_linear
@@ -263,7 +263,12 @@ def _judge(context: Run, trained: Trained, seconds: float, on_test: bool) -> Non
         split={name: len(ids) for name, ids in inputs.parts.to_dict().items()},
         accuracy=accuracy,
         per_class=per_class,
-    )
+        network=Network(
+            backbone=inputs.start.backbone.name, stem=inputs.start.backbone.stem,
+            input_size=context.config.input_size,
+            parameters=sum(value.numel() for value in trained.network.parameters()),
+        ),
+    )  # fmt: skip
     run.finish(result, {"fit_seconds": seconds})
 
 

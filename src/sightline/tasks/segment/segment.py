@@ -38,7 +38,7 @@ from sightline.randomness import sample_keys
 from sightline.runs import RunFolder, artifacts
 from sightline.runs.artifacts import INTERVENTIONS
 from sightline.runs.mask_history import MaskColors
-from sightline.runs.results import Init, SegmentResult
+from sightline.runs.results import Init, Network, SegmentResult
 from sightline.tasks.segment.counts import Counts, count_tiles, describe_counts, keep_mask_at_evaluation
 from sightline.tasks.segment.example_step import example_step, steps_of
 from sightline.tasks.segment.interventions import interventable, interventions, some_tiles
@@ -257,6 +257,7 @@ def _finish(context: Run, task: SegmentTask, seconds: float) -> None:
     if scenes is not None:
         arrays["scenes"] = np.array(scenes)
     context.run.write_arrays(artifacts.COUNTS, **arrays)
+    parameters = sum(value.numel() for value in network.parameters())
     result = SegmentResult(
         **vars(describe_counts(counts, images.palette.classes, scenes)),
         classes=tuple(images.palette.classes),
@@ -264,7 +265,10 @@ def _finish(context: Run, task: SegmentTask, seconds: float) -> None:
         best_epoch=task.best.epoch + 1,
         trained_on=len(images.parts["train"]),
         images_seen=task.steps_per_epoch * config.batch_size * config.epochs,
-        parameters=sum(value.numel() for value in network.parameters()),
+        parameters=parameters,
+        network=Network(
+            backbone=start.backbone.name, stem=start.backbone.stem, input_size=config.crop, parameters=parameters
+        ),
         init=Init(source=start.source, matched=start.matched),
         bad_images=len(images.bad),
         interventions=None,
