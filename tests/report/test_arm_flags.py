@@ -11,6 +11,7 @@ from fake_study import SEEDS, write_classify, write_pretrain
 from sightline.config import DataConfig, StudyClassify, StudyConfig, StudyPretrain
 from sightline.files.atomic import write_text
 from sightline.report import write
+from sightline.report.answers import answers
 from sightline.runs import StudyFolder
 from sightline.runs.flags import FLAGS
 from sightline.runs.kinds import KINDS
@@ -65,6 +66,13 @@ def test_a_flag_takes_the_verdict_away_and_says_why(tmp_path, levels, changes, f
         assert all(FLAGS[flag].words in text and f"{name}: {flag}: it" in text for flag in flagged)
     assert ("Flags: no verdict rests on these arms" in text) is bool(flags)
     assert "The best of all constant answers scores 14.3" in text
+    # The pretraining of the fake took 312.4 s, and A had none.
+    assert "C (own self-supervised weights, all trained) after 5 min 12 s of pretraining" in text
+    assert "A (random weights, all trained) after" not in text
+    # Neither B and D nor E are arms of this study.
+    headings = [answer.question for answer in answers(result)]
+    assert headings == ["Does pretraining on your own images pay?"]
+    assert "Reference weights of" not in text
 
 
 def test_a_class_that_was_not_learnt_is_a_flag_of_mean_iou_alone():

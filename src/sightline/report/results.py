@@ -46,7 +46,9 @@ def between(result: StudyResult, arms: Sequence[ArmResult]) -> list[Comparison]:
 
 def _arm_table(arms: Sequence[ArmResult], metric: Metric) -> Table:
     flagged = ("Flags",) if any(arm.flags for arm in arms) else ()
-    header = ("Arm", "Setting", "Mean", "95 % interval", *flagged, "Seeds", "Spread", "n", "Time", "Images seen")
+    sized = ("Parameters",) if any(arm.score and arm.score.network for arm in arms) else ()
+    header = ("Arm", "Setting", "Mean", "95 % interval", *flagged, "Seeds", "Spread", "n", "Time", "Images seen",
+              *sized)  # fmt: skip
     rows = []
     for arm in arms:
         score = arm.score
@@ -59,6 +61,7 @@ def _arm_table(arms: Sequence[ArmResult], metric: Metric) -> Table:
             *(", ".join(arm.flags) or NO_VALUE for _ in flagged), str(len(seeds)),
             f"± {metric.difference(stdev(seeds)).lstrip('+')}" if len(seeds) > 1 else NO_VALUE,
             count(score.n), duration(score.seconds), count(score.images_seen),
+            *(count(score.network.parameters) if score.network else NO_VALUE for _ in sized),
         ])  # fmt: skip
     scenes = next((arm.score.scenes for arm in arms if arm.score and arm.score.scenes), None)
     over = f" Intervals are over {count(scenes)} whole scenes." if scenes else ""
@@ -69,7 +72,7 @@ def _arm_table(arms: Sequence[ArmResult], metric: Metric) -> Table:
         f"{metric.title} on the test split. Spread: standard deviation over seeds, in {metric.unit}; "
         f"n: {metric.samples}; time and images seen: all seeds together, without pretraining.{over}"
     )
-    return Table(caption, header, rows, (False, False, True, True, *[False] * len(flagged), *[True] * 5))
+    return Table(caption, header, rows, (False, False, True, True, *[False] * len(flagged), *[True] * (5 + len(sized))))
 
 
 def _flag_line(arm: ArmResult, flag: str) -> str:

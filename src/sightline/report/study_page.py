@@ -88,7 +88,9 @@ def _implementation(view: StudyView) -> list[Block]:
         if (summary := view.result.pretrain) is not None:
             rows.append(("Cost", f"{duration(summary.seconds)}, {count(summary.images_seen)} images seen"))
         blocks.append(tables.table("Pretraining", rows))
-    blocks.append(tables.table("Reference weights of B and D", _reference_rows(view.result.reference)))
+    if started := [arm.arm for arm in view.result.arms if arm.parts.weights == "reference"]:
+        caption = f"Reference weights of {', '.join(started)}"
+        blocks.append(tables.table(caption, _reference_rows(view.result.reference)))
     blocks += [tables.table(caption, view.shared_rows(view.arms(run.info().kind))) for caption, run in shared.items()]
     if rows := [*_precision_rows(view.result), *tables.provenance_rows(view.result.provenance)]:
         blocks.append(tables.table("Machine and versions", rows))

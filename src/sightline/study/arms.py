@@ -181,8 +181,8 @@ class Asked:
         heading: the question.
         form: how the report answers it, a name of `report.answers.FORMS`.
         words: short answers by what is found of the first arm of its pairs: better, worse, undecided, mixed.
-        pairs: of settings, the comparisons that answer it; it is asked where the study has both arms of one of them.
-        headline: asked of every study with settings, whichever it has: that an answer is missing is news too.
+        pairs: of settings, the comparisons that answer it; it is asked where the study has both arms of one of them,
+            and of these pairs alone.
         choose_pairs: of other arms, their comparisons; it is asked where there are any.
         choose_arms: the arms that it is about, where one alone is worth an answer.
     """
@@ -191,15 +191,13 @@ class Asked:
     form: str = "verdict"
     words: dict[str, str]
     pairs: tuple[Pair, ...] = ()
-    headline: bool = False
     choose_pairs: Choice = _nothing
     choose_arms: Choice = _nothing
 
     def of(self, arms: Sequence[Arm]) -> Question | None:
         """Return the question as result.json has it; None where these arms do not ask it."""
         names = {arm.name for arm in arms}
-        settings = self.headline and bool(names & set(SETTINGS))
-        pairs = self.pairs if settings or any(names.issuperset(pair) for pair in self.pairs) else ()
+        pairs = [pair for pair in self.pairs if names.issuperset(pair)]
         pairs = (*(_alike(pair, arms) for pair in pairs), *self.choose_pairs(arms))
         about = tuple(self.choose_arms(arms))
         if not pairs and not about:
@@ -214,7 +212,6 @@ QUESTIONS = (
         heading="Does pretraining on your own images pay?",
         pairs=(("C", "A"),),
         words=_PAYS,
-        headline=True,
     ),
     Asked(
         heading="Freeze the backbone, or fine-tune it?",
@@ -225,7 +222,6 @@ QUESTIONS = (
             "undecided": _NOT_SHOWN,
             "mixed": "It depends on the weights.",
         },
-        headline=True,
     ),
     Asked(
         heading="How much of the backbone to train?",
@@ -241,7 +237,6 @@ QUESTIONS = (
         heading="Your own weights, or the reference’s?",
         pairs=(("B", "C"),),
         words={"better": "The reference’s.", "worse": "Your own.", "undecided": _NOT_SHOWN},
-        headline=True,
     ),
     Asked(
         heading="What are the reference’s weights worth in their own network?",

@@ -104,14 +104,15 @@ def _embedding(view: StudyView) -> list[Block]:
 def _qualities(embedding: Embedding) -> Table:
     first, last = embedding.first, embedding.last
     rows = [
-        ["k-NN accuracy", *(ACCURACY.score(of.knn) for of in (first, last))],
+        ["k-NN accuracy among training samples", *(ACCURACY.score(of.knn) for of in (first, last))],
         ["Silhouette, features", *(f"{of.silhouette:.3f}" for of in (first, last))],
         ["Silhouette, map", *(f"{of.map_silhouette:.3f}" for of in (first, last))],
         ["Trustworthiness of the map", *(f"{of.trustworthiness:.3f}" for of in (first, last))],
     ]
     caption = (
-        "Beside the picture, so that the eye is not the only judge. k-NN (leave one out) and silhouette are of the "
-        "features, not of the map; trustworthiness says how far neighbours in the map are neighbours in the features."
+        "Beside the picture, so that the eye is not the only judge. k-NN (each sample by the others) and silhouette "
+        "are of the features, not of the map, and of training samples, whose labels the network may have learnt: they "
+        "are no test accuracy. Trustworthiness says how far neighbours in the map are neighbours in the features."
     )
     header = ("Measure", f"Epoch {first.epoch}", f"Epoch {last.epoch}")
     return Table(caption, header, rows, (False, True, True))
