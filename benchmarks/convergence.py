@@ -5,8 +5,9 @@
 Trains small networks by every cell of `CELLS` × `SEEDS` on generated and on real pictures, and keeps their validation
 curves in JSON beside the page, which `--write` names; without PACS and LANDCOVER it reads the kept ones. The epochs
 that a run needed are where a mean of five of its curve first comes within a twentieth of the whole rise of where it
-ends. It had finished if it went on for half as many again. It is cut at 30 % of what it needed; a schedule that falls
-by design is not cut but run again at 30 % of its epochs.
+ends. It had finished if it went on for half as many again. It is cut at 30 % of what it needed. A schedule that falls
+to zero by design is not cut but run again at 30 % of its epochs: its curve flattens as the rate falls, whatever is left
+to learn, so that the curve alone cannot always tell.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ CUT = 0.3  # of what a run needs
 NEAR = 0.05  # of the whole rise: there is no more to come
 BEYOND = 1.5  # times what it needed: it has finished
 TILES = {"train": 48, "validation": 24}  # of land cover: minutes, not hours
+BEGUN = 0.1  # of the whole rise: a run that is cut before has learnt nothing yet, and `at chance` says so
+EARLY = "cut before it rose"
+FALLEN = "short schedule that falls"
+STATES = ("finished", "cut", EARLY, FALLEN, "unfinished")
 CURVES = "convergence-curves.json"
 
 
@@ -56,7 +61,7 @@ def classify(name: str, source: str, schedule: str, lr: float, epochs: int, styl
 
 
 def head(name: str, source: str, schedule: str, lr: float, epochs: int, style: str = "all", **more: object) -> Cell:
-    frozen = {"backbone": "resnet18", "train": "head", "cached_views": 1, **more}
+    frozen = {"train": "head", "augment": "none", **more}
     return classify(name, source, schedule, lr, epochs, style, **frozen)
 
 
@@ -70,16 +75,16 @@ CELLS = (
     classify("shapes, constant", "demo/objects", "constant", 3e-3, 30),
     classify("shapes, cosine", "demo/objects", "cosine", 3e-3, 30),
     classify("shapes, plateau", "demo/objects", "plateau", 3e-3, 40),
-    classify("shapes, a quarter of the labels", "demo/objects", "constant", 3e-3, 40, label_fraction=0.25),
-    classify("photographs, constant", "PACS", "constant", 3e-3, 30, "photo", label_fraction=0.5),
-    classify("cartoons, plateau", "PACS", "plateau", 3e-3, 30, "cartoon", label_fraction=0.5),
     head("photographs, head", "PACS", "constant", 1e-3, 60, "photo"),
-    head("photographs, head, plateau", "PACS", "plateau", 3e-3, 60, "photo"),
-    head("paintings, head", "PACS", "constant", 3e-4, 100, "art_painting"),
+    head("photographs, head, plateau", "PACS", "plateau", 1e-2, 60, "photo"),
+    head("paintings, head", "PACS", "constant", 1e-3, 100, "art_painting"),
+    head("paintings, head, low rate", "PACS", "constant", 3e-4, 150, "art_painting"),
+    head("cartoons, head", "PACS", "constant", 3e-3, 60, "cartoon"),
     head("cartoons, head, cosine", "PACS", "cosine", 1e-2, 60, "cartoon"),
-    head("shapes, head", "demo/objects", "constant", 1e-3, 80),
-    segment("generated land cover, constant", "demo/landcover", "constant", 5e-3, 40),
-    segment("generated land cover, cosine", "demo/landcover", "cosine", 5e-3, 30),
+    head("all styles, head", "PACS", "constant", 1e-2, 100),
+    head("shapes, head", "demo/objects", "constant", 3e-3, 80),
+    head("shapes, head, plateau", "demo/objects", "plateau", 1e-2, 80),
+    segment("generated land cover, constant", "demo/landcover", "constant", 5e-3, 30),
     segment("land cover, constant", "LANDCOVER", "constant", 5e-3, 30),
 )
 
@@ -139,7 +144,11 @@ def cases(curves: dict[str, list[float]]) -> Iterator[tuple[str, int, str, bool]
             state = "finished" if cell.falls or len(curve) >= BEYOND * need else "unfinished"
             yield cell.name, seed, state, still_rising(curve)
             cut = curves[f"{cell.name}/{seed}/short"] if cell.falls else curve[: max(2, round(CUT * need))]
-            yield cell.name, seed, "cut", still_rising(cut)
+            if cell.falls:
+                yield cell.name, seed, FALLEN, still_rising(cut)
+                continue
+            begun = np.mean(cut[-3:]) - np.mean(curve[:2]) > BEGUN * np.ptp(curve)
+            yield cell.name, seed, "cut" if begun else EARLY, still_rising(cut)
 
 
 def page(curves: dict[str, list[float]]) -> Iterator[str]:
@@ -150,16 +159,18 @@ def page(curves: dict[str, list[float]]) -> Iterator[str]:
     yield __doc__.strip()
     yield "\nThe rule (`sightline.metrics.convergence.still_rising`): a straight line through the last"
     yield f"{TAIL:.0%} of the validation curve gains more than {SHARE:.0%} of the whole rise and more than {ERRORS:g}"
-    yield f"standard errors; fewer than {LEAST} evaluations are compared end to end.\n"
+    yield f"standard error; of fewer than {LEAST} evaluations the second half is higher than the first. These numbers"
+    yield "were chosen by looking at these curves; none was kept apart.\n"
     yield "| | runs | flagged |\n|---|---|---|"
-    for state in ("finished", "cut", "unfinished"):
+    for state in STATES:
         of = [flagged for _, _, other, flagged in found if other == state]
         yield f"| {state} | {len(of)} | {sum(of)} ({sum(of) / max(1, len(of)):.0%}) |"
-    yield "\n| cell | epochs | needed, by seed | finished and flagged | cut and flagged |\n|---|---|---|---|---|"
+    yield f"\nOf these flagged:\n\n| cell | epochs | needed, by seed | {' | '.join(STATES[:4])} |"
+    yield "|---|---|---|---|---|---|---|"
     for cell in CELLS:
         need = [str(needed(curves[f"{cell.name}/{seed}"])) for seed in SEEDS]
         counts = []
-        for state in ("finished", "cut"):
+        for state in STATES[:4]:
             of = [flagged for name, _, other, flagged in found if name == cell.name and other == state]
             counts.append(f"{sum(of)} of {len(of)}")
         yield f"| {cell.name} | {cell.epochs} | {'–' if cell.falls else ', '.join(need)} | {' | '.join(counts)} |"

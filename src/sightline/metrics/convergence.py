@@ -7,18 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 
 # Each number by docs/benchmarks/convergence.md, which flags what was cut and not what had finished.
-TAIL = 1 / 3  # of the curve: what is looked at for a rise
-LEAST = 4  # evaluations: fewer have no tail, and are looked at as a whole
-SHARE = 0.05  # of the whole rise: a tail that adds less has come to its end
-ERRORS = 1.7  # standard errors of the tail's rise: less is noise, one-sided 95 %
+TAIL = 1 / 2  # of the curve: what is looked at for a rise
+LEAST = 12  # evaluations: fewer cannot show that a rise has ended
+SHARE = 0.2  # of all that the curve has risen: a tail that adds less has come to its end
+ERRORS = 1.0  # standard errors of the tail's gain: less is noise
 
 
 def still_rising(curve: Sequence[float]) -> bool:
     """Return whether a validation curve was still rising where it ends.
 
-    A straight line is fitted to the last third. It rises where its whole gain is more than its noise would give, and
-    more than a twentieth of all that the curve has risen. Of fewer than four evaluations the first and the last are
-    compared, and a single one has risen from nothing.
+    A straight line is fitted to the last half. It rises where its whole gain is more than a fifth of all that the
+    curve, smoothed, has risen, and more than one standard error. Fewer than twelve evaluations that are higher in their
+    second half than in their first are rising, for so few cannot show an end of it; a single one has risen from
+    nothing. What has not begun to rise is not rising: that it is at chance is another thing to say.
 
     Args:
         curve: scores on validation by epoch, of which a higher one is better; () of what has no epochs, which is never
@@ -26,11 +27,14 @@ def still_rising(curve: Sequence[float]) -> bool:
     """
     values = np.asarray(curve, np.float64)
     values = values[np.isfinite(values)]
+    if len(values) < 2:
+        return len(values) == 1
+    half = round(TAIL * len(values))
     if len(values) < LEAST:
-        return len(values) == 1 or bool(len(values) and values[-1] > values[0])
-    tail = values[-max(LEAST - 1, round(TAIL * len(values))) :]
-    gain, error = _gain(tail)
-    return bool(gain > max(SHARE * (values.max() - values.min()), ERRORS * error))
+        return bool(values[-half:].mean() > values[:-half].mean())
+    smooth = np.convolve(values, np.full(3, 1 / 3), "valid")
+    gain, error = _gain(values[-half:])
+    return bool(gain > max(SHARE * np.ptp(smooth), ERRORS * error))
 
 
 def _gain(values: np.ndarray) -> tuple[float, float]:
