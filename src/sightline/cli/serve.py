@@ -89,14 +89,14 @@ def serve(
     if not 0 <= port <= 65535:
         raise ConfigError(f"--port {port}: expected 1 to 65535, or 0 for a free one")
 
-    def predict(pictures: Path, drawn: Path) -> None:
-        from sightline.tasks.segment import predict_masks
-        from sightline.tasks.segment.predict import Options
+    def predict(run: Path, pictures: Path, drawn: Path) -> None:
+        from sightline.cli.common import say_weights
+        from sightline.tasks.segment import Options, predict_masks
 
-        assert predictions is not None
-        predict_masks(predictions, pictures, drawn, Options(masks="palette"), device=device)
+        predict_masks(run, pictures, drawn, Options(masks="palette"), device=device)
+        say_weights(run)
 
-    site = open_site(target, data, Keeping(project, classes, masks, predict if predictions is not None else None))
+    site = open_site(target, data, Keeping(project, classes, masks, predictions, predict))
     settings = replace(
         Settings(),
         max_upload_bytes=round(max_upload_mb * MEGA),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from sightline.config.palettes import is_ignored
 from sightline.data import Palette
+from sightline.data.images.reading import Reading
 from sightline.data.masks.palette_files import read_palette
 from sightline.data.masks.project import ProjectFolder
 from sightline.errors import DataError, RunError
@@ -45,13 +47,26 @@ def palette_of(run: Path) -> Palette:
     Raises:
         RunError: it is none.
     """
+    return Palette.from_dict(_described(run)["palette"])
+
+
+def reading_of(run: Path) -> Reading:
+    """Return the bands and scale that a finished segmentation run sees its images with.
+
+    Raises:
+        RunError: it is none.
+    """
+    return Reading.from_dict(_described(run).get("reading"))
+
+
+def _described(run: Path) -> dict[str, Any]:
     folder = RunFolder.open(run)
     if not folder.model_json.is_file():
         raise RunError(f"{run}: has no weights yet; let the run finish")
     described = read_json(folder.model_json)
     if "palette" not in described:
         raise RunError(f"{run}: is no segmenter, and has no classes of pixels")
-    return Palette.from_dict(described["palette"])
+    return described
 
 
 def classes_of(palette: Palette) -> Classes:

@@ -16,7 +16,7 @@ from sightline.data.masks.project_import import read_existing
 from sightline.errors import RunError, UserError
 from sightline.files import data_home
 from sightline.runs import artifacts
-from sightline.web.classes import classes_from, classes_of
+from sightline.web.classes import classes_from, classes_of, reading_of
 from sightline.web.embedding import TABLE, MapData, read_map
 from sightline.web.keeping import Keeper
 from sightline.web.progress import ProgressData, read_progress
@@ -80,20 +80,23 @@ class Keeping:
         folder: of the project; None: beside the pictures, under their name.
         classes: what classes it begins with: a palette file, a run of a segmenter, another project.
         masks: masks that exist already, for the pictures that nothing was done to.
-        predict: writes masks of the pictures in one folder, or of one picture, to another folder, for the same.
+        predictions: a run of a segmenter that draws masks for the same; its bands and scale are what pictures are shown
+            with.
+        predict: lets that run draw: writes masks of a picture, or of the pictures in a folder, to another folder.
     """
 
     folder: Path | None = None
     classes: str | None = None
     masks: Path | None = None
-    predict: Callable[[Path, Path], object] | None = None
+    predictions: Path | None = None
+    predict: Callable[[Path, Path, Path], object] | None = None
 
 
 def _kept(site: Site, keep: Keeping | None, beside: Path) -> Site:
     if keep is None:
         return site
     if site.root is None or not site.pictures:
-        if keep != Keeping():
+        if (keep.folder or keep.classes or keep.masks or keep.predictions) is not None:
             raise UserError(
                 f"{site.title}: has no pictures to work on, so --project, --classes, --masks and --predictions say "
                 "nothing here; give a folder of pictures"
@@ -102,14 +105,15 @@ def _kept(site: Site, keep: Keeping | None, beside: Path) -> Site:
     chosen = classes_from(keep.classes) if keep.classes else ()
     folder = keep.folder or beside
     # A project that goes on from masks has their classes.
-    given = chosen or ProjectFolder(folder).exists or keep.masks is not None or keep.predict is not None
+    given = chosen or ProjectFolder(folder).exists or keep.masks is not None or keep.predictions is not None
     first = chosen if given else site.classes
     keeper = Keeper(folder, site.root, first)
     if keep.masks is not None:
         _take_in(keeper, keep.masks, site)
-    if keep.predict is not None:
+    if keep.predictions is not None and keep.predict is not None:
+        site = replace(site, reading=reading_of(keep.predictions))
         with tempfile.TemporaryDirectory(prefix="sightline-") as drawn:
-            keep.predict(site.pictures[0] if len(site.pictures) == 1 else site.root, Path(drawn))
+            keep.predict(keep.predictions, site.pictures[0] if len(site.pictures) == 1 else site.root, Path(drawn))
             _take_in(keeper, Path(drawn), site)
     return replace(site, keeper=keeper, classes=tuple((c.name, c.color) for c in keeper.settings.classes))
 
