@@ -34,20 +34,21 @@ class Page:
 
     def __init__(self, pictures: Path, *, classes: str | None = None) -> None:
         self.site = open_site(str(pictures), None, Keeping(None, classes))
-        self._client = TestClient(app_of(self.site, FloodEngine()), base_url=BASE, raise_server_exceptions=False)
-        self._client.__enter__()
-        self._client.get(f"/?token={TOKEN}")
+        self.app = app_of(self.site, FloodEngine())
+        self.client = TestClient(self.app, base_url=BASE, raise_server_exceptions=False)
+        self.client.__enter__()
+        self.client.get(f"/?token={TOKEN}")
 
     def get(self, path: str) -> Any:
-        return self._client.get(path).json()
+        return self.client.get(path).json()
 
     def post(self, path: str, body: Any, status: int = 200) -> Any:
-        answer = self._client.post(path, json=body, headers={"origin": BASE})
+        answer = self.client.post(path, json=body, headers={"origin": BASE})
         assert answer.status_code == status, answer.text
         return answer.json()
 
     def close(self) -> None:
-        self._client.__exit__(None, None, None)
+        self.client.__exit__(None, None, None)
 
 
 @pytest.fixture
@@ -153,7 +154,22 @@ def test_what_a_browser_may_not_write(
     assert said in page.post("/api/pictures/f0/work", body, status)["error"]
     assert "error" in page.post("/api/pictures/..%2f..%2fx/work", {}, 404)
     page.close()
-    assert not list(project.path.rglob("*.json")) or not list((project.path).glob("objects/**/*.json"))
+    assert not list(project.path.glob("objects/**/*"))
+
+
+def test_the_project_is_behind_the_guard(pictures: Path, project: ProjectFolder):
+    page = Page(pictures)
+    stranger = TestClient(page.app, base_url=BASE)
+    for path in ("/api/project", "/api/project/export/coco", "/api/pictures/f0/work"):
+        assert stranger.get(path).status_code == 401, path
+        cross = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}
+        assert page.client.get(path, headers=cross).status_code == 403, path
+    for path in ("/api/project/classes", "/api/pictures/f0/work"):
+        assert stranger.post(path, json={}, headers={"origin": BASE}).status_code == 401, path
+        for origin in ({}, {"origin": "http://elsewhere.example"}):
+            assert page.client.post(path, json={"name": "x"}, headers=origin).status_code == 403, path
+    page.close()
+    assert not project.path.exists()
 
 
 def test_classes_keep_their_values(pictures: Path, project: ProjectFolder):

@@ -49,7 +49,7 @@ def exported(photos: Path, tmp_path: Path):
 
     def unpack(name: str) -> Path:
         page = Page(photos)
-        answer = page._client.get(f"/api/project/export/{name}")
+        answer = page.client.get(f"/api/project/export/{name}")
         assert answer.status_code == 200, answer.text
         assert f"photos-project-{name}.zip" in answer.headers["content-disposition"]
         page.close()
@@ -138,9 +138,9 @@ def test_masks_that_fit_no_picture_are_refused(photos: Path, tmp_path: Path):
 def test_pictures_without_a_place_on_earth(photos: Path):
     page = Page(photos)
     for name in ("geojson", "geotiff"):
-        answer = page._client.get(f"/api/project/export/{name}")
+        answer = page.client.get(f"/api/project/export/{name}")
         assert (answer.status_code, "georeference" in answer.text) == (409, True)
-    assert page._client.get("/api/project/export/..%2fsecret").status_code == 404
+    assert page.client.get("/api/project/export/..%2fsecret").status_code == 404
     page.close()
 
 
@@ -158,7 +158,7 @@ def test_geotiff_and_geojson_have_the_scene_s_place(tmp_path: Path):
     page = Page(tmp_path / "scenes")
     page.post("/api/pictures/f0/work", {"put": [put("a" * 16, RING)], "state": "done"})
     for name in ("geotiff", "geojson"):
-        content = page._client.get(f"/api/project/export/{name}").content
+        content = page.client.get(f"/api/project/export/{name}").content
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             archive.extractall(tmp_path / name)
     page.close()

@@ -158,7 +158,7 @@ export class Panel {
       const swatch = make("span", { class: "swatch" });
       swatch.style.background = color;
       const said = label === BACKGROUND ? "Surely none of the classes" : "Neither taught nor judged";
-      return make("li", { class: label === this.label ? "chosen" : "" }, radio, swatch, make("span", { class: "quiet", title: said }, title));
+      return make("li", { class: label === this.label ? "special chosen" : "special" }, radio, swatch, make("span", { class: "quiet", title: said }, title));
     }));
   }
 
