@@ -104,14 +104,18 @@ def test_a_reload_and_a_second_tab_lose_nothing(desk: Desk):
     click(other, 240, 120)
     other.keyboard.press("k")
     other.wait_for_function("() => document.getElementById('saved').textContent === 'Saved'")
+    # It also gives the first object another class, which this tab must not take back.
+    other.locator("#objects select").first.select_option(label="Unlabelled")
+    other.wait_for_function("() => document.getElementById('saved').textContent === 'Saved'")
     # This tab does not know of it, and goes on; and an undo here takes nothing of the other's back.
     page.bring_to_front()
     desk.keep(10, 10)
     page.wait_for_selector("#objects li:nth-child(3)")
     page.keyboard.press("Control+z")
     assert page.locator("#objects li").count() == 2
-    masks = [item.mask.mask for item in desk.work().objects]
-    assert {mask.tobytes() for mask in masks} == {LEFT.tobytes(), RIGHT.tobytes()}
+    work = desk.work()
+    assert {item.mask.mask.tobytes(): item.value for item in work.objects} == {LEFT.tobytes(): 255, RIGHT.tobytes(): 1}
+    page.wait_for_function("() => document.querySelector('#objects select').value === '254'")
 
 
 def test_an_object_reopens_with_its_clicks(desk: Desk):

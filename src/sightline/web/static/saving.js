@@ -8,7 +8,7 @@ const FINAL = new Set([400, 401, 403, 404, 413, 422]); // trying again would cha
 
 export class Saver {
   /**
-   * handlers: said(text, good), of what is shown; merged(id, added, removed), of what another tab did; state(id, state, count);
+   * handlers: said(text, good), of what is shown; merged(id, what), of what another tab did, as of `Work.merge`; state(id, state, count);
    * value(label), from a place in the list of classes to a value in masks.
    */
   constructor(handlers) {
@@ -89,13 +89,20 @@ export class Saver {
   /** Take in what another tab did: `theirs` is all that the server has. */
   merge(id, theirs) {
     const picture = this.pictures.get(id);
-    const objects = theirs.map((object) => picture.saved.get(object.id) ?? picture.make(object));
+    const before = picture.saved;
+    const objects = theirs.map((object) => (this.agrees(before.get(object.id), object) ? before.get(object.id) : picture.make(object)));
     const there = byId(objects), mine = byId(picture.wanted);
-    const added = objects.filter((object) => !mine.has(object.id) && !picture.saved.has(object.id));
-    const removed = new Set([...picture.saved.keys()].filter((key) => !there.has(key)));
+    const added = objects.filter(({ id }) => !before.has(id) && !mine.has(id));
+    const changed = byId(objects.filter((object) => before.has(object.id) && before.get(object.id) !== object));
+    const removed = new Set([...before.keys()].filter((key) => !there.has(key)));
     picture.saved = there;
-    picture.wanted = [...added, ...picture.wanted.filter((object) => !removed.has(object.id))];
-    if (added.length || removed.size) this.handlers.merged(id, added, removed);
+    if (added.length || changed.size || removed.size) this.handlers.merged(id, { added, changed, removed, known: before });
+  }
+
+  /** Whether an object is as the server has it. */
+  agrees(object, { value, mask }) {
+    return object && this.handlers.value(object.label) === value && object.mask.area === mask.area
+      && object.mask.counts.length === mask.counts.length && object.mask.counts.every((count, i) => count === mask.counts[i]);
   }
 
   sent({ id, label, mask, prompts, polygon }) {

@@ -30,7 +30,7 @@ const panel = new Panel({ render, marked: paint, work: () => works.get(current?.
 const list = new PictureList((picture) => open(picture));
 const saver = new Saver({
   said: (text, good) => { byId("saved").textContent = text; byId("saved").classList.toggle("bad", !good); },
-  merged: (id, added, removed) => { works.get(id)?.merge(added, removed); saver.want(id, works.get(id).now.objects); render(); },
+  merged: (id, what) => { works.get(id)?.merge(what); saver.want(id, works.get(id).now.objects); render(); },
   state: (id, state, count) => { list.note(id, state, count); drawState(); },
   value: (label) => panel.value(label),
 });

@@ -75,8 +75,12 @@ export class Work {
     this.change({ objects: this.now.objects.map((o) => (o.id === id ? { ...o, ...part } : o)) });
   }
   /** Take in what another tab did, in all states, so that no undo takes it back. */
-  merge(added, removed) {
-    const merged = (state) => ({ ...state, objects: [...added, ...state.objects.filter((o) => !removed.has(o.id))] });
+  merge({ added, changed, removed, known }) {
+    const merged = (state) => {
+      const objects = state.objects.filter((o) => !removed.has(o.id)).map((o) => changed.get(o.id) ?? o);
+      // On top of what both tabs knew, below what is new here.
+      return { ...state, objects: [...objects.filter((o) => known.has(o.id)), ...added, ...objects.filter((o) => !known.has(o.id))] };
+    };
     this.now = merged(this.now);
     this.before = this.before.map(merged);
     this.after = this.after.map(merged);
