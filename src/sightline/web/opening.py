@@ -113,7 +113,8 @@ def _kept(site: Site, keep: Keeping | None, beside: Path) -> Site:
     if keep.predictions is not None and keep.predict is not None:
         site = replace(site, reading=reading_of(keep.predictions))
         with tempfile.TemporaryDirectory(prefix="sightline-") as drawn:
-            keep.predict(keep.predictions, site.pictures[0] if len(site.pictures) == 1 else site.root, Path(drawn))
+            wanted = site.pictures[0] if len(site.pictures) == 1 else keeper.pictures
+            keep.predict(keep.predictions, wanted, Path(drawn))
             _take_in(keeper, Path(drawn), site)
     return replace(site, keeper=keeper, classes=tuple((c.name, c.color) for c in keeper.settings.classes))
 
