@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-# Before numba or torch is imported: tests share two cores.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+# Before numba or torch is imported: one thread for each of pytest-xdist's processes, two where there is one process.
+os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 
 
 @pytest.fixture(autouse=True)

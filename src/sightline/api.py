@@ -161,7 +161,7 @@ def predict(
     root: Source | None = None,
     tta: bool = False,
     probabilities: bool = False,
-    masks: MaskForm = "rgb",
+    masks: MaskForm | None = None,
     device: str = "auto",
 ) -> LabelPredictions | MaskPredictions:
     """Name the class of new images with a classifier, or draw their masks with a segmenter.
@@ -173,7 +173,8 @@ def predict(
         root: folder that the CSV's file names are below, its own by default; classifiers only.
         tta: average the masks over flips and turns, at 8 times the work; segmenters only.
         probabilities: write the masks' probabilities too, as NAME.npy, float16 (K, H, W); segmenters only.
-        masks: rgb (colors), index (values), or palette (values with a table of colors); segmenters only.
+        masks: rgb (colors), index (values), or palette (values with a table of colors), by default colors or values
+            as the masks that the run was trained on; segmenters only.
         device: auto, cpu, cuda or mps.
 
     Returns:
@@ -186,7 +187,7 @@ def predict(
         DataError: an image is missing or unreadable.
     """
     options: dict[str, Any] = {"root": None if root is None else Path(root), "tta": tta}
-    options |= {"probabilities": probabilities, "masks": None if masks == "rgb" else masks}
+    options |= {"probabilities": probabilities, "masks": masks}
     work = function_of(RunFolder.open(Path(run)), "predict", {key: value for key, value in options.items() if value})
     return work(Path(run), Path(images), None if out is None else Path(out), device=device)
 

@@ -11,7 +11,9 @@ from toy import Toy, ToyConfig
 from sightline.engine import Extra, NoProgress, record, train
 from sightline.engine.example import ExampleStep
 from sightline.errors import DataError, OutOfMemory, RunError
+from sightline.files.lock import locked
 from sightline.runs import RunFolder, read_json
+from sightline.runs.artifacts import LOCK
 from sightline.runs.record import Record
 
 
@@ -181,6 +183,20 @@ def test_a_resumed_run_makes_the_extras_that_failed_and_no_others(tmp_path):
     once_more = Extras()
     finished(tmp_path / "run", once_more)
     assert once_more.made == []
+
+
+def test_extras_of_a_finished_run_are_made_under_its_lock(tmp_path):
+    finished(tmp_path / "run", Extras("masks"))
+    held = []
+
+    def make():
+        held.append((tmp_path / "run" / LOCK).exists())
+        return {}
+
+    finished(tmp_path / "run", lambda context: [Extra("masks", make)])
+    assert held == [True]
+    with locked(tmp_path / "run" / LOCK, "another"):
+        finished(tmp_path / "run", Extras())  # nothing is missing: the run is read, and no lock is asked for
 
 
 def test_a_run_that_was_cut_off_in_its_extras_makes_the_rest(tmp_path):

@@ -1,11 +1,7 @@
-"""Mangled checkpoints: whatever a file holds, it is loaded whole or refused by one of Sightline's own errors.
-
-`SIGHTLINE_FUZZ=N` sets how many inputs each test makes.
-"""
+"""Mangled checkpoints: whatever a file holds, it is loaded whole or refused by one of Sightline's own errors."""
 
 from __future__ import annotations
 
-import os
 import warnings
 from functools import cache
 from pathlib import Path
@@ -13,8 +9,9 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from many_inputs import many_inputs
 from safetensors.torch import save
 from torch import Tensor
 
@@ -22,13 +19,7 @@ from sightline.errors import SightlineError
 from sightline.models import Backbone, build_backbone
 from sightline.models.foreign import load_matching, read_foreign
 
-pytestmark = pytest.mark.slow
-MANY = settings(
-    max_examples=int(os.environ.get("SIGHTLINE_FUZZ", "300")),
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    derandomize=True,
-)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
 ARCHITECTURE = "timm/test_resnet"
 
 
@@ -93,7 +84,7 @@ def take(path: Path) -> None:
     assert all(torch.isfinite(value).all() for value in backbone.inner.state_dict().values())
 
 
-@MANY
+@many_inputs
 @given(state=mangled())
 def test_state_dicts(state: Any, tmp_path_factory: pytest.TempPathFactory):
     path = folder(tmp_path_factory) / "x.pth"
@@ -114,7 +105,7 @@ def whole() -> dict[str, bytes]:
     return files
 
 
-@MANY
+@many_inputs
 @given(
     suffix=st.sampled_from([".safetensors", ".pth", ".pt"]),
     cut=st.floats(0, 1),
@@ -132,7 +123,7 @@ def test_damaged_files(suffix, cut, flips, at_head, tmp_path_factory: pytest.Tem
     take(path)
 
 
-@MANY
+@many_inputs
 @given(suffix=st.sampled_from([".safetensors", ".pth", ".pt"]), content=st.binary(max_size=400))
 def test_any_bytes(suffix, content, tmp_path_factory: pytest.TempPathFactory):
     path = folder(tmp_path_factory) / f"y{suffix}"

@@ -1,12 +1,8 @@
-"""Palettes, masks and annotations of any content: what comes out is classes, or one of Sightline's own errors.
-
-SIGHTLINE_FUZZ sets how many inputs each reader gets.
-"""
+"""Palettes, masks and annotations of any content: what comes out is classes, or one of Sightline's own errors."""
 
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from many_inputs import many_inputs
 from PIL import Image
 
 from sightline.config import IGNORE_INDEX, SegmentDataConfig
@@ -30,12 +27,6 @@ from sightline.data.masks.planes import Plane, read_plane
 from sightline.errors import SightlineError
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
-many = settings(
-    max_examples=int(os.environ.get("SIGHTLINE_FUZZ", "100000")),
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
 SIDE = 8
 WORDS = st.sampled_from(
     ["road", "ignore", "void", "name", "value", "r", "g", "b", "names", "0", "#ff0000", "", "é", "a: b"]
@@ -60,7 +51,7 @@ def survives(function: Any, *arguments: Any) -> Any:
         return says(error)
 
 
-@many
+@many_inputs
 @given(palette=st.dictionaries(WORDS | SCALARS, VALUES, max_size=4))
 def test_palettes_of_a_configuration(palette: dict[Any, Any]) -> None:
     try:
@@ -87,7 +78,7 @@ TEXTS = (
 )
 
 
-@many
+@many_inputs
 @given(
     content=TEXTS.map(lambda text: text.encode(errors="replace")) | st.binary(max_size=60),
     suffix=st.sampled_from([".json", ".yaml", ".yml", ".txt", ".csv", ".tsv"]),
@@ -123,7 +114,7 @@ def planes(draw) -> Plane:
     return Plane(pixels, table, lossy, nodata)
 
 
-@many
+@many_inputs
 @given(
     several=st.lists(planes(), min_size=1, max_size=3),
     names=st.booleans(),
@@ -150,7 +141,7 @@ def test_masks_of_any_kind(several: list[Plane], names: bool, asked: Any):
 MODES = ["1", "L", "P", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I", "I;16", "F", "PA"]
 
 
-@many
+@many_inputs
 @given(
     mode=st.sampled_from(MODES),
     seed=st.integers(0, 1 << 32),
@@ -224,7 +215,7 @@ def picture(path: Path) -> None:
     Image.new("RGB", (SIDE, SIDE)).save(path)
 
 
-@many
+@many_inputs
 @given(
     content=st.fixed_dictionaries(
         {
@@ -242,7 +233,7 @@ def test_coco_files(content: dict[str, Any]):
         survives(drawn, coco, folder)
 
 
-@many
+@many_inputs
 @given(
     lines=st.lists(
         st.lists(
@@ -263,7 +254,7 @@ def test_yolo_files(lines: list[str], names: str):
         survives(drawn, yolo, folder)
 
 
-@many
+@many_inputs
 @given(shapes=st.lists(SHAPES | VALUES, max_size=3) | VALUES)
 def test_labelme_files(shapes: Any):
     with tempfile.TemporaryDirectory() as name:

@@ -7,19 +7,14 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from many_inputs import many_inputs
 
 from sightline.errors import SightlineError
 from sightline.tasks.prompt import Request, parse_box, parse_point, read_prompts
 
-pytestmark = pytest.mark.slow
-MANY = settings(
-    max_examples=12_000,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
 
 NUMBERS = st.integers() | st.floats()
 VALUES = st.recursive(
@@ -70,19 +65,19 @@ def read(path: Path, content: bytes) -> None:
         assert all(isinstance(request, Request) for request in read_prompts(path).values())
 
 
-@MANY
+@many_inputs
 @given(st.dictionaries(st.text(max_size=5), ENTRIES | VALUES, max_size=3) | VALUES)
 def test_any_json(tmp_path: Path, content: object):
     read(tmp_path / "p.json", json.dumps(content).encode())
 
 
-@MANY
+@many_inputs
 @given(st.binary(max_size=100) | st.text(alphabet='{}[]:,"\\ae019.-Inf', max_size=60).map(str.encode))
 def test_any_bytes_as_json(tmp_path: Path, content: bytes):
     read(tmp_path / "p.json", content)
 
 
-@MANY
+@many_inputs
 @given(
     ROWS, st.sampled_from(["image,x,y\n", "image,x,y,label\n", "image,x0,y0,x1,y1\n", "image,text,everything\n", ""])
 )
@@ -90,13 +85,13 @@ def test_any_csv(tmp_path: Path, rows: str, header: str):
     read(tmp_path / "p.csv", (header + rows).encode("utf-8", "surrogatepass"))
 
 
-@MANY
+@many_inputs
 @given(st.binary(max_size=120))
 def test_any_bytes_as_csv(tmp_path: Path, content: bytes):
     read(tmp_path / "p.csv", b"image,x,y\n" + content)
 
 
-@MANY
+@many_inputs
 @given(st.text(alphabet="0123456789.,+-eEinfa_ \0é", max_size=20))
 def test_any_text_as_a_point_and_a_box(text: str):
     for parse in (parse_point, parse_box):

@@ -1,19 +1,16 @@
-"""Tables and split files of any content: read, or refused by one of Sightline's own errors, and nothing else.
-
-SIGHTLINE_FUZZ sets how many inputs each reader gets.
-"""
+"""Tables and split files of any content: read, or refused by one of Sightline's own errors, and nothing else."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from many_inputs import many_inputs
 
 from conftest import save
 from sightline.config import DataConfig, SplitConfig
@@ -22,13 +19,6 @@ from sightline.errors import SightlineError
 from sightline.tasks.prompt.requests import read_prompts
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
-INPUTS = int(os.environ.get("SIGHTLINE_FUZZ", "100000"))
-fuzzed = settings(
-    max_examples=INPUTS,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 
 # What tables are made of, so that inputs come past the first check.
 WORDS = [
@@ -93,7 +83,7 @@ def attempt(path: Path, content: bytes, read: Callable[[], object]) -> None:
         read()
 
 
-@fuzzed
+@many_inputs
 @given(content=TABLES | st.binary(max_size=200))
 def test_a_table_of_images_is_read_or_refused(folder: Path, content: bytes):
     path = folder / "t.csv"
@@ -107,21 +97,21 @@ def test_a_table_of_images_is_read_or_refused(folder: Path, content: bytes):
     attempt(path, content, read)
 
 
-@fuzzed
+@many_inputs
 @given(content=TABLES | st.binary(max_size=200))
 def test_a_list_of_images_is_read_or_refused(folder: Path, content: bytes):
     path = folder / "t.txt"
     attempt(path, content, lambda: list_images(DataConfig(source=str(path))).fingerprint)
 
 
-@fuzzed
+@many_inputs
 @given(content=TABLES | st.binary(max_size=200))
 def test_a_table_of_prompts_is_read_or_refused(folder: Path, content: bytes):
     path = folder / "p.csv"
     attempt(path, content, lambda: read_prompts(path))
 
 
-@fuzzed
+@many_inputs
 @given(content=SPLITS | st.binary(max_size=200) | TEXTS.map(str.encode))
 def test_a_split_file_is_read_or_refused(tmp_path: Path, content: bytes):
     path = tmp_path / "s.json"

@@ -8,21 +8,16 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from many_inputs import many_inputs
 
 from sightline.config import ClassifyConfig, PretrainConfig, SegmentConfig, StudyConfig, resolve
 from sightline.config.base import from_assignments
 from sightline.errors import SightlineError
 from sightline.study import expand, read_study
 
-pytestmark = pytest.mark.slow
-MANY = settings(
-    max_examples=12_000,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.function_scoped_fixture],
-)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
 
 CLASSES: tuple[Any, ...] = (ClassifyConfig, PretrainConfig, SegmentConfig)
 # What YAML is made of, so that most texts are nearly right.
@@ -66,7 +61,7 @@ PLAIN = st.recursive(
 )
 
 
-@MANY
+@many_inputs
 @given(KEYS, YAML)
 def test_any_text_as_the_value_of_any_key(key, text):
     cls, name = key
@@ -74,14 +69,14 @@ def test_any_text_as_the_value_of_any_key(key, text):
         resolve(cls, assignments=[f"{name}={text}"], flags={"data": {"source": "photos"}})
 
 
-@MANY
+@many_inputs
 @given(YAML)
 def test_any_text_as_an_assignment(text):
     with contextlib.suppress(SightlineError):
         from_assignments([text])
 
 
-@MANY
+@many_inputs
 @given(KEYS, PLAIN)
 def test_any_value_from_python(key, value):
     cls, name = key
@@ -99,7 +94,7 @@ STUDIES = st.dictionaries(st.sampled_from(STUDY_KEYS), PLAIN, max_size=4).map(
 )
 
 
-@MANY
+@many_inputs
 @given(STUDIES | YAML.map(lambda text: f"name: s\n{text}"))
 def test_any_study_file(tmp_path: Path, text: str):
     path = tmp_path / "study.yaml"
@@ -108,7 +103,7 @@ def test_any_study_file(tmp_path: Path, text: str):
         expand(read_study(str(path)), tmp_path)
 
 
-@MANY
+@many_inputs
 @given(st.binary(max_size=200))
 def test_any_bytes_as_a_study_file(tmp_path: Path, content: bytes):
     path = tmp_path / "study.yaml"

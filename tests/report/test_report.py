@@ -173,6 +173,15 @@ def test_a_failed_run_has_a_page_too(tmp_path: Path):
     assert "the loss is not finite at step 3" in page.text
 
 
+def test_what_a_run_did_without_is_told_by_its_page_and_its_study(tmp_path: Path):
+    folder = write_study(tmp_path / "study")
+    run = RunFolder.open(folder / "runs" / "C-0")
+    run.write_note("features", "OSError: no space left", "details")
+    run.amend({})
+    for page in (write(folder)[0], write(run.path, tmp_path / "c")[0]):
+        assert "features: OSError: no space left (details in notes/features.txt)" in Page(page.read_text("utf-8")).text
+
+
 def test_other_folders_are_refused(tmp_path: Path):
     with pytest.raises(RunError, match="neither a study"):
         write(tmp_path)

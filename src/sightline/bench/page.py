@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sightline.files.atomic import write_text
+from sightline.files.atomic import json_text, write_text
 from sightline.runs.provenance import hardware, versions
 
 Rows = Sequence[Mapping[str, Any]]
@@ -103,7 +102,7 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 def finish(page: Page, arguments: argparse.Namespace) -> None:
     """Print what a script found, and write its page where asked to."""
     if arguments.json:
-        print(json.dumps(page.to_dict(), indent=1))
+        print(json_text(page.to_dict(), indent=1))
     else:
         for heading, rows in page.tables.items():
             print(f"{heading}\n\n{table(rows)}\n")

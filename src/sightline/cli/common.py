@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from sightline.files.atomic import json_text
 from sightline.runs.artifacts import WEIGHTS
 
 Set = Annotated[
@@ -62,8 +62,7 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -
     if not _first_process():
         return
     if as_json:
-        json.dump(list(rows), sys.stdout, indent=1)
-        print()
+        print(json_text(list(rows), indent=1))
         return
     columns = list(dict.fromkeys(key for row in rows for key in row))
     cells = [[_text(row.get(column, "")) for column in columns] for row in rows]

@@ -46,8 +46,8 @@ def predict(
         MaskForm | None,
         Parameter(
             name="--masks",
-            help="Pixels of the masks: rgb (colors, the default), index (values), or palette (values with a table of "
-            "colors); segmenters only.",
+            help="Pixels of the masks: rgb (colors), index (values), or palette (values with a table of colors); by "
+            "default colors or values, as the run's own masks; segmenters only.",
         ),
     ] = None,
     device: Device = "auto",

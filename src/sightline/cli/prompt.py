@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from sightline.cli.common import Json, Out, show
+from sightline.files.atomic import json_text
 from sightline.prompts import DEFAULT_ENGINE, ENGINES, EverythingSettings, engines_text
 
 _TEXT = " and ".join(name for name, info in ENGINES.items() if "text" in info.accepts)
@@ -90,8 +90,7 @@ def prompt(
         if not as_json:
             show([_row(result.record)], as_json=False)
     if as_json:
-        json.dump(records, sys.stdout, indent=1)
-        print()
+        print(json_text(records, indent=1))
 
 
 def _row(record: dict) -> dict[str, object]:

@@ -30,11 +30,15 @@ class Extra:
     make: Callable[[], Mapping[str, Any]]
 
 
+def missing_extras(run: RunFolder, extras: Sequence[Extra]) -> list[Extra]:
+    """Return those that are still to be made: new ones, and those that failed or were cut off."""
+    made = run.info().extras
+    return [extra for extra in extras if extra.name not in made]
+
+
 def make_extras(run: RunFolder, extras: Sequence[Extra], say: Say) -> None:
-    """Make the extras of a finished run that are missing: new ones, and those that failed or were cut off."""
+    """Make extras of a finished run, whose lock the caller holds."""
     for extra in extras:
-        if extra.name in run.info().extras:
-            continue
         entries: dict[str, Any] = {}
         made = attempt(run, extra.name, lambda extra=extra, entries=entries: entries.update(extra.make()), say)
         run.amend(entries, made=extra.name if made else None)

@@ -13,7 +13,7 @@ from lightning_fabric import Fabric
 from sightline.config import RunConfig
 from sightline.engine.device import make_fabric
 from sightline.engine.example import ExampleStep
-from sightline.engine.extras import Extra, make_extras
+from sightline.engine.extras import Extra, make_extras, missing_extras
 from sightline.engine.loop import fit
 from sightline.engine.memory_errors import memory_advice
 from sightline.engine.precision import settle_precision
@@ -158,7 +158,9 @@ def record(
         if not done:
             _work(context, work)
         if extras is not None and fabric.is_global_zero:
-            make_extras(run, extras(context), context.report.say)
+            missing = missing_extras(run, extras(context))
+            with locked(out / artifacts.LOCK, str(out)) if done and missing else nullcontext():
+                make_extras(run, missing, context.report.say)
         fabric.barrier()
         if not done and fabric.is_global_zero and not config.keep_checkpoint:
             run.drop_checkpoint()

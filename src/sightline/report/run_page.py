@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sightline.report import tables
-from sightline.report.document import Answer, Block, Code, Document, Section, Text
+from sightline.report.document import Answer, Block, Code, Document, Listing, Section, Text
 from sightline.report.face import Face, Rows, face_of
 from sightline.runs import RunFolder
 from sightline.runs.info import RunInfo
@@ -50,4 +50,6 @@ def _implementation(run: RunFolder, info: RunInfo, face: Face) -> list[Block]:
     if "fit_seconds" in info.timings:
         rows.append(("Time", duration(info.fit_seconds)))
     rows += tables.provenance_rows(info)
-    return [tables.table("Implementation", rows), tables.every_setting("Every setting", config)]
+    blocks: list[Block] = [tables.table("Implementation", rows), tables.every_setting("Every setting", config)]
+    notes = result.get("notes") or []
+    return [Text(["The run did without:"]), Listing(list(notes)), *blocks] if notes else blocks

@@ -46,7 +46,7 @@ def study_document(folder: Path) -> Document:
         *(section for face in faces().values() for section in face.study_sections(view)),
         Section("implementation", "What was run", _implementation(view)),
         Section("curves", "Learning curves", _curves(view)),
-        Section("limits", "Notes and limits", _notes(view.result)),
+        Section("limits", "Notes and limits", _notes(view)),
         Section("reproduce", "How to reproduce", _reproduce()),
     ]
     return Document(view.result.name, "Sightline study", answers(view.result), sorted(sections, key=_place))
@@ -154,7 +154,8 @@ def _curves(view: StudyView) -> list[Block]:
     return shown or [Text(["No run has logged anything."])]
 
 
-def _notes(result: StudyResult) -> list[Block]:
+def _notes(view: StudyView) -> list[Block]:
+    result = view.result
     notes = result.notes.strip()
     blocks: list[Block] = [Text([notes])] if notes else []
     few = any(len(arm.score.seeds) < DECIDING_SEEDS for arm in result.arms if arm.score is not None)
@@ -167,6 +168,8 @@ def _notes(result: StudyResult) -> list[Block]:
             "Heads on frozen backbones are fitted to their optimum: logistic regression by L-BFGS on features of the "
             f"plain images, the penalty best on validation ({penalties}). They have no epochs and no augmentation."
         )
+    for name, run in view.runs.items():
+        remarks += [f"{name} did without: {note}" for note in (run.result().get("notes") or [] if run.is_done else [])]
     return [*blocks, Listing(remarks)]
 
 

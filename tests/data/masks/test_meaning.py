@@ -36,6 +36,12 @@ PALETTES = {
 }
 
 
+def test_masks_are_written_in_the_form_of_those_that_were_learned_from():
+    assert Form.of(PALETTES["values"], None).name == "index"
+    assert all(Form.of(palette, None).name == ("index" if palette.indexed else "rgb") for palette in PALETTES.values())
+    assert {palette.indexed for palette in PALETTES.values()} == {True, False}
+
+
 @pytest.mark.parametrize("form", get_args(MaskForm))
 @pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)
 @pytest.mark.parametrize("suffix", [".png", ".tif"])

@@ -33,8 +33,12 @@ class Form:
     name: MaskForm
 
     @classmethod
-    def of(cls, palette: Palette, name: MaskForm) -> Form:
-        """Return the form of a run's palette; classes without a value of 8 bits are numbered in palette files."""
+    def of(cls, palette: Palette, name: MaskForm | None) -> Form:
+        """Return a form of a run's palette, None for that of its masks: values of an indexed palette, or colors.
+
+        Classes without a value of 8 bits are numbered in palette files.
+        """
+        name = name or ("index" if palette.indexed else "rgb")
         if name == "rgb":
             return cls(palette.as_colors(), name)
         values = palette.as_values()

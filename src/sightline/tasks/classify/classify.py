@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -157,7 +157,7 @@ def _build_task(context: Run) -> ClassifyTask:
         inputs.images.listing.labels,
         inputs.parts.val,
         fabric,
-        lambda epoch: _keep_features(context, backbone, epoch, pictures),
+        lambda epoch: _keep_features(context, backbone, (epoch,), pictures),
     )
 
 
@@ -182,11 +182,16 @@ def _loader(context: Run, source: ImageInputs | FeatureInputs, cached: bool) -> 
     )
 
 
-def _keep_features(context: Run, backbone: Backbone, epoch: int, pictures: ImageInputs) -> None:
-    """Write penultimate features of some training samples, features/first.npz and features/last.npz."""
+def _keep_features(context: Run, backbone: Backbone, epochs: Sequence[int], pictures: ImageInputs) -> None:
+    """Write penultimate features of some training samples, features/first.npz and features/last.npz.
+
+    Args:
+        epochs: at whose ends the backbone is as it is now, from 0; only the first and the last are kept.
+    """
     config, train, listing = context.config, context.inputs.train, context.inputs.images.listing
-    stages = {config.epochs - 1: "last", 0: "first"}
-    if not config.keep_features or epoch not in stages or not context.fabric.is_global_zero:
+    names = {config.epochs - 1: "last", 0: "first"}
+    stages = {names[epoch]: epoch for epoch in epochs if epoch in names}
+    if not config.keep_features or not stages or not context.fabric.is_global_zero:
         return
     order = generator(config.data.split.seed, "classify/kept").permutation(len(train))
     chosen = np.sort(train[order[: config.keep_features]])
@@ -195,9 +200,10 @@ def _keep_features(context: Run, backbone: Backbone, epoch: int, pictures: Image
         features = extract_features(backbone, pictures.plain, chosen, context.fabric)
         ids = np.array([listing.ids[i] for i in chosen])
         arrays = {"features": features, "labels": listing.labels[chosen], "ids": ids}
-        context.run.write_arrays(FEATURES[stages[epoch]], compressed=False, **arrays, epoch=epoch + 1)
+        for stage, epoch in stages.items():
+            context.run.write_arrays(FEATURES[stage], compressed=False, **arrays, epoch=epoch + 1)
 
-    attempt(context.run, f"features of the {stages[epoch]} epoch", keep, context.report.say)
+    attempt(context.run, f"features of the {' and '.join(stages)} epoch", keep, context.report.say)
 
 
 # -- the end
@@ -323,8 +329,7 @@ def _fit_head(context: Run, on_test: bool) -> None:
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(fit.weight))
         head.bias.copy_(torch.from_numpy(fit.bias))
-    for epoch in (0, config.epochs - 1):  # frozen features are the same at both
-        _keep_features(context, backbone, epoch, pictures)
+    _keep_features(context, backbone, (0, config.epochs - 1), pictures)  # frozen features are the same at both
     seconds = time.perf_counter() - begin
 
     def probabilities(samples: np.ndarray) -> np.ndarray:

@@ -45,14 +45,15 @@ class Options:
         overlap: of neighbouring tiles, as a share of the tile.
         tta: average over the eight flips and turns of each tile; eight times the work.
         probabilities: also write NAME.npy, float16 (K, H, W).
-        masks: rgb, index or palette: colors, values, or values with a table of colors.
+        masks: rgb, index or palette: colors, values, or values with a table of colors; None for the form of the masks
+            that the run was trained on, colors or values.
     """
 
     tile: int = TILE
     overlap: float = OVERLAP
     tta: bool = False
     probabilities: bool = False
-    masks: MaskForm = "rgb"
+    masks: MaskForm | None = None
 
     def __post_init__(self) -> None:
         if self.tile < 32 or not 0 <= self.overlap < 1:
@@ -60,7 +61,7 @@ class Options:
                 f"tile = {self.tile}, overlap = {self.overlap}: a tile has at least 32 pixels, and overlaps its "
                 "neighbour by 0 to less than 1 of its side"
             )
-        if self.masks not in (known := get_args(MaskForm)):
+        if self.masks is not None and self.masks not in (known := get_args(MaskForm)):
             raise ConfigError(
                 f"masks = {self.masks!r}: no such form.{nearest(self.masks, known)} Known: {', '.join(known)}"
             )
@@ -121,7 +122,7 @@ def predict(
     *,
     tta: bool = False,
     probabilities: bool = False,
-    masks: MaskForm = "rgb",
+    masks: MaskForm | None = None,
     device: str = "auto",
 ) -> MaskPredictions:
     """Draw the masks of images, as `predict_masks` does.
@@ -153,9 +154,10 @@ def predict(
 def predict_masks(
     run: Path, images: Path, out: Path, options: Options | None = None, *, device: str = "auto"
 ) -> list[Path]:
-    """Write a mask in the data's palette for each image, under the image's name with .png; of a TIFF, with .tif.
+    """Write a mask for each image, under the image's name with .png; of a TIFF, with .tif.
 
-    The masks state their palette, so that `evaluate` and `segment` read them back as the same classes.
+    The masks have the palette of those that the run was trained on, and state it, so that `evaluate` and `segment`
+    read them back as the same classes.
 
     DeepGlobe's NAME_sat.jpg gives NAME_mask.png, as the graders of that task read it. A GeoTIFF is read and written by
     rows, at constant memory whatever its size; its mask has its transform and CRS, and the ignored colour where it has
