@@ -108,25 +108,24 @@ def _kept(site: Site, keep: Keeping | None, beside: Path) -> Site:
     given = chosen or ProjectFolder(folder).exists or keep.masks is not None or keep.predictions is not None
     first = chosen if given else site.classes
     keeper = Keeper(folder, site.root, first)
-    if keep.masks is not None:
-        _take_in(keeper, keep.masks, site)
-    if keep.predictions is not None and keep.predict is not None:
-        site = replace(site, reading=reading_of(keep.predictions))
-        with tempfile.TemporaryDirectory(prefix="sightline-") as drawn:
-            wanted = site.pictures[0] if len(site.pictures) == 1 else keeper.pictures
-            keep.predict(keep.predictions, wanted, Path(drawn))
-            _take_in(keeper, Path(drawn), site)
+    try:
+        if keep.masks is not None:
+            _take_in(keeper, keep.masks, site)
+        if keep.predictions is not None and keep.predict is not None:
+            site = replace(site, reading=reading_of(keep.predictions))
+            with tempfile.TemporaryDirectory(prefix="sightline-") as drawn:
+                wanted = site.pictures[0] if len(site.pictures) == 1 else keeper.pictures
+                keep.predict(keep.predictions, wanted, Path(drawn))
+                _take_in(keeper, Path(drawn), site)
+    except BaseException:
+        keeper.close()
+        raise
     return replace(site, keeper=keeper, classes=tuple((c.name, c.color) for c in keeper.settings.classes))
 
 
 def _take_in(keeper: Keeper, masks: Path, site: Site) -> None:
-    assert site.root is not None
-    try:
-        existing = read_existing(masks, site.root, site.pictures)
-        taken, passed = keeper.take_in(existing)
-    except BaseException:
-        keeper.close()
-        raise
+    existing = read_existing(masks, keeper.pictures, site.pictures)
+    taken, passed = keeper.take_in(existing)
     rest = f"; {passed} that were worked on already stay as they are" if passed else ""
     tell(f"masks of {taken} of {len(site.pictures)} pictures taken in ({existing.how}){rest}")
 
