@@ -381,4 +381,5 @@ CASES = [
     case("project, all skipped", project("skipped"), Refused("no picture of this project is begun or done")),
     case("project, of a later version", project("done", version=2), Refused("a.jpg.json", "install a newer one")),
     case("project, an object of another size", project("done", width=12), Refused("another size"), drawn()),
+    case("project, a size that is none", project("done", width=10**9), Refused("over the limit"), drawn()),
 ]

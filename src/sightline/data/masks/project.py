@@ -26,6 +26,7 @@ from PIL import Image, ImageColor
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sightline.config import IGNORE_INDEX
+from sightline.data.images.decode import MAX_PIXELS
 from sightline.data.masks.formats import palette_png
 from sightline.data.masks.palette import Palette
 from sightline.data.masks.planes import CHUNK
@@ -130,8 +131,10 @@ class PictureWork(_Stored):
         """Return class values, uint8 (H, W).
 
         Raises:
-            DataError: a mask that is not of the picture's size.
+            DataError: a mask that is not of the picture's size, or a size that no picture has.
         """
+        if self.height * self.width > MAX_PIXELS:
+            raise DataError(f"{self.picture}: {self.height * self.width:,} pixels, over the limit of {MAX_PIXELS:,}")
         rest = BACKGROUND if self.state == "done" else UNLABELLED
         index = np.full((self.height, self.width), rest, np.uint8)
         for item in self.objects:
