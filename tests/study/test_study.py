@@ -69,6 +69,17 @@ def test_every_number_is_a_run_s(finished):
         assert arm.done.n == own[0]["accuracy"]["n"]
 
 
+def test_test_images_that_pretraining_saw_are_counted(finished):
+    study, _ = finished
+    copies = study.result.copies["labelled"]
+    assert copies.n == study.result["A"].done.n
+    assert copies.unlabelled is not None
+    assert len(copies.unlabelled) == copies.n  # it learnt from the labelled folder itself
+    assert copies.scores == {}
+    text = (write(study.path)[1]).read_text(encoding="utf-8")
+    assert f"{copies.n} among the unlabelled images of pretraining" in text
+
+
 def test_comparisons_are_paired_corrected_and_consistent(finished):
     study, _ = finished
     result = study.result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -40,6 +41,8 @@ def evaluate(
 ) -> None:
     """Evaluate a trained classifier on labelled images, or a trained segmenter on images with masks.
 
+    Images that the run was trained on, in whatever folder, are counted, and the score without them stands beside.
+
     Example: sightline evaluate runs/c other-camera/
 
     Parameters
@@ -59,6 +62,8 @@ def evaluate(
     layer = data_layer(data, layout, style)["data"] | given(split_file=str(split_file) if split_file else None)
     result: Evaluation = work(run, data_config(folder, layer), device=device)
     say_weights(run)
+    if warning := result.warning():
+        print(f"! {data}: {warning}", file=sys.stderr)
     if as_json:
         show([{"run": str(run), **result.row()}], as_json=True)
         return

@@ -19,6 +19,7 @@ RECIPE = "dino-small"
     "method",
     "backbone",
     "init",
+    "reference",
     "epochs",
     "batch_size",
     "optim.lr",

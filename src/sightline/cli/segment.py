@@ -14,6 +14,7 @@ from sightline.config import SegmentConfig, from_environment, resolve
     "model",
     "backbone",
     "init",
+    "reference",
     "network",
     "skips.drop",
     "skips.mode",

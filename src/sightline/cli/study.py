@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from rich.console import Console
 
 from sightline.cli.common import Json, say_where, show
+from sightline.cli.flags import config_flags
+from sightline.config import StudyConfig
 
 if TYPE_CHECKING:
     from sightline.runs.study_result import ArmResult, StudyResult
 
 
+@config_flags(StudyConfig, "scale")
 def study(
     file: str,
     /,
@@ -34,6 +37,7 @@ def study(
         ),
     ] = False,
     jobs: Annotated[int, Parameter(name="--jobs", help="Number of runs at a time, each in its own process.")] = 1,
+    flags: dict[str, Any],
     as_json: Json = False,
 ) -> None:
     """Run every arm of a comparison over several seeds, and write the report. The main job.
@@ -46,17 +50,21 @@ def study(
     Parameters
     ----------
     file
-        Study file (YAML), or `demo`: generated data, no network, a few minutes.
+        Study file (YAML), or a name: `demo` (generated data, no network, a few minutes), or a published comparison,
+        `mini-imagenet-office-home` or `deepglobe-landcover`.
     """
     from sightline.config import from_environment
     from sightline.study import expand, read_study
 
     folder = (out or Path(f"{Path(file).stem}-study")).absolute()
-    config = read_study(file, from_environment())
+    config = read_study(file, from_environment(), flags)
     if dry_run:
+        from sightline.study import check_sources
         from sightline.study.estimate import estimate
 
-        show(estimate(expand(config, folder, only), folder), as_json=as_json, title=f"plan of {config.name} → {folder}")
+        nodes = expand(config, folder, only)
+        check_sources(nodes, folder)
+        show(estimate(nodes, folder), as_json=as_json, title=f"plan of {config.name} → {folder}")
         return
     from sightline.errors import TrainingFailed
     from sightline.report import write

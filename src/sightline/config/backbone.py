@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from sightline.config.references import REFERENCES
 from sightline.config.run import RunConfig
 from sightline.config.types import Init, Network, Stem
 
@@ -25,7 +26,7 @@ class BackboneConfig(RunConfig):
     )
     init: Init = Field(
         default="none",
-        description="Weights to begin with: none, reference, a run's folder, a checkpoint file, or a timm or hub id.",
+        description="Weights to begin with: none, reference, a run's folder, a checkpoint file, or a published name.",
     )
     network: Network = Field(
         default="teacher",
@@ -33,5 +34,6 @@ class BackboneConfig(RunConfig):
     )
     reference: str = Field(
         default="dino-resnet50",
-        description="Weights that init reference means: a known name, a timm tag, a hub id, a file or a run.",
+        description=f"Weights that init reference means: {', '.join(REFERENCES)}; or a timm tag, a hub id, a file or a "
+        "run.",
     )

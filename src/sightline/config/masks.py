@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from sightline.config.data import PixelsConfig
+from sightline.config.data import SourceConfig
 from sightline.config.palettes import checked_palette
 from sightline.config.types import Fraction, MaskLayout
 
@@ -14,7 +14,7 @@ from sightline.config.types import Fraction, MaskLayout
 Palette = Annotated[str | dict[str, Any], BeforeValidator(checked_palette)]
 
 
-class SegmentDataConfig(PixelsConfig):
+class SegmentDataConfig(SourceConfig):
     """Images with masks, how classes are told from colors, and which part is for what."""
 
     source: str = Field(

@@ -9,7 +9,8 @@ from pydantic import Field
 from sightline.config.base import Frozen, Resolved
 from sightline.config.data import DataConfig
 from sightline.config.masks import SegmentDataConfig
-from sightline.config.types import NonNegative, Positive
+from sightline.config.references import REFERENCES
+from sightline.config.types import Fraction, NonNegative, Positive, Share
 
 DEFAULT_ARMS = ("A", "B", "C", "D", "E")
 
@@ -26,7 +27,8 @@ class StudyReference(Frozen):
     """Where the weights of arms B and D come from."""
 
     weights: str = Field(
-        default="dino-resnet50", description="Reference weights: a known name, a timm tag, a hub id, a file or a run."
+        default="dino-resnet50",
+        description=f"Reference weights: {', '.join(REFERENCES)}; a timm tag, a hub id, a file or a run.",
     )
     name: str = Field(default="", description="Name of the reference in the report; empty takes `weights`.")
     supervised: dict[str, object] | None = Field(
@@ -81,6 +83,13 @@ class StudyPrompt(Frozen):
     )
 
 
+class StudyPublished(Frozen):
+    """Figures that others published for arms of the study, to stand beside its own."""
+
+    source: str = Field(description="Where the figures are from, and what was done for them, in words.")
+    values: dict[str, Fraction] = Field(description="Published value of each arm, 0–1.")
+
+
 class StudyConfig(Resolved):
     """A comparison: data, arms, seeds, budgets."""
 
@@ -98,6 +107,12 @@ class StudyConfig(Resolved):
     segment: StudySegment | None = Field(default=None, description="Data and settings of the segmentation arms.")
     ablate: StudyAblate | None = Field(default=None, description="Skip connections that the U-Net goes without.")
     prompt: StudyPrompt = Field(default=StudyPrompt(), description="Arm `sam`, a promptable engine.")
+    published: StudyPublished | None = Field(default=None, description="Published figures of these arms.")
+    scale: Share = Field(
+        default=1.0,
+        description="Share of the images and of the epochs that each run takes: below 1 a trial of the whole, without "
+        "verdicts.",
+    )
     embed_arm: str = Field(default="C", description="Arm whose features the t-SNE pair shows.")
     embed_samples: Positive = Field(
         default=2000, description="Points of the t-SNE pair; more of them only cover each other."

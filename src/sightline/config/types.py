@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+# Of a whole, of which something must be left.
+Share = Annotated[float, Field(gt=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
 # Of a machine's processor: no machine has more cores, and torch crashes where it is given many more threads.

@@ -106,7 +106,7 @@ def load_reference(
     stem: Stem | None = None,
     network: Literal["teacher", "student"] = "teacher",
 ) -> Loaded:
-    """Load reference weights: `dino-resnet50`, a timm tag ("timm/TAG"), "hf-hub:ID", a checkpoint file or a run folder.
+    """Load reference weights: a name of `REFERENCES`, a timm tag ("timm/TAG"), "hf-hub:ID", a file or a run folder.
 
     Args:
         name: of the weights.

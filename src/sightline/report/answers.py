@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sightline.report.document import Answer
 from sightline.report.faces.prompt import answer_for_free
-from sightline.report.sentences import TOO_FEW, UNKNOWN, comparison_sentence, describe, scored
+from sightline.report.sentences import UNKNOWN, comparison_sentence, describe, scored, unjudged
 from sightline.runs.study_result import Comparison, Question, StudyResult
 
 Form = Callable[[StudyResult, Question], Answer]
@@ -31,7 +31,7 @@ def _by_verdict(result: StudyResult, question: Question) -> Answer:
     if not made:
         short = UNKNOWN
     elif not any(comparison.judged for comparison in made):
-        short = TOO_FEW
+        short = unjudged(result)
     elif len(set(judged)) == 1:
         short = question.words[judged[0]]
     elif len(decided) == len(made):
@@ -57,7 +57,7 @@ def _best(result: StudyResult, question: Question) -> Answer:
     beaten = [result.comparison(*pair) for pair in pairs if best.arm in pair]
     clear = bool(beaten) and all(comparison is not None and comparison.decided for comparison in beaten)
     if any(comparison is not None and not comparison.judged for comparison in beaten):
-        short = f"{best.name} scored highest. {TOO_FEW}"
+        short = f"{best.name} scored highest. {unjudged(result)}"
     else:
         short = f"{best.name}." if clear else f"{best.name} scored highest; the difference is undecided."
     return Answer(question.heading, short, [comparison_sentence(result, a, b) for a, b in pairs])
@@ -72,7 +72,7 @@ def _by_ablation(result: StudyResult, question: Question) -> Answer:
     if not made:
         short = UNKNOWN
     elif not any(comparison.judged for comparison in made):
-        short = TOO_FEW
+        short = unjudged(result)
     elif needed:
         short = f"Needed, of {len(made)} ablations: {len(needed)}."
     else:

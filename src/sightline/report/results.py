@@ -10,20 +10,26 @@ from sightline.report.document import Block, Picture, Table, Warnings
 from sightline.report.sentences import absence, pair
 from sightline.runs.metrics import Metric
 from sightline.runs.numbers import NBSP, NO_VALUE, count, duration, p_value
-from sightline.runs.study_result import ArmResult, Comparison, StudyResult
+from sightline.runs.study_result import ArmResult, Comparison, Published, StudyResult
 
 
-def blocks(arms: Sequence[ArmResult], comparisons: Sequence[Comparison], prefix: str = "") -> list[Block]:
+def blocks(
+    arms: Sequence[ArmResult],
+    comparisons: Sequence[Comparison],
+    prefix: str = "",
+    published: Published | None = None,
+) -> list[Block]:
     """Return bars and a table of the arms, why some have no result, and their differences.
 
     Args:
         arms: all of one metric; at least one.
         comparisons: between these arms.
         prefix: of the pictures' names.
+        published: figures of others, to stand beside.
     """
     metric = arms[0].measure
     caption = "Bar: mean over seeds. Line: its 95 % interval. Dots: single seeds."
-    shown: list[Block] = [Picture(f"{prefix}arms", caption, [arm_panel(arms)]), _arm_table(arms, metric)]
+    shown: list[Block] = [Picture(f"{prefix}arms", caption, [arm_panel(arms)]), _arm_table(arms, metric, published)]
     if reasons := [f"{arm.arm}: {absence(arm)}." for arm in arms if arm.score is None]:
         shown.append(Warnings("Arms without a result", reasons))
     if comparisons:
@@ -41,19 +47,23 @@ def between(result: StudyResult, arms: Sequence[ArmResult]) -> list[Comparison]:
     return [comparison for comparison in result.comparisons if names.issuperset(comparison.pair)]
 
 
-def _arm_table(arms: Sequence[ArmResult], metric: Metric) -> Table:
-    header = ("Arm", "Setting", "Mean", "95 % interval", "Seeds", "Spread", "n", "Time", "Images seen")
+def _arm_table(arms: Sequence[ArmResult], metric: Metric, published: Published | None) -> Table:
+    header = ["Arm", "Setting", "Mean", "95 % interval", "Seeds", "Spread", "n", "Time", "Images seen"]
+    beside = {arm.arm: published.values[arm.arm] for arm in arms if arm.arm in published.values} if published else {}
+    header += ["Published"] if beside else []
     rows = []
     for arm in arms:
         score = arm.score
+        value = metric.score(beside[arm.arm]) if arm.arm in beside else NO_VALUE
+        last = [value] if beside else []
         if score is None:
-            rows.append([arm.arm, arm.name, arm.status, *[NO_VALUE] * 6])
+            rows.append([arm.arm, arm.name, arm.status, *[NO_VALUE] * 6, *last])
             continue
         seeds = score.seeds
         rows.append([
             arm.arm, arm.name, metric.score(score.mean), metric.interval(score.low, score.high), str(len(seeds)),
             f"± {metric.difference(stdev(seeds)).lstrip('+')}" if len(seeds) > 1 else NO_VALUE,
-            count(score.n), duration(score.seconds), count(score.images_seen),
+            count(score.n), duration(score.seconds), count(score.images_seen), *last,
         ])  # fmt: skip
     scenes = next((arm.score.scenes for arm in arms if arm.score and arm.score.scenes), None)
     over = f" Intervals are over {count(scenes)} whole scenes." if scenes else ""
@@ -61,7 +71,9 @@ def _arm_table(arms: Sequence[ArmResult], metric: Metric) -> Table:
         f"{metric.title} on the test split. Spread: standard deviation over seeds, in {metric.unit}; "
         f"n: {metric.samples}; time and images seen: all seeds together, without pretraining.{over}"
     )
-    return Table(caption, header, rows, (False, False, *[True] * 7))
+    if published is not None and beside:
+        caption += f" Published: {published.source.strip().rstrip('.')}; not from a run of this study."
+    return Table(caption, header, rows, (False, False, *[True] * (len(header) - 2)))
 
 
 def _comparison_table(comparisons: Sequence[Comparison], metric: Metric) -> Table:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from sightline.runs.metrics import Metric
-from sightline.runs.numbers import NARROW, NBSP, count, p_value
+from sightline.runs.numbers import NARROW, NBSP, count, p_value, plain
 from sightline.runs.results import Interval
-from sightline.runs.study_result import ArmResult, ArmScore, StudyResult
+from sightline.runs.study_result import TRIAL, ArmResult, ArmScore, StudyResult
 
 UNKNOWN = "Cannot be said: a needed arm did not run."
 TOO_FEW = "Not to be said from fewer than three seeds an arm."
+ON_TRIAL = "Not to be said from a trial."
 NOT_ASKED = "not run, the study file does not ask for it"
 
 
@@ -25,6 +26,8 @@ def comparison_sentence(result: StudyResult, a: str, b: str) -> str:
         f"({interval_text(metric, comparison.low, comparison.high)}, "
         f"{p_value(comparison.p)}, n{NBSP}={NBSP}{count(score.n)} {metric.samples}, {_seeds(score)})"
     )
+    if comparison.verdict == TRIAL:
+        return f"A trial on {trial_text(result)}, which says nothing of the whole: {figures}."
     if not comparison.judged:
         return f"{comparison.verdict.capitalize()}, which says nothing of another seed: {figures}."
     if not comparison.decided:
@@ -37,6 +40,16 @@ def comparison_sentence(result: StudyResult, a: str, b: str) -> str:
             note += f"; a true difference of {seen}{metric.of_unit} would be seen in four studies of five"
         return f"Undecided: {describe(first)} and {describe(second)} cannot be told apart: {figures}{note}."
     return f"{describe(first)} is {comparison.verdict} than {describe(second)}: {figures}."
+
+
+def unjudged(result: StudyResult) -> str:
+    """Return why comparisons without a verdict have none."""
+    return TOO_FEW if result.scale == 1 else ON_TRIAL
+
+
+def trial_text(result: StudyResult) -> str:
+    """Return "2 % of the images and of the epochs"."""
+    return f"{plain(100 * result.scale)}{NARROW}% of the images and of the epochs"
 
 
 def interval_text(metric: Metric, low: float, high: float) -> str:

@@ -7,9 +7,11 @@ from pathlib import Path
 from sightline.metrics.statistics import DECIDING_SEEDS
 from sightline.report import pictures, results, tables
 from sightline.report.answers import answers
+from sightline.report.copies import copies_sections
 from sightline.report.document import Block, Code, Document, Listing, Section, Text
 from sightline.report.face import Heading, Rows, StudyView, face_of, faces
 from sightline.report.faces.pretrain import RUN as PRETRAIN
+from sightline.report.sentences import trial_text
 from sightline.runs import RunFolder, StudyFolder
 from sightline.runs.kinds import KINDS
 from sightline.runs.numbers import count, duration, percent, plain
@@ -18,8 +20,8 @@ from sightline.runs.study_result import ArmResult, DataPart, Reference, StudyRes
 
 # The order of the page; a section that is not named here comes before the notes.
 PLACES = (
-    "results", "segmentation", "masks", "skips", "networks", "prompting", "implementation", "curves", "embedding",
-    "pretraining", "samples", "", "limits", "reproduce",
+    "results", "segmentation", "masks", "skips", "networks", "prompting", "copies", "implementation", "curves",
+    "embedding", "pretraining", "samples", "", "limits", "reproduce",
 )  # fmt: skip
 FEW = f"Some arms have fewer than {DECIDING_SEEDS} seeds: they get no verdict, for nothing is known of another seed."
 LIMITS = (
@@ -43,13 +45,15 @@ def study_document(folder: Path) -> Document:
     view = StudyView.of(StudyFolder(folder))
     sections = [
         *_results(view.result),
+        *copies_sections(view.result),
         *(section for face in faces().values() for section in face.study_sections(view)),
         Section("implementation", "What was run", _implementation(view)),
         Section("curves", "Learning curves", _curves(view)),
         Section("limits", "Notes and limits", _notes(view)),
         Section("reproduce", "How to reproduce", _reproduce()),
     ]
-    return Document(view.result.name, "Sightline study", answers(view.result), sorted(sections, key=_place))
+    kind = "Sightline study" if view.result.scale == 1 else f"Sightline study, a trial on {trial_text(view.result)}"
+    return Document(view.result.name, kind, answers(view.result), sorted(sections, key=_place))
 
 
 def _place(section: Section) -> int:
@@ -74,7 +78,7 @@ def _results(result: StudyResult) -> list[Section]:
         for number, metric in enumerate(dict.fromkeys(arm.metric for arm in arms)):
             alike = [arm for arm in arms if arm.metric == metric]
             prefix = f"{heading.prefix}{metric}-" if number else heading.prefix
-            blocks += results.blocks(alike, results.between(result, alike), prefix)
+            blocks += results.blocks(alike, results.between(result, alike), prefix, result.published)
         sections.append(Section(heading.anchor, heading.title, blocks))
     return sections
 
@@ -160,6 +164,8 @@ def _notes(view: StudyView) -> list[Block]:
     blocks: list[Block] = [Text([notes])] if notes else []
     few = any(len(arm.score.seeds) < DECIDING_SEEDS for arm in result.arms if arm.score is not None)
     remarks = [*([FEW] if few else []), *LIMITS]
+    if result.scale < 1:
+        remarks.insert(0, f"A trial: {trial_text(result)} were taken. It shows that all of it runs, and no more.")
     details = {arm.arm: arm.details for arm in result.arms}
     fitted = {name: of.penalty for name, of in details.items() if isinstance(of, ClassifyDetails) and of.penalty}
     if fitted:

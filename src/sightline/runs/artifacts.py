@@ -14,6 +14,7 @@ MODEL = "model.json"
 PREDICTIONS = "predictions.parquet"
 NOTES = "notes"  # a text for each thing that failed and that the run could do without
 COUNTS = "counts.npz"
+TRAINED_ON = "trained_on.npz"  # digests of the images of training and validation
 SPLIT = "split.json"
 ARCHITECTURE = "architecture.json"
 INTERVENTIONS = "interventions.json"

@@ -78,10 +78,15 @@ class Evaluation(Record):
     """What a trained network is worth on a data set.
 
     Attributes:
-        metric: name of the field that is its score.
+        metric: name of the field that is its score, of all images.
+        seen: how many of them the run was trained on, or its best epoch chosen on, by their pixels; None for a run that
+            kept no record of these.
+        unseen: the score of the others; None where all or none were seen.
     """
 
     metric: ClassVar[str]
+    seen: int | None = None
+    unseen: Interval | None = None
 
     @property
     def interval(self) -> Interval:
@@ -93,9 +98,39 @@ class Evaluation(Record):
         """The score itself, in 0–1."""
         return self.interval.value
 
+    def warning(self) -> str:
+        """Return what a person should know before believing the score; "" where there is nothing."""
+        if not self.seen:
+            return ""
+        return (
+            f"the run was trained or chosen on {self.seen:,} of these {self.interval.n:,} images, which says "
+            "nothing of new ones; " + ("believe the score of the others" if self.unseen else "give it other images")
+        )
+
     def row(self) -> Row:
         """Return everything as one row, for a program."""
         raise NotImplementedError
+
+    def by_sight(self, head: str, counted: str) -> list[Row]:
+        """Return the score as a row of a table, and that of the images the run was not trained on as a second one.
+
+        Args:
+            head: of the column of the score.
+            counted: head of the column of the number of images.
+        """
+        scores = [("", self.interval)]
+        if self.seen:
+            scores = [("all", self.interval), *([("not trained on", self.unseen)] if self.unseen else [])]
+        return [
+            {
+                **({"images": name} if name else {}),
+                head: of.value,
+                "low": of.low,
+                "high": of.high,
+                counted: of.n,
+            }
+            for name, of in scores
+        ]
 
     def tables(self) -> list[tuple[str, list[Row]]]:
         """Return the tables that a person reads, each with its title; the first holds the scores."""
@@ -250,11 +285,13 @@ class ClassifyEvaluation(Evaluation):
     def row(self) -> Row:
         """Return accuracy, interval and number of images."""
         score = self.accuracy
-        return {"accuracy": score.value, "low": score.low, "high": score.high, "n": score.n}
+        row: Row = {"accuracy": score.value, "low": score.low, "high": score.high, "n": score.n}
+        rest = self.to_dict()
+        return row | {key: rest[key] for key in ("seen", "unseen") if key in rest}
 
     def tables(self) -> list[tuple[str, list[Row]]]:
-        """Return the one row."""
-        return [("evaluation", [self.row()])]
+        """Return the one row, and a second one without the images that the run was trained on."""
+        return [("evaluation", self.by_sight("accuracy", "n"))]
 
 
 # -- segmentation
@@ -343,11 +380,10 @@ class SegmentEvaluation(SegmentScores, Evaluation):
 
     def tables(self) -> list[tuple[str, list[Row]]]:
         """Return the scores, the scores by class, and what replaced skips change."""
-        score = self.mean_iou
-        row = {"mean IoU": score.value, "low": score.low, "high": score.high, "tiles": score.n}
+        first, *unseen = self.by_sight("mean IoU", "tiles")
         others = {"Boundary IoU": self.boundary_iou, "pixel accuracy": self.pixel_accuracy}
         classes: list[Row] = [{"class": name, **values.to_dict()} for name, values in self.per_class.items()]
-        tables: list[tuple[str, list[Row]]] = [("evaluation", [row | others]), ("", classes)]
+        tables: list[tuple[str, list[Row]]] = [("evaluation", [first | others, *unseen]), ("", classes)]
         if self.interventions is not None:
             changes: list[Row] = [
                 {"skip": skip, **{name: f"{effect.change:+.4f}" for name, effect in effects.items()}}

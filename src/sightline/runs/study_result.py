@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from sightline.errors import RunError
+from sightline.runs.copies import CopiesInTest
 from sightline.runs.info import Provenance
 from sightline.runs.kinds import kind_named
 from sightline.runs.metrics import Metric, metric_named
@@ -14,6 +15,7 @@ from sightline.runs.record import Record
 from sightline.runs.results import Interval, PretrainResult
 
 DONE: Literal["done"] = "done"
+TRIAL = "a trial"  # the verdict of a study that took a share of its images and epochs
 Pair = tuple[str, str]
 
 
@@ -201,7 +203,8 @@ class Comparison(Record):
         high: its upper end.
         p_raw: two-sided.
         p: corrected by Holm over the comparisons of the study.
-        verdict: higher, lower or undecided; of fewer than three seeds "one run each" or "two runs each".
+        verdict: higher, lower or undecided; of fewer than three seeds "one run each" or "two runs each"; "a trial" of
+            a study on a share of its images and epochs.
         detectable: smallest true difference that four studies of five would tell from none, corrected for all; None
             where it is not known.
     """
@@ -249,6 +252,19 @@ class Question(Record):
     pairs: tuple[Pair, ...] = ()
     arms: tuple[str, ...] = ()
     words: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published(Record):
+    """What others published for arms of a study.
+
+    Attributes:
+        source: where the figures are from, in words.
+        values: of arms by name, 0–1.
+    """
+
+    source: str
+    values: Mapping[str, float]
 
 
 # -- what they were made from
@@ -343,6 +359,9 @@ class StudyResult:
         reference: where the reference weights come from.
         data: by what they are: unlabelled, labelled, masks.
         provenance: versions and hardware of the first run.
+        published: figures of others for its arms; None where the study file gives none.
+        scale: share of images and epochs that its runs took.
+        copies: of test images among those learnt from, by the data; {} where they were not looked for.
     """
 
     name: str
@@ -355,6 +374,9 @@ class StudyResult:
     reference: Reference
     data: Mapping[str, DataPart]
     provenance: Provenance
+    published: Published | None = None
+    scale: float = 1.0
+    copies: Mapping[str, CopiesInTest] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> ArmResult:
         """Return an arm.
@@ -377,6 +399,12 @@ class StudyResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of result.json."""
+        # Keys of what a study may do without.
+        optional = {
+            **({"copies": {name: part.to_dict() for name, part in self.copies.items()}} if self.copies else {}),
+            **({"published": self.published.to_dict()} if self.published else {}),
+            **({"scale": self.scale} if self.scale != 1 else {}),
+        }
         return {
             "name": self.name,
             "notes": self.notes,
@@ -388,6 +416,7 @@ class StudyResult:
             "reference": self.reference.to_dict(),
             "data": {name: part.to_dict() for name, part in self.data.items()},
             "provenance": self.provenance.to_dict(),
+            **optional,
         }
 
     @classmethod
@@ -399,6 +428,7 @@ class StudyResult:
         """
         try:
             pretrain, embedding = content["pretrain"], content["embedding"]
+            published = content.get("published")
             return cls(
                 name=content["name"],
                 notes=content["notes"],
@@ -410,6 +440,10 @@ class StudyResult:
                 reference=Reference.from_dict(content["reference"], where),
                 data={name: DataPart.from_dict(part, where) for name, part in content["data"].items()},
                 provenance=Provenance.from_dict(content["provenance"], where),
+                published=Published.from_dict(published, where) if published else None,
+                scale=content.get("scale", 1.0),
+                # Results of earlier versions have none.
+                copies={name: CopiesInTest.from_dict(part, where) for name, part in content.get("copies", {}).items()},
             )
         except KeyError as error:
             raise RunError(f"{where}: has no key {error}; run the study again, what is done stays") from None

@@ -114,12 +114,24 @@ def _nothing(arms: Sequence[Arm]) -> list[Any]:
 
 
 def _whole_networks(arms: Sequence[Arm]) -> list[str]:
-    """Architectures from random weights with all their skips."""
-    return [arm.name for arm in arms if arm.task == "segment" and arm.weights == "random" and not arm.drop]
+    """Architectures with all their skips, of one kind of weights: random ones where there are any of these."""
+    whole = [arm for arm in arms if arm.task == "segment" and not arm.drop]
+    kind = next((weights for weights in _START if any(arm.weights == weights for arm in whole)), "random")
+    alike = [arm.name for arm in whole if arm.weights == kind]
+    # A single network of given weights is there to be compared with the same one of random weights.
+    return alike if kind == "random" or len(alike) > 1 else []
 
 
 def _between_networks(arms: Sequence[Arm]) -> list[Pair]:
-    return [(name, UNET) for name in _whole_networks(arms) if name != UNET and UNET in _whole_networks(arms)]
+    whole = [arm for arm in arms if arm.name in _whole_networks(arms)]
+    return [
+        (arm.name, _unet_of(arm)) for arm in whole if any(arm.name != other.name == _unet_of(arm) for other in whole)
+    ]
+
+
+def _unet_of(arm: Arm) -> str:
+    """Return the name of the U-Net with the weights of `arm`."""
+    return UNET if arm.weights == "random" else f"{UNET}-{arm.weights}"
 
 
 def _own_encoders(arms: Sequence[Arm]) -> list[Pair]:
@@ -330,6 +342,7 @@ def arms_of(study: StudyConfig) -> list[Arm]:
             names += [f"{UNET}-drop-{skip}-structural" for skip in study.ablate.skips if skip != "random"]
     arms = [parse_arm(name) for name in dict.fromkeys(names)]
     _check_blocks(study, arms)
+    _check_published(study, arms)
     for arm in arms:
         metric_of(study, arm)
     return arms
@@ -344,6 +357,15 @@ def _check_blocks(study: StudyConfig, arms: list[Arm]) -> None:
             raise ConfigError(
                 f"arms {', '.join(names)}: the study has no `{block}:` block, which they take their "
                 f"{'weights' if block == 'pretrain' else 'data'} from; add it, or drop them"
+            )
+
+
+def _check_published(study: StudyConfig, arms: list[Arm]) -> None:
+    names = [arm.name for arm in arms]
+    for name in study.published.values if study.published is not None else ():
+        if name not in names:
+            raise ConfigError(
+                f"published.values.{name}: not an arm of this study.{nearest(name, names)} It has {', '.join(names)}"
             )
 
 
@@ -381,8 +403,8 @@ def pairs_of(arms: Sequence[Arm]) -> list[Pair]:
             continue
         if arm.drop and arm.base in names:
             pairs.append((arm.base, arm.name))
-        elif base := next((name for name in (_plain(arm), UNET) if name in names), ""):
-            pairs.append((arm.name, base))
+        elif base := next((name for name in (_plain(arm), UNET, _unet_of(arm)) if name in names), ""):
+            pairs += [(arm.name, base)] if base != arm.name else []
     return pairs
 
 

@@ -8,20 +8,24 @@ from dataclasses import asdict
 from sightline.config import PretrainConfig, StudyConfig
 from sightline.metrics import statistics
 from sightline.runs import RunFolder, StudyFolder
+from sightline.runs.copies import CopiesInTest
 from sightline.runs.info import Provenance
 from sightline.runs.kinds import KINDS, import_dotted
 from sightline.runs.results import ClassifyResult, PretrainResult, ScoredResult
 from sightline.runs.study_result import (
+    TRIAL,
     ArmResult,
     ArmScore,
     Comparison,
     DataPart,
     Embedding,
     PretrainSummary,
+    Published,
     Reference,
     StudyResult,
 )
 from sightline.study.arms import Arm, arms_of, metric_of, pairs_of, questions_of, seeds_of
+from sightline.study.copies import clean_scores
 from sightline.study.evidence import Evidence
 from sightline.study.execute import Outcome
 from sightline.study.plan import PRETRAIN, REFERENCE, Node
@@ -33,6 +37,7 @@ def collect(
     outcomes: Mapping[str, Outcome],
     folder: StudyFolder,
     embedding: Embedding | None,
+    copies: Mapping[str, CopiesInTest] | None = None,
 ) -> StudyResult:
     """Return the study's result.
 
@@ -42,6 +47,7 @@ def collect(
         outcomes: what became of each.
         folder: where they are.
         embedding: the maps of the features, if there are any.
+        copies: of test images, by the data that they are of; scores without them are added.
     """
     runs = {node.name: folder.run(node.name) for node in nodes if outcomes[node.name].status == "done"}
     arms = arms_of(study)
@@ -57,14 +63,30 @@ def collect(
             _done(arm, study, done[arm.name], evidence[arm.name]) if arm.name in done else _absent(arm, study, outcomes)
             for arm in arms
         ),
-        comparisons=_comparisons(arms, evidence, {name: len(of) for name, of in done.items()}),
+        comparisons=_comparisons(study, arms, evidence, {name: len(of) for name, of in done.items()}),
         questions=tuple(questions_of(arms)),
         embedding=embedding,
         pretrain=_pretrain(runs.get(PRETRAIN)),
         reference=_reference(study, runs.get(REFERENCE)),
         data=_data(study, runs, done),
         provenance=_provenance(runs),
+        published=Published(**study.published.to_dict()) if study.published is not None else None,
+        scale=study.scale,
+        copies=_clean(study, arms, done, copies or {}),
     )
+
+
+def _clean(
+    study: StudyConfig, arms: Sequence[Arm], done: Mapping[str, Sequence[RunFolder]], copies: Mapping[str, CopiesInTest]
+) -> dict[str, CopiesInTest]:
+    """Return the copies with the scores without them, of the arms that are judged on these data."""
+    made = {arm.name: import_dotted(metric_of(study, arm).evidence) for arm in arms}
+    return {
+        data: clean_scores(
+            of, {a.name: done[a.name] for a in arms if a.name in done and KINDS[a.task].data == data}, made
+        )
+        for data, of in copies.items()
+    }
 
 
 def _entry(arm: Arm, study: StudyConfig, outcome: Outcome, **more: object) -> ArmResult:
@@ -98,7 +120,7 @@ def _scored(run: RunFolder) -> ScoredResult:
 
 
 def _comparisons(
-    arms: Sequence[Arm], evidence: Mapping[str, Evidence], seeds: Mapping[str, int]
+    study: StudyConfig, arms: Sequence[Arm], evidence: Mapping[str, Evidence], seeds: Mapping[str, int]
 ) -> tuple[Comparison, ...]:
     """Compare arms on the same samples and seeds, of which each has so many; p is Holm-corrected over the study."""
     pairs = [(a, b) for a, b in pairs_of(arms) if a in evidence and b in evidence]
@@ -107,7 +129,7 @@ def _comparisons(
     return tuple(
         Comparison(
             a=a, b=b, difference=of.mean, low=max(-1.0, of.low), high=min(1.0, of.high), p_raw=of.p, p=p,
-            verdict=statistics.verdict(of.mean, p, seeds[a]),
+            verdict=statistics.verdict(of.mean, p, seeds[a]) if study.scale == 1 else TRIAL,
             detectable=of.detectable(len(pairs)),
         )
         for (a, b), of, p in zip(pairs, differences, corrected, strict=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib.resources import files
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,12 @@ from sightline.config import (
     resolve,
 )
 from sightline.config.study import StudyPretrain
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, nearest
 from sightline.runs import StudyFolder
 from sightline.runs.kinds import KINDS, Kind, import_dotted
+from sightline.study import named
 from sightline.study.arms import Arm, arms_of, parse_arm, seeds_of
+from sightline.study.trial import on_trial
 
 PRETRAIN, REFERENCE = "pretrain", "reference"
 # Keys of a study file that hold paths, wherever they stand, and words there that are no path.
@@ -58,21 +59,30 @@ class Node:
         return KINDS[self.kind]
 
 
-def read_study(source: str, environment: Mapping[str, Any] | None = None) -> StudyConfig:
-    """Read a study file, or the packaged `demo`.
+def read_study(
+    source: str, environment: Mapping[str, Any] | None = None, flags: Mapping[str, Any] | None = None
+) -> StudyConfig:
+    """Read a study file, or a packaged study by its name.
 
     Args:
-        source: the file, or "demo".
+        source: the file, or a name of `named.names()`, for example "demo".
         environment: keys of the study that SIGHTLINE_SET changes; its arms are not asked.
+        flags: keys of the study that stand above all.
 
     Raises:
         ConfigError: no such file, an unknown key, or a value that breaks its rule.
     """
-    if source == "demo":
-        file, where = read_yaml(Path(str(files("sightline.study") / "demo.yaml"))), "study demo"
-    else:
+    if source in named.names():
+        file, where = read_yaml(named.path_of(source)), f"study {source}"
+    elif Path(source).suffix or Path(source).is_file():
         file, where = from_file(read_yaml(Path(source)), Path(source).parent), source
-    return resolve(StudyConfig, file=file, environment=environment, where=where)
+    else:
+        names = named.names()
+        raise ConfigError(
+            f"study {source!r}: no such file, and no study of that name.{nearest(source, names)} Give a YAML file, or "
+            f"one of {', '.join(names)}"
+        )
+    return resolve(StudyConfig, file=file, environment=environment, flags=flags, where=where)
 
 
 def from_file(block: Mapping[str, Any], folder: Path, prefix: str = "") -> dict[str, Any]:
@@ -119,7 +129,8 @@ def expand(study: StudyConfig, out: Path, only: tuple[str, ...] = ()) -> list[No
         for arm in arms
         if seed in seeds_of(study, arm)
     ]
-    return _needed(_ordered([node for node in nodes if node is not None]), only)
+    nodes = [replace(node, config=on_trial(node.config, study.scale)) for node in nodes if node is not None]
+    return _needed(_ordered(nodes), only)
 
 
 def _ordered(nodes: list[Node]) -> list[Node]:

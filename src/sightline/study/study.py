@@ -16,9 +16,11 @@ from sightline.runs import RunFolder, StudyFolder, artifacts, read_json
 from sightline.runs.study_result import Embedding
 from sightline.study.arms import arms_of
 from sightline.study.collect import collect
+from sightline.study.copies import find_test_copies
 from sightline.study.execute import Outcome, execute, recorded_outcome
 from sightline.study.plan import Node, expand, read_study
 from sightline.study.samples import write_samples
+from sightline.study.sources import check_sources
 
 SHOWN = 3  # changed runs in an error
 
@@ -27,19 +29,20 @@ def run_study(source: str | StudyConfig, out: Path, *, only: tuple[str, ...] = (
     """Run a study, go on with it, or add to it: what is done with the same configuration and data is not run again.
 
     Args:
-        source: the path of a study file, "demo", or a configuration.
+        source: the path of a study file, the name of a packaged one such as "demo", or a configuration.
         out: the study's folder.
         only: arms to run; () runs all.
         jobs: runs at a time, each in a process of its own.
 
     Raises:
         ConfigError: a mistake in the study file.
-        DataError: masks from which nothing can be learned.
+        DataError: data that are not here, or masks from which nothing can be learned.
         RunError: `out` holds another study, or another process works on this one.
     """
     study = source if isinstance(source, StudyConfig) else read_study(source)
     folder = StudyFolder(out.absolute())
     nodes, asked = expand(study, folder.path), expand(study, folder.path, only)
+    check_sources(asked, folder.path)
     _check_masks(asked, folder)
     with locked(folder.path / artifacts.LOCK, str(folder.path)):
         _claim(study, nodes, folder)
@@ -49,7 +52,10 @@ def run_study(source: str | StudyConfig, out: Path, *, only: tuple[str, ...] = (
         embedding = _embedding(study, shown, folder) if shown is not None else None
         if study.show_samples and shown is not None and study.classify is not None:
             write_samples(shown, folder, study.classify.data)
-        folder.write_result(collect(study, nodes, outcomes, folder, embedding))
+        copies = find_test_copies(
+            {name: folder.run(name) for name, of in outcomes.items() if of.status == "done"}, folder
+        )
+        folder.write_result(collect(study, nodes, outcomes, folder, embedding, copies))
     return folder
 
 

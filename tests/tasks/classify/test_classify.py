@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from sightline.config import ClassifyConfig, resolve
+from sightline.config import ClassifyConfig, DataConfig, resolve
 from sightline.engine import NoProgress
 from sightline.errors import ConfigError, DataError, RunError, WeightsError
 from sightline.models import build_backbone
@@ -197,9 +197,34 @@ def test_an_unreadable_image_writes_nothing(trained, tmp_path):
     assert not (tmp_path / "out.csv").exists()
 
 
+def test_evaluate_knows_images_of_training_by_their_pixels_and_judges_without_them(trained, class_folder, tmp_path):
+    import json
+    import shutil
+
+    parts = json.loads((trained.path / "split.json").read_text())
+    everything = evaluate(trained.path, DataConfig(source=str(class_folder)))
+    assert everything.seen == len(parts["train"]) + len(parts["val"])
+    assert everything.unseen is not None
+    assert everything.unseen.to_dict() == trained.result()["accuracy"]
+    assert "trained or chosen on" in everything.warning()
+    assert [row["n"] for row in everything.tables()[0][1]] == [60, len(parts["test"])]
+    # Other names in another folder.
+    for number, name in enumerate((parts["train"][0], parts["test"][0], parts["test"][-1])):
+        path = tmp_path / "new" / name.split("/")[0] / f"other-{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(class_folder / name, path)
+    elsewhere = evaluate(trained.path, DataConfig(source=str(tmp_path / "new")))
+    assert (elsewhere.seen, elsewhere.accuracy.n) == (1, 3)
+    assert elsewhere.unseen is not None
+    assert elsewhere.unseen.n == 2
+    (trained.path / "trained_on.npz").rename(trained.path / "kept")
+    old = evaluate(trained.path, DataConfig(source=str(tmp_path / "new")))
+    assert (old.seen, old.unseen, old.warning()) == (None, None, "")
+    (trained.path / "kept").rename(trained.path / "trained_on.npz")
+
+
 def test_evaluate_refuses_other_classes(trained, tmp_path):
     from conftest import write_classes
-    from sightline.config import DataConfig
 
     other = write_classes(tmp_path / "other", classes=4, each=2)
     with pytest.raises(DataError, match="class3"):

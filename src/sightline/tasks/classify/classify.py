@@ -15,6 +15,7 @@ from torch import Tensor
 
 from sightline.config import ClassifyConfig
 from sightline.data import Images, Loader, Split, load_images, split
+from sightline.data.copies.seen import keep_trained_on
 from sightline.engine import Context, Progress, attempt, check_sizes, make_progress, record, resolve_workers, train
 from sightline.errors import DataError
 from sightline.files import text_digest
@@ -249,6 +250,8 @@ def _judge(context: Run, trained: Trained, seconds: float, on_test: bool) -> Non
     inputs, run = context.inputs, context.run
     _save_weights(context, trained.network)
     write_json(run.path / SPLIT, inputs.parts.to_dict())
+    if on_test:
+        keep_trained_on(run, inputs.images.__getitem__, inputs.train, inputs.parts.val)
     accuracy, per_class = _test_scores(context, trained) if on_test else (None, None)
     result = ClassifyResult(
         val_accuracy=trained.val_accuracy,

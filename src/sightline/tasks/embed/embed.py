@@ -14,14 +14,12 @@ from sightline.engine import Progress, make_fabric, make_progress
 from sightline.files import Outputs, write_json, write_text
 from sightline.metrics.features import knn_accuracy, silhouette
 from sightline.models import load_backbone
-from sightline.models.cpu import place
-from sightline.models.features import extract_features
+from sightline.models.features import backbone_features
 from sightline.runs import RunFolder
 from sightline.runs.artifacts import EMBEDDING
 from sightline.runs.outputs import EmbeddingQuality
 from sightline.runs.verbs import able_kind
 from sightline.tasks.embed.tsne import Map, map_quality, tsne, write_table
-from sightline.views import Resize
 from sightline.views.device import Preprocessing
 
 
@@ -54,16 +52,15 @@ def embed(config: EmbedConfig, out: Path, *, progress: Progress | None = None) -
     chosen = np.arange(len(images))
     if config.split != "all":
         chosen = getattr(split(listing, config.data.split, config.data.split_file), config.split)
-    resize = Resize(preprocessing["input_size"])
-    to_device = Preprocessing.from_dict(preprocessing).on(fabric.device)
-    backbone = place(loaded.backbone, fabric.device)
     report.start("embed", len(chosen), 0, str(out))
-    features = extract_features(
-        backbone,
-        lambda ids: to_device(resize(images.gather(ids))),
+    features = backbone_features(
+        loaded.backbone,
+        Preprocessing.from_dict(preprocessing),
+        images,
         chosen,
         fabric,
-        config.batch_size,
+        size=preprocessing["input_size"],
+        batch_size=config.batch_size,
         progress=lambda done: report.advance(done, ""),
     )
     report.stop()

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sightline.config import SegmentConfig
 from sightline.data import Loader, SegmentImages, check_classes, load_parts
+from sightline.data.copies.seen import keep_trained_on
 from sightline.data.masks.formats import palette_png
 from sightline.engine import Context, Extra, Progress, attempt, check_sizes, resolve_workers, train
 from sightline.files import text_digest
@@ -237,6 +238,7 @@ def _finish(context: Run, task: SegmentTask, seconds: float) -> None:
         context.run.path / artifacts.SPLIT,
         {name: [images.ids[i] for i in part] for name, part in images.parts.items()} | images.named_scenes(),
     )
+    keep_trained_on(context.run, images.image, images.parts["train"], images.parts["val"])
     test, drawn = images.parts[PART], list[bytes]()
     keep = lambda mask: drawn.append(palette_png(mask, images.palette.colors))  # noqa: E731
     counts = _counts(context, network, PART, seen=keep)
