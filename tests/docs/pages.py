@@ -14,7 +14,7 @@ EVERY = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"
 WRITTEN = [
     path
     for path in (ROOT / "README.md", *PAGES)
-    if path.name != "log.md" and path.parent.name not in ("decisions", "project") and "results" not in path.parts
+    if path.name != "log.md" and path.parent.name not in ("decisions", "about") and "results" not in path.parts
 ]
 
 FENCE = re.compile(r"^(\s*)```(.*)$")
@@ -76,17 +76,17 @@ def blocks_of(language: str) -> list[tuple[str, str]]:
     return [(name_of(path), content) for path in WRITTEN for kind, content in split_code(path)[1] if kind == language]
 
 
-def commands() -> list[tuple[str, list[str]]]:
-    """Return (page, words after `sightline`) of every command that the pages show with something to work on."""
+def commands() -> list[tuple[str, list[str], bool]]:
+    """Return (page, words after `sightline`, whether it stands in a block) of every command that the pages show."""
     found = []
     for path in WRITTEN:
         prose, blocks = split_code(path)
-        lines = [line for language, content in blocks if language == "sh" for line in content.splitlines()]
+        lines = [(line, True) for language, content in blocks if language == "sh" for line in content.splitlines()]
         # In prose a command may be only named; one with a path or a flag is meant to be run.
-        lines += [code for code in CODE.findall(prose) if re.search(r"^(uv run )?sightline .*[/.-]", code)]
-        for line in lines:
+        lines += [(code, False) for code in CODE.findall(prose) if re.search(r"^(uv run )?sightline .*[/.-]", code)]
+        for line, whole in lines:
             words = line.partition(" #")[0].split("&&")[-1].split()
             words = words[2:] if words[:2] == ["uv", "run"] else words
             if words[:1] == ["sightline"] and words[1:] and words[1].islower():
-                found.append((name_of(path), words[1:]))
+                found.append((name_of(path), words[1:], whole))
     return found

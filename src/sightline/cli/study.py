@@ -76,7 +76,8 @@ def study(
         show([_row(arm) for arm in finished.result.arms], as_json=True)
     else:
         _print_answers(finished.result)
-        show([_line(arm) for arm in finished.result.arms if arm.score is not None], as_json=False, title=config.name)
+        for metric, arms in _done_by_metric(finished.result).items():
+            show([_line(arm) for arm in arms], as_json=False, title=f"{config.name}: {metric}")
         say_where(*_absences(finished.result), "report:", str(page))
     if failed := [arm for arm in finished.result.arms if arm.status == "failed"]:
         raise TrainingFailed(
@@ -97,12 +98,22 @@ def _print_answers(result: StudyResult) -> None:
     print()
 
 
+def _done_by_metric(result: StudyResult) -> dict[str, list[ArmResult]]:
+    """Return the arms with a result, those of one metric together: a table of each fits 80 columns."""
+    groups: dict[str, list[ArmResult]] = {}
+    for arm in result.arms:
+        if arm.score is not None:
+            groups.setdefault(arm.measure.text, []).append(arm)
+    return groups
+
+
 def _line(arm: ArmResult) -> dict[str, str]:
-    """Return an arm as a row that fits 80 columns."""
+    """Return an arm as a row of the closing table, with its flags below each other where it bears any."""
     score, metric = arm.done, arm.measure
     interval = metric.interval(score.low, score.high)
+    flags = {"flags": "\n".join(arm.flags)} if arm.flags else {}
     return {"arm": arm.arm, metric.text: metric.score(score.mean), "95 % interval": interval, "n": str(score.n),
-            "seeds": str(len(score.seeds))}  # fmt: skip
+            "seeds": str(len(score.seeds)), **flags}  # fmt: skip
 
 
 def _absences(result: StudyResult) -> list[str]:
@@ -125,4 +136,5 @@ def _row(arm: ArmResult) -> dict[str, object]:
         "high": score.high,
         "n": score.n,
         "seeds": len(score.seeds),
+        "flags": list(arm.flags),
     }

@@ -32,6 +32,11 @@ class BackboneConfig(RunConfig):
         default="teacher",
         description="Network to take from a checkpoint file that holds both; the teacher is the better one.",
     )
+    random_weights: bool = Field(
+        default=False,
+        description="Whether of init only network and preprocessing are taken, with random weights: what to compare "
+        "weights with where they bring a network of their own.",
+    )
     reference: str = Field(
         default="dino-resnet50",
         description=f"Weights that init reference means: {', '.join(REFERENCES)}; or a timm tag, a hub id, a file or a "

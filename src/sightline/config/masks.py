@@ -23,7 +23,7 @@ class SegmentDataConfig(SourceConfig):
     layout: MaskLayout = Field(
         default="auto",
         description="Layout of the source: pairs (NAME_sat.jpg or NAME.jpg with NAME_mask.png), folders (images/ with "
-        "masks/), labelme, coco or yolo; auto looks at what is there.",
+        "masks/), labelme, coco, yolo, or project (of the page); auto looks at what is there.",
     )
     palette: Palette = Field(
         default="auto",

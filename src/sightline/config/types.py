@@ -30,7 +30,7 @@ IGNORE_INDEX = 255
 # "none", "reference", a run folder, a checkpoint file, or a timm or hub id.
 Init = str
 Layout = Literal["auto", "folder", "list", "classes", "styles", "csv"]
-MaskLayout = Literal["auto", "pairs", "folders", "labelme", "coco", "yolo"]
+MaskLayout = Literal["auto", "project", "pairs", "folders", "labelme", "coco", "yolo"]
 # What the pixels of predicted masks are: colors, values of the classes, or values with a table of colors.
 MaskForm = Literal["rgb", "index", "palette"]
 Stem = Literal["published", "3x3"]

@@ -53,6 +53,10 @@ class InitialBackbone:
             network=config.network,
             in_chans=in_chans,
         )
+        if config.random_weights:
+            like = start.backbone
+            built = build_backbone(like.name, like.stem, seed=config.seed, in_chans=in_chans)
+            return InitialBackbone(built, start.preprocessing, "none", "", "")
         if say is not None and start.matched:
             say(f"{start.source}: {start.matched}")
         return start

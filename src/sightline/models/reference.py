@@ -37,6 +37,13 @@ def is_published(name: str) -> bool:
     return name in REFERENCES or bare.startswith(HUB_PREFIXES) or bare in _timm_names()
 
 
+def published_network(name: str) -> str | None:
+    """Return the backbone that published weights bring, without loading them; None where only they say."""
+    if name in REFERENCES:
+        return REFERENCES[name].backbone
+    return name if is_published(name) and not name.removeprefix("timm/").startswith(HUB_PREFIXES) else None
+
+
 def load_published(name: str) -> Loaded:
     """Load published weights: a name of `REFERENCES`, a timm tag ("timm/TAG") or "hf-hub:ID".
 

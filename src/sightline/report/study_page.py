@@ -95,9 +95,11 @@ def _implementation(view: StudyView) -> list[Block]:
         if (summary := view.result.pretrain) is not None:
             rows.append(("Cost", f"{duration(summary.seconds)}, {count(summary.images_seen)} images seen"))
         blocks.append(tables.table("Pretraining", rows))
-    blocks.append(tables.table("Reference weights of B and D", _reference_rows(view.result.reference)))
-    blocks += [tables.table(caption, face_of(run.info().kind).rows(run)) for caption, run in shared.items()]
-    if rows := tables.provenance_rows(view.result.provenance):
+    if started := [arm.arm for arm in view.result.arms if arm.parts.weights == "reference"]:
+        caption = f"Reference weights of {', '.join(started)}"
+        blocks.append(tables.table(caption, _reference_rows(view.result.reference)))
+    blocks += [tables.table(caption, view.shared_rows(view.arms(run.info().kind))) for caption, run in shared.items()]
+    if rows := [*_precision_rows(view.result), *tables.provenance_rows(view.result.provenance)]:
         blocks.append(tables.table("Machine and versions", rows))
     if pretrain is not None:
         blocks.append(tables.every_setting("Every setting of pretraining", pretrain.config()))
@@ -135,6 +137,20 @@ def _part_rows(title: str, part: DataPart) -> Rows:
     if part.fingerprint is not None:
         rows.append(("Fingerprint", part.fingerprint[:16]))
     return rows
+
+
+def _precision_rows(result: StudyResult) -> Rows:
+    """Return in which precision the arms were computed: one for all, or that of each."""
+    by_arm = {arm.arm: arm.score.precision for arm in result.arms if arm.score is not None and arm.score.precision}
+    trained = {name: of for name, of in by_arm.items() if KINDS[result[name].task].trained}
+    if not trained:
+        return []
+    if len(set(trained.values())) > 1:
+        return [("Precision", "differs between arms: " + ", ".join(f"{name} {of}" for name, of in trained.items()))]
+    chosen = next(iter(trained.values()))
+    shared = result.precision
+    why = f" ({shared.reason})" if shared is not None and shared.chosen == chosen else ""
+    return [("Precision", f"{chosen}, every arm{why}")]
 
 
 def _reference_rows(reference: Reference) -> Rows:

@@ -26,6 +26,7 @@ FEATURES = {"first": "features/first.npz", "last": "features/last.npz"}
 
 # -- of a study
 STUDY = "study.yaml"
+PRECISION = "precision.json"  # that all its runs share
 RUNS = "runs"
 SHARED_FEATURES = "features"  # of frozen backbones, while runs need them
 SAMPLES_SHEET = "figures/samples.png"

@@ -68,6 +68,28 @@ class Tuning(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Network(Record):
+    """Which network a run trained.
+
+    Attributes:
+        backbone: its name, or its encoder's.
+        stem: of the backbone.
+        input_size: side of the images that it was trained on, in pixels.
+        parameters: numbers in all of it, head or decoder included.
+    """
+
+    backbone: str
+    stem: str
+    input_size: int
+    parameters: int
+
+    @property
+    def text(self) -> str:
+        """Backbone, stem and input in words, "resnet18, stem 3x3, 64 px"."""
+        return f"{self.backbone}, stem {self.stem}, {self.input_size} px"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScoredResult(Record):
     """What every run tells that is judged on a test part, and that an arm of a study can be made of.
 
@@ -75,18 +97,25 @@ class ScoredResult(Record):
         images_seen: with repetition, of all epochs.
         bad_images: unreadable ones, left out.
         split: samples of each part.
+        network: that was trained; None of what trains none.
         notes: what failed and the run did without, each with the file that keeps the details; None where all went well.
     """
 
     images_seen: int
     bad_images: int
     split: Mapping[str, int]
+    network: Network | None = None
     notes: tuple[str, ...] | None = None
 
     @property
     def class_count(self) -> int:
         """How many classes the data have."""
         raise NotImplementedError
+
+    @property
+    def by_epochs(self) -> bool:
+        """Whether it was trained by epochs, of which validation chose one."""
+        return True
 
     def details(self) -> Record:
         """Return what the arm of a study tells of its first run, beside its score."""
@@ -172,6 +201,7 @@ class HealthPlot(Record):
         reference: where a line is drawn to compare with; None draws none.
         reference_label: what that line is.
         reference_from: draw the line only where some value is above this one, for it would flatten the curve else.
+        unlearnt_from: training that ends at this value, or above it, has learnt nothing; None where it does not tell.
     """
 
     name: str
@@ -183,6 +213,7 @@ class HealthPlot(Record):
     reference: float | None = None
     reference_label: str = ""
     reference_from: float | None = None
+    unlearnt_from: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,6 +264,12 @@ class PretrainResult(Record):
     warnings: tuple[str, ...]
     method: MethodReport
     notes: tuple[str, ...] | None = None
+
+    @property
+    def unlearnt(self) -> bool:
+        """Whether training ended where the method says that nothing was learnt."""
+        bounds = {plot.name: plot.unlearnt_from for plot in self.method.health if plot.unlearnt_from is not None}
+        return any(self.health[name] >= bound for name, bound in bounds.items() if name in self.health)
 
 
 # -- classification
@@ -287,6 +324,11 @@ class ClassifyResult(ScoredResult):
     def class_count(self) -> int:
         """How many classes the test part has."""
         return len(self.per_class or ())
+
+    @property
+    def by_epochs(self) -> bool:
+        """Whether it was trained by epochs, and not fitted by L-BFGS."""
+        return self.best_epoch is not None
 
     def details(self) -> ClassifyDetails:
         """Return what a study keeps of this run beside its score."""

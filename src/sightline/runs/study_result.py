@@ -8,13 +8,14 @@ from typing import Any, Literal, Self
 
 from sightline.errors import RunError
 from sightline.runs.copies import CopiesInTest
-from sightline.runs.info import Provenance
+from sightline.runs.info import Precision, Provenance
 from sightline.runs.kinds import kind_named
 from sightline.runs.metrics import Metric, metric_named
 from sightline.runs.record import Number, Record
-from sightline.runs.results import Interval, PretrainResult, Tuning
+from sightline.runs.results import Interval, Network, PretrainResult, Tuning
 
 DONE: Literal["done"] = "done"
+DECIDED, UNDECIDED = ("higher", "lower"), "undecided"
 TRIAL = "a trial"  # the verdict of a study that took a share of its images and epochs
 Pair = tuple[str, str]
 
@@ -32,9 +33,11 @@ class Summary(Record):
         n: samples.
         seeds: the value of each seed.
         per_class: mean over seeds of each class.
+        chance: what the best of all constant answers scores on the same samples; None where that is not known.
     """
 
     scenes: int | None = None
+    chance: float | None = None
     mean: float
     low: float
     high: float
@@ -76,6 +79,10 @@ class ArmScore(Summary):
         lr: learning rate of all seeds; None where there is none.
         tuning: the rates that the first seed tried, on validation; None where none were.
         budgets: of an arm that is trained for the time of others, one a seed; None of any other.
+        network: that it trained; None of what trains none.
+        precision: that its runs computed in; several where they differ.
+        flags: names of `FLAGS` that it bears: reasons why no verdict rests on it; None of a result that was not looked
+            through for any.
     """
 
     seconds: float
@@ -83,6 +90,9 @@ class ArmScore(Summary):
     lr: float | None = None
     tuning: Tuning | None = None
     budgets: tuple[Budget, ...] | None = None
+    network: Network | None = None
+    precision: str | None = None
+    flags: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,6 +172,11 @@ class ArmResult:
         return self.score
 
     @property
+    def flags(self) -> tuple[str, ...]:
+        """The names of the flags that it bears; () of an arm that is not done."""
+        return (self.score.flags or ()) if self.score is not None else ()
+
+    @property
     def accuracy(self) -> float:
         """Mean test accuracy over seeds, 0–1.
 
@@ -235,7 +250,9 @@ class Comparison(Record):
         p_raw: two-sided.
         p: corrected by Holm over the comparisons of the study.
         verdict: higher, lower or undecided; of fewer than three seeds "one run each" or "two runs each"; "a trial" of
-            a study on a share of its images and epochs.
+            a study on a share of its images and epochs. Where an arm is flagged, higher and lower become undecided.
+        flags: why no verdict rests on it: the flags of both arms, by the arm that bears any; None where neither does.
+        networks: backbone, stem and input of each arm where these differ, by arm; None where they are the same.
         detectable: smallest true difference that four studies of five would tell from none, corrected for all; None
             where it is not known.
     """
@@ -248,6 +265,8 @@ class Comparison(Record):
     p_raw: float
     p: float
     verdict: str
+    flags: Mapping[str, tuple[str, ...]] | None = None
+    networks: Mapping[str, Network] | None = None
     detectable: float | None = None
 
     @property
@@ -258,12 +277,12 @@ class Comparison(Record):
     @property
     def decided(self) -> bool:
         """Whether it says which arm is higher."""
-        return self.verdict in ("higher", "lower")
+        return self.verdict in DECIDED
 
     @property
     def judged(self) -> bool:
         """Whether there were seeds enough to say anything."""
-        return self.decided or self.verdict == "undecided"
+        return self.decided or self.verdict == UNDECIDED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -507,6 +526,7 @@ class StudyResult:
         pretrain: None where it did not run.
         reference: where the reference weights come from.
         data: by what they are: unlabelled, labelled, masks.
+        precision: that its runs share; None where the study file names one, or each run found its own.
         provenance: versions and hardware of the first run.
         labels: arms on fractions of the labels; None where the study asks for none.
         published: figures of others for its arms; None where the study file gives none.
@@ -528,6 +548,7 @@ class StudyResult:
     published: Published | None = None
     scale: float = 1.0
     copies: Mapping[str, CopiesInTest] = field(default_factory=dict)
+    precision: Precision | None = None
 
     def __getitem__(self, name: str) -> ArmResult:
         """Return an arm.
@@ -567,6 +588,7 @@ class StudyResult:
             "pretrain": self.pretrain.to_dict() if self.pretrain else {"status": "not run"},
             "reference": self.reference.to_dict(),
             "data": {name: part.to_dict() for name, part in self.data.items()},
+            **({"precision": self.precision.to_dict()} if self.precision is not None else {}),
             "provenance": self.provenance.to_dict(),
             **optional,
         }
@@ -579,7 +601,7 @@ class StudyResult:
             RunError: a key is missing or holds something else.
         """
         try:
-            pretrain, embedding = content["pretrain"], content["embedding"]
+            pretrain, embedding, precision = content["pretrain"], content["embedding"], content.get("precision")
             published = content.get("published")
             return cls(
                 name=content["name"],
@@ -591,6 +613,7 @@ class StudyResult:
                 pretrain=PretrainSummary.from_dict(pretrain, where) if pretrain["status"] == DONE else None,
                 reference=Reference.from_dict(content["reference"], where),
                 data={name: DataPart.from_dict(part, where) for name, part in content["data"].items()},
+                precision=Precision.from_dict(precision, where) if precision else None,
                 provenance=Provenance.from_dict(content["provenance"], where),
                 labels=LabelEfficiency.from_dict(content["labels"], where) if content.get("labels") else None,
                 published=Published.from_dict(published, where) if published else None,

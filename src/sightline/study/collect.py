@@ -12,9 +12,11 @@ from sightline.runs import RunFolder, StudyFolder
 from sightline.runs.copies import CopiesInTest
 from sightline.runs.info import Provenance
 from sightline.runs.kinds import KINDS, import_dotted
-from sightline.runs.results import ClassifyResult, PretrainResult, ScoredResult, SegmentResult
+from sightline.runs.results import ClassifyResult, Network, PretrainResult, ScoredResult, SegmentResult
 from sightline.runs.study_result import (
+    DECIDED,
     TRIAL,
+    UNDECIDED,
     ArmParts,
     ArmResult,
     ArmScore,
@@ -32,9 +34,11 @@ from sightline.study.arms import Arm, arms_of, metric_of, pairs_of, questions_of
 from sightline.study.copies import clean_scores
 from sightline.study.evidence import Evidence
 from sightline.study.execute import Outcome
+from sightline.study.flags import Judged, flags_of
 from sightline.study.labels import label_efficiency
 from sightline.study.node import EpochsFor, Node
 from sightline.study.plan import PRETRAIN, REFERENCE, pretraining_names, pretraining_of
+from sightline.study.precision import recorded
 
 
 def collect(
@@ -62,22 +66,25 @@ def collect(
     evidence: dict[str, Evidence] = {
         arm.name: import_dotted(metric_of(study, arm).evidence)(done[arm.name]) for arm in arms if arm.name in done
     }
+    pretrained = {name: _pretrained(name, nodes, runs) for name in done}
     budgets = {name: _budgets(of, nodes, folder) for name, of in done.items()}
+    entries = tuple(
+        _done(arm, study, done[arm.name], evidence[arm.name], pretrained[arm.name], budgets[arm.name])
+        if arm.name in done
+        else _absent(arm, study, outcomes)
+        for arm in arms
+    )
     return StudyResult(
         name=study.name,
         notes=study.notes,
-        arms=tuple(
-            _done(arm, study, done[arm.name], evidence[arm.name], budgets[arm.name])
-            if arm.name in done
-            else _absent(arm, study, outcomes)
-            for arm in arms
-        ),
-        comparisons=_comparisons(study, arms, evidence, {name: len(of) for name, of in done.items()}),
+        arms=entries,
+        comparisons=_comparisons(study, arms, evidence, {entry.arm: entry for entry in entries}),
         questions=tuple(questions_of(arms)),
         embedding=embedding,
         pretrain=_pretrain([runs[name] for name in pretraining_names(study) if name in runs]),
         reference=_reference(study, runs.get(REFERENCE)),
         data=_data(study, runs, done),
+        precision=recorded(folder),
         provenance=_provenance(runs),
         labels=label_efficiency(study, runs, _reasons(outcomes)),
         published=Published(**study.published.to_dict()) if study.published is not None else None,
@@ -121,17 +128,24 @@ def _absent(arm: Arm, study: StudyConfig, outcomes: Mapping[str, Outcome]) -> Ar
 
 
 def _done(
-    arm: Arm, study: StudyConfig, runs: Sequence[RunFolder], evidence: Evidence, budgets: tuple[Budget, ...]
-) -> ArmResult:
-    results = [_scored(run) for run in runs]
+    arm: Arm, study: StudyConfig, runs: Sequence[RunFolder], evidence: Evidence, pretrained: Sequence[RunFolder],
+    budgets: tuple[Budget, ...],
+) -> ArmResult:  # fmt: skip
+    results, summary = [_scored(run) for run in runs], evidence.summary()
     trained = results[0] if isinstance(results[0], ClassifyResult | SegmentResult) else None
+    judged = Judged(
+        kind=KINDS[arm.task], metric=metric_of(study, arm), score=summary, runs=runs, pretrained=pretrained
+    )  # fmt: skip
     score = ArmScore(
-        **asdict(evidence.summary()),
+        **asdict(summary),
         seconds=sum(run.info().fit_seconds for run in runs),
         images_seen=sum(result.images_seen for result in results),
         lr=trained.lr if trained else None,
         tuning=trained.tuning if trained else None,
         budgets=budgets or None,
+        network=results[0].network,
+        precision=", ".join(sorted({str(run.config().get("precision")) for run in runs})),
+        flags=flags_of(judged),
     )
     return _entry(arm, study, Outcome("done"), score=score, details=results[0].details())
 
@@ -146,6 +160,12 @@ def _budgets(runs: Sequence[RunFolder], nodes: Sequence[Node], folder: StudyFold
     return tuple(rule.budget(folder) for rule in rules if isinstance(rule, EpochsFor))
 
 
+def _pretrained(arm: str, nodes: Sequence[Node], runs: Mapping[str, RunFolder]) -> list[RunFolder]:
+    """Return the pretrainings whose weights the runs of an arm start from."""
+    needs = dict.fromkeys(need for node in nodes if node.arm == arm for need in node.needs)
+    return [runs[need] for need in needs if need in runs and runs[need].info().kind == PRETRAIN]
+
+
 def _scored(run: RunFolder) -> ScoredResult:
     result = run.result_as(KINDS[run.info().kind].result)
     assert isinstance(result, ScoredResult), "an arm is of a kind that is judged"
@@ -153,20 +173,29 @@ def _scored(run: RunFolder) -> ScoredResult:
 
 
 def _comparisons(
-    study: StudyConfig, arms: Sequence[Arm], evidence: Mapping[str, Evidence], seeds: Mapping[str, int]
+    study: StudyConfig, arms: Sequence[Arm], evidence: Mapping[str, Evidence], entries: Mapping[str, ArmResult]
 ) -> tuple[Comparison, ...]:
-    """Compare arms on the same samples and seeds, of which each has so many; p is Holm-corrected over the study."""
+    """Compare arms on the same samples and seeds; p is Holm-corrected over the study, and flags take verdicts away."""
     pairs = [(a, b) for a, b in pairs_of(arms) if a in evidence and b in evidence]
     differences = [evidence[a].minus(evidence[b]) for a, b in pairs]
     corrected = statistics.holm([of.p for of in differences])
-    return tuple(
-        Comparison(
+    compared = []
+    for (a, b), of, p in zip(pairs, differences, corrected, strict=True):
+        flags = {name: entries[name].flags for name in (a, b) if entries[name].flags} or None
+        verdict = statistics.verdict(of.mean, p, len(entries[a].done.seeds))
+        verdict = UNDECIDED if flags and verdict in DECIDED else verdict
+        compared.append(Comparison(
             a=a, b=b, difference=of.mean, low=max(-1.0, of.low), high=min(1.0, of.high), p_raw=of.p, p=p,
-            verdict=statistics.verdict(of.mean, p, seeds[a]) if study.scale == 1 else TRIAL,
+            verdict=verdict if study.scale == 1 else TRIAL, flags=flags,
+            networks=_differing_networks(entries[a], entries[b]),
             detectable=of.detectable(len(pairs)),
-        )
-        for (a, b), of, p in zip(pairs, differences, corrected, strict=True)
-    )  # fmt: skip
+        ))  # fmt: skip
+    return tuple(compared)
+
+
+def _differing_networks(*arms: ArmResult) -> dict[str, Network] | None:
+    networks = {arm.arm: arm.done.network for arm in arms if arm.done.network is not None}
+    return networks if len({network.text for network in networks.values()}) > 1 else None
 
 
 def _pretrain(runs: Sequence[RunFolder]) -> PretrainSummary | None:

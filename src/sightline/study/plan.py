@@ -11,6 +11,7 @@ from typing import Any
 
 from sightline import recipes
 from sightline.config import (
+    BackboneConfig,
     ClassifyConfig,
     PretrainConfig,
     PromptConfig,
@@ -236,15 +237,32 @@ def prompt_node(study: StudyConfig, arm: Arm, seed: int, out: StudyFolder) -> No
 
 def _started(study: StudyConfig, arm: Arm, seed: int, out: StudyFolder) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return the settings of an arm's run with where its weights come from, and the runs that it needs for them."""
-    settings = {"seed": seed, **arm.settings}
-    if arm.weights == "own":
+    settings, weights = {"seed": seed, **arm.settings}, arm.network_of or arm.weights
+    if weights == "own":
         pretraining = pretraining_of(study, arm, seed)
         return settings | {"init": str(out.run_path(pretraining))}, (pretraining,)
-    if arm.weights == "reference" and study.reference.supervised is not None and study.classify is not None:
+    if weights == "reference" and study.reference.supervised is not None and study.classify is not None:
         return settings | {"init": str(out.run_path(REFERENCE))}, (REFERENCE,)
-    if arm.weights == "reference":
+    if weights == "reference":
         return settings | {"init": "reference", "reference": study.reference.weights}, ()
     return settings, ()
+
+
+def arm_config(study: StudyConfig, arm: Arm) -> BackboneConfig | None:
+    """Return the configuration of an arm before its weights are known; None of what trains no network."""
+    make = {"classify": _classify, "segment": _segment}.get(arm.task)
+    return make(study, arm.settings) if make is not None else None
+
+
+def pretrained_config(study: StudyConfig) -> PretrainConfig | None:
+    """Return the configuration of the study's own pretraining; None where it has none."""
+    return _pretrain(study.pretrain) if study.pretrain is not None else None
+
+
+def reference_config(study: StudyConfig) -> ClassifyConfig | None:
+    """Return the configuration that trains the reference here; None where it is published."""
+    supervised = study.reference.supervised
+    return _classify(study, supervised) if supervised is not None and study.classify is not None else None
 
 
 def _architecture(study: StudyConfig) -> dict[str, Any]:

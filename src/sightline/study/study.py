@@ -21,6 +21,7 @@ from sightline.study.copies import find_test_copies
 from sightline.study.execute import Outcome, execute, recorded_outcome
 from sightline.study.node import Node, is_done
 from sightline.study.plan import expand, read_study
+from sightline.study.precision import with_shared_precision
 from sightline.study.samples import write_samples
 from sightline.study.sources import check_sources
 
@@ -48,7 +49,8 @@ def run_study(source: str | StudyConfig, out: Path, *, only: tuple[str, ...] = (
     _check_masks(asked, folder)
     with locked(folder.path / artifacts.LOCK, str(folder.path)):
         _claim(study, nodes, folder)
-        outcomes = execute(asked, folder.path, jobs)
+        say = lambda line: print(line, file=sys.stderr)  # noqa: E731
+        outcomes = execute(with_shared_precision(asked, nodes, folder, say), folder.path, jobs)
         outcomes |= {node.name: recorded_outcome(node, folder.path) for node in nodes if node.name not in outcomes}
         shown = _shown_run(study, outcomes, folder)
         embedding = _embedding(study, shown, folder) if shown is not None else None

@@ -28,6 +28,7 @@ from sightline.engine import (
     train,
     tuning_of,
 )
+from sightline.engine.example import ExampleStep
 from sightline.errors import DataError
 from sightline.files import text_digest
 from sightline.files.atomic import atomic_path, write_json
@@ -40,8 +41,8 @@ from sightline.models.freezing import freeze, is_frozen
 from sightline.randomness import generator
 from sightline.runs import RunFolder
 from sightline.runs.artifacts import FEATURES, SPLIT
-from sightline.runs.results import ClassAccuracy, ClassifyResult, Init, Interval
-from sightline.tasks.classify.example_step import example_step
+from sightline.runs.results import ClassAccuracy, ClassifyResult, Init, Interval, Network
+from sightline.tasks.classify.example_step import example_step, steps_of
 from sightline.tasks.classify.inputs import FeatureInputs, ImageInputs
 from sightline.tasks.classify.linear import PENALTIES, fit_linear
 from sightline.tasks.classify.task import ClassifyTask
@@ -78,7 +79,7 @@ def classify(
         config,
         out,
         inputs=_open_inputs,
-        example=lambda config, inputs: example_step(config, inputs.start.backbone.name, inputs.start.backbone.stem),
+        example=_example,
         build_task=_build_task,
         finish=partial(_finish, on_test=on_test),
         resume=resume,
@@ -144,6 +145,12 @@ def labelled_part(train: np.ndarray, labels: np.ndarray, fraction: float, seed: 
         order = generator(seed, "classify/labels", epoch=draw, sample=int(label)).permutation(len(members))
         chosen.append(members[order[: max(1, round(fraction * len(members)))]])
     return np.sort(np.concatenate(chosen))
+
+
+def _example(config: ClassifyConfig, inputs: Inputs) -> ExampleStep:
+    example = example_step(config, inputs.start.backbone.name, inputs.start.backbone.stem)
+    steps = steps_of(config, example, len(inputs.train), len(inputs.parts.val), len(inputs.parts.test))
+    return replace(example, steps=steps)
 
 
 def _build_task(context: Run) -> ClassifyTask:
@@ -280,7 +287,12 @@ def _judge(context: Run, trained: Trained, seconds: float, on_test: bool) -> Non
         split={name: len(ids) for name, ids in inputs.parts.to_dict().items()},
         accuracy=accuracy,
         per_class=per_class,
-    )
+        network=Network(
+            backbone=inputs.start.backbone.name, stem=inputs.start.backbone.stem,
+            input_size=context.config.input_size,
+            parameters=sum(value.numel() for value in trained.network.parameters()),
+        ),
+    )  # fmt: skip
     run.finish(result, {"fit_seconds": seconds})
 
 

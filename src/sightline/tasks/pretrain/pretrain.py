@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sightline.config import PretrainConfig
 from sightline.data import Images, load_images
 from sightline.engine import Context, Progress, train
+from sightline.engine.example import ExampleStep
 from sightline.errors import ConfigError, DataError
 from sightline.files import text_digest
 from sightline.models import InitialBackbone, reading_of, save_model
 from sightline.runs import RunFolder
 from sightline.runs.results import PretrainResult
 from sightline.tasks.pretrain.crops import crop_loader, preprocessing_of
-from sightline.tasks.pretrain.example_step import example_step
+from sightline.tasks.pretrain.example_step import example_step, steps_of
 from sightline.tasks.pretrain.methods import method_class
 from sightline.tasks.pretrain.monitor import Monitor
 from sightline.tasks.pretrain.task import PretrainTask
@@ -42,7 +43,7 @@ def pretrain(config: PretrainConfig, out: Path, *, resume: bool = False, progres
         config,
         out,
         inputs=open_inputs,
-        example=lambda config, inputs: example_step(config),
+        example=_example,
         build_task=build_task,
         finish=_finish,
         notes={"method": method_class(config.method).report(config).to_dict()},
@@ -70,6 +71,11 @@ def open_inputs(config: PretrainConfig, say: Callable[[str], object]) -> Inputs:
     images = load_images(config.data, progress=say, labels=False, earlier=reading_of(config))
     _check_size(config, len(images))
     return Inputs(images, InitialBackbone.of(config, images.channels, say))
+
+
+def _example(config: PretrainConfig, inputs: Inputs) -> ExampleStep:
+    example = example_step(config)
+    return replace(example, steps=steps_of(config, example, len(inputs.images)))
 
 
 def build_task(context: Context[PretrainConfig, Inputs]) -> PretrainTask:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
 from sightline.config import SegmentConfig
@@ -42,6 +44,11 @@ def workload(config: SegmentConfig) -> Workload:
     listing = list_pairs(config.data)
     parts = {name: len(part) for name, part in split_pairs(listing, config.data).items()}
     example = example_step(config, config.backbone, config.stem)
+    return Workload(len(listing.pairs), steps_of(config, example, parts), example)
+
+
+def steps_of(config: SegmentConfig, example: ExampleStep, parts: Mapping[str, int]) -> float:
+    """Return how many times `example` does as much as a run on parts of these sizes."""
     seen = config.epochs * (parts["train"] + FORWARD * parts["val"]) + FORWARD * parts["test"]
     tried = len(config.tune) * config.epochs * (parts["train"] + FORWARD * parts["val"])
-    return Workload(len(listing.pairs), (seen + tried) / (example.batch * config.devices), example)
+    return (seen + tried) / (example.batch * config.devices)

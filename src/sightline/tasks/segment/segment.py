@@ -27,6 +27,7 @@ from sightline.engine import (
     train,
     tuning_of,
 )
+from sightline.engine.example import ExampleStep
 from sightline.files import text_digest
 from sightline.files.atomic import write_json
 from sightline.metrics import segmentation
@@ -48,9 +49,9 @@ from sightline.randomness import sample_keys
 from sightline.runs import RunFolder, artifacts
 from sightline.runs.artifacts import INTERVENTIONS
 from sightline.runs.mask_history import MaskColors
-from sightline.runs.results import Init, SegmentResult
+from sightline.runs.results import Init, Network, SegmentResult
 from sightline.tasks.segment.counts import Counts, count_tiles, describe_counts, keep_mask_at_evaluation
-from sightline.tasks.segment.example_step import example_step
+from sightline.tasks.segment.example_step import example_step, steps_of
 from sightline.tasks.segment.interventions import interventable, interventions, some_tiles
 from sightline.tasks.segment.losses import build_loss
 from sightline.tasks.segment.predictor import Predictor
@@ -87,7 +88,7 @@ def segment(
         config,
         out,
         inputs=open_inputs,
-        example=lambda config, inputs: example_step(config, inputs.start.backbone.name, inputs.start.backbone.stem),
+        example=_example,
         build_task=build_task,
         finish=_finish if on_test else _finish_trial,
         extras=_extras if on_test else None,
@@ -120,6 +121,12 @@ def open_inputs(config: SegmentConfig, say: Callable[[str], object]) -> Inputs:
     find_watched(config.log_images, images.ids)
     start = InitialBackbone.of(config, images.channels, say)
     return Inputs(images, start)
+
+
+def _example(config: SegmentConfig, inputs: Inputs) -> ExampleStep:
+    example = example_step(config, inputs.start.backbone.name, inputs.start.backbone.stem)
+    sizes = {name: len(part) for name, part in inputs.images.parts.items()}
+    return replace(example, steps=steps_of(config, example, sizes))
 
 
 # -- training
@@ -292,6 +299,7 @@ def _finish_trial(context: Run, task: SegmentTask, seconds: float) -> None:
 
 def _result(context: Run, task: SegmentTask, counts: Counts, scenes: list[str] | None) -> SegmentResult:
     images, config, start = context.inputs.images, context.config, context.inputs.start
+    parameters = sum(value.numel() for value in task.evaluated.parameters())
     return SegmentResult(
         **vars(describe_counts(counts, images.palette.classes, scenes)),
         classes=tuple(images.palette.classes),
@@ -301,7 +309,10 @@ def _result(context: Run, task: SegmentTask, counts: Counts, scenes: list[str] |
         tuning=tuning_of(context.run, config.tune, VALIDATION),
         trained_on=len(images.parts["train"]),
         images_seen=task.steps_per_epoch * config.batch_size * config.epochs,
-        parameters=sum(value.numel() for value in task.evaluated.parameters()),
+        parameters=parameters,
+        network=Network(
+            backbone=start.backbone.name, stem=start.backbone.stem, input_size=config.crop, parameters=parameters
+        ),
         init=Init(source=start.source, matched=start.matched),
         bad_images=len(images.bad),
         interventions=None,
