@@ -33,7 +33,7 @@ WITHOUT = {
     "TORCH_HOME": "cache/torch",
     "SIGHTLINE_CACHE": "cache",
     "SIGHTLINE_DATA": "data",
-    "COLUMNS": "100",
+    "COLUMNS": "80",
     "NO_COLOR": "1",
 }
 
@@ -111,7 +111,9 @@ def page() -> str:
     """Return the page as Markdown: each command with what it answered."""
     with tempfile.TemporaryDirectory() as folder, _machine(Path(folder)):
         _write_inputs(Path())
-        return HEAD + "".join(map(_section, MISTAKES))
+        text = HEAD + "".join(map(_section, MISTAKES))
+        assert not Path("runs").exists(), "a run folder was made; HEAD says that none is"
+        return text
 
 
 def _section(mistake: Mistake) -> str:
