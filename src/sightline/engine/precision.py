@@ -175,4 +175,4 @@ def _faster(seconds: Mapping[str, float]) -> str:
 
 def _machine(device: torch.device) -> dict[str, Any]:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else hardware()["processor"]
-    return {"device": device.type, "name": name, "torch": torch.__version__, "threads": torch.get_num_threads()}
+    return {"device": device.type, "processor": name, "torch": torch.__version__, "threads": torch.get_num_threads()}
