@@ -24,7 +24,7 @@ from sightline.config import (
     from_keywords,
     resolve,
 )
-from sightline.config.types import ExportFormat, MaskForm
+from sightline.config.types import Device, ExportFormat, MaskForm
 from sightline.errors import ConfigError
 from sightline.prompts import DEFAULT_ENGINE, Box, EverythingSettings, Point, PromptResult, Prompts
 from sightline.runs import RunFolder, StudyFolder
@@ -162,7 +162,7 @@ def predict(
     tta: bool = False,
     probabilities: bool = False,
     masks: MaskForm | None = None,
-    device: str = "auto",
+    device: Device = "auto",
 ) -> LabelPredictions | MaskPredictions:
     """Name the class of new images with a classifier, or draw their masks with a segmenter.
 
@@ -198,7 +198,7 @@ def evaluate(
     *,
     part: Literal["all", "train", "val", "test"] = "all",
     interventions: bool = False,
-    device: str = "auto",
+    device: Device = "auto",
 ) -> ClassifyEvaluation | SegmentEvaluation:
     """Evaluate a classifier on labelled images, or a segmenter on images with masks.
 
@@ -296,7 +296,7 @@ def prompt(
     everything: bool = False,
     engine: str = DEFAULT_ENGINE,
     model: str | None = None,
-    device: str = "auto",
+    device: Device = "auto",
     multimask: bool = True,
     settings: EverythingSettings | None = None,
     out: Source | None = None,

@@ -9,6 +9,7 @@ from typing import Annotated, get_args
 from cyclopts import App, Parameter
 
 from sightline.cli.common import Json, data_layer, given, show
+from sightline.cli.ending import end
 from sightline.cli.flags import Layout, Style
 from sightline.config import SegmentDataConfig
 from sightline.config.types import MaskLayout
@@ -34,7 +35,7 @@ def demo(folder: Path, /, *, seed: int = 0) -> None:
     from sightline.data import write_demo
 
     write_demo(folder, seed=seed)
-    print(folder)
+    end({"written": folder}, ("data", "check", folder / "landcover"), ("study", "demo"))
 
 
 @app.command
@@ -54,7 +55,8 @@ def fetch(
     if name is None:
         show(data.catalog_rows(), as_json=as_json, title="known data sets")
         return
-    print(data.fetch(name, out))
+    folder = data.fetch(name, out)
+    end({"data": folder}, ("data", "check", folder))
 
 
 @app.command
@@ -118,9 +120,15 @@ def check(
             write_sheet(result, sheet)
             rows.append({"what": "sheet", "value": str(sheet)})
         show(rows, as_json=as_json, title=source)
+        if not as_json:
+            end({}, ("segment", source, "--out", "OUT"))
         return
     if split_file is not None or write_split is not None or sheet is not None:
         raise ConfigError(
             f"{source}: holds no images with masks, and splits by scenes and sheets are of these; leave the flag out"
         )
-    show(check_images(DataConfig.build(data_layer(source, layout, style)["data"])), as_json=as_json, title=source)
+    rows = check_images(DataConfig.build(data_layer(source, layout, style)["data"]))
+    show(rows, as_json=as_json, title=source)
+    if not as_json:
+        labelled = any(str(row["what"]).startswith("class ") for row in rows)
+        end({}, ("classify" if labelled else "pretrain", source, "--out", "OUT"))

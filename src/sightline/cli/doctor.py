@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sightline.cli.common import Json, show
+from sightline.cli.ending import end
 
 
 def doctor(*, as_json: Json = False) -> None:
@@ -24,3 +25,5 @@ def doctor(*, as_json: Json = False) -> None:
         "cache": str(cache_home()),
     }
     show([{"what": key, "value": str(value)} for key, value in facts.items()], as_json=as_json)
+    if not as_json:
+        end({}, ("study", "demo"))

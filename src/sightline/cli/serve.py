@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from sightline.prompts import DEFAULT_ENGINE, ENGINES
+from sightline.cli.flags import Device
+from sightline.prompts import DEFAULT_ENGINE, ENGINES, engine_named
 
 if TYPE_CHECKING:
     from sightline.prompts import PromptEngine
@@ -27,7 +28,7 @@ def serve(
     ] = False,
     engine: Annotated[str, Parameter(help=f"The engine that segments: {', '.join(ENGINES)}.")] = DEFAULT_ENGINE,
     model: Annotated[str | None, Parameter(help="The engine's weights, a hub id or a path.")] = None,
-    device: str = "auto",
+    device: Device = "auto",
     data: Annotated[str | None, Parameter(help="The folder of an embedding's pictures, if they were moved.")] = None,
     max_upload_mb: Annotated[float, Parameter(help="Largest file that may be uploaded.")] = 64,
     max_megapixels: Annotated[float, Parameter(help="Largest picture that is opened.")] = 40,
@@ -48,15 +49,10 @@ def serve(
     ----------
     target
         demo; a study, run or embed folder; a folder of pictures, or one picture.
-    device
-        Device to compute on: auto, cpu, cuda or mps.
     """
     from dataclasses import replace
 
     from sightline.errors import ConfigError
-    from sightline.web import Settings, serve
-    from sightline.web.opening import open_site
-    from sightline.web.settings import MEGA
 
     limits = {"max-upload-mb": max_upload_mb, "max-megapixels": max_megapixels, "memory-mb": memory_mb}
     for name, value in (limits | {"session-hours": session_hours}).items():
@@ -64,6 +60,11 @@ def serve(
             raise ConfigError(f"--{name} {value:g}: must be above 0")
     if not 0 <= port <= 65535:
         raise ConfigError(f"--port {port}: expected 1 to 65535, or 0 for a free one")
+    engine_named(engine)
+    from sightline.web import Settings, serve
+    from sightline.web.opening import open_site
+    from sightline.web.settings import MEGA
+
     site = open_site(target, data)
     settings = replace(
         Settings(),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
-from sightline.cli.common import Json, say_where, show
+from sightline.cli.common import Json, show
+from sightline.cli.ending import command, end, paragraph, say
 
 if TYPE_CHECKING:
     from sightline.runs.study_result import ArmResult, StudyResult
@@ -53,23 +52,32 @@ def study(
 
     folder = (out or Path(f"{Path(file).stem}-study")).absolute()
     config = read_study(file, from_environment())
+    nodes = expand(config, folder, only)  # every mistake in it is told before torch is imported
     if dry_run:
         from sightline.study.estimate import estimate
 
-        show(estimate(expand(config, folder, only), folder), as_json=as_json, title=f"plan of {config.name} → {folder}")
+        rows = estimate(nodes, folder)
+        show(rows, as_json=as_json, title=f"plan of {config.name}")
+        if not as_json:
+            end({"study": folder}, ("study", file, *(("--out", out) if out else ())))
         return
     from sightline.errors import TrainingFailed
     from sightline.report import write
     from sightline.study import run_study
 
-    finished = run_study(config, folder, only=only, jobs=jobs)
+    try:
+        finished = run_study(config, folder, only=only, jobs=jobs)
+    except KeyboardInterrupt:
+        again = command("study", file, *(("--out", out) if out else ()))
+        raise KeyboardInterrupt(f"What is done stays done; this goes on: {again}") from None
     page = write(folder)[0]
     if as_json:
         show([_row(arm) for arm in finished.result.arms], as_json=True)
     else:
         _print_answers(finished.result)
         show([_line(arm) for arm in finished.result.arms if arm.score is not None], as_json=False, title=config.name)
-        say_where(*_absences(finished.result), "report:", str(page))
+        say(*_absences(finished.result))
+        end({"report": page}, ("serve", folder), ("report", folder))
     if failed := [arm for arm in finished.result.arms if arm.status == "failed"]:
         raise TrainingFailed(
             f"{config.name}: arm {', '.join(arm.arm for arm in failed)} failed, the others are in the report: "
@@ -81,11 +89,10 @@ def _print_answers(result: StudyResult) -> None:
     """Print each question of the study with its answer, and the sentences that it rests on."""
     from sightline.report.answers import answers
 
-    width = max(40, Console().width)
     for answer in answers(result):
         print(f"{answer.question} {answer.short}")
         for sentence in answer.sentences:
-            print(fill(sentence.replace("\N{NO-BREAK SPACE}", " "), width, initial_indent="  ", subsequent_indent="  "))
+            print(paragraph(sentence, "  "))
     print()
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from sightline.config.base import Resolved
 from sightline.config.data import DataConfig
 from sightline.config.run import FEATURE_BATCH
-from sightline.config.types import Above, Positive
+from sightline.config.types import Above, Device, Positive
 
 
 class EmbedConfig(Resolved):
@@ -22,5 +22,5 @@ class EmbedConfig(Resolved):
     tsne: bool = Field(default=False, description="Whether the features are also mapped to the plane, by t-SNE.")
     perplexity: Above = Field(default=30.0, description="Perplexity of the map, about how many neighbours count.")
     seed: int = Field(default=0, description="Seed of the map.")
-    device: str = Field(default="auto", description="Device to compute on: auto, cpu, cuda or mps.")
+    device: Device = Field(default="auto", description="Device to compute on: auto, cpu, cuda or mps.")
     batch_size: Positive = Field(default=FEATURE_BATCH, description="Images at a time.")

@@ -67,7 +67,7 @@ def settle_precision(config: C, out: Path, example: ExampleStep, say: Callable[[
         accelerator = resolve_device(config.device)
         verdict = Verdict(resolve_precision("auto", accelerator), "several processes: by what the hardware multiplies")
     else:
-        verdict = _known_or_measured(config, example)
+        verdict = _known_or_measured(config, example, say)
     say(f"precision: {verdict.chosen} ({verdict.reason})")
     return config.model_copy(update={"precision": verdict.chosen}), verdict
 
@@ -90,7 +90,7 @@ def step_seconds(config: RunConfig, example: ExampleStep) -> float:
     return _measured(config, example, (precision,))[precision]
 
 
-def _known_or_measured(config: RunConfig, example: ExampleStep) -> Verdict:
+def _known_or_measured(config: RunConfig, example: ExampleStep, say: Callable[[str], object] | None = None) -> Verdict:
     device = torch.device(resolve_device(config.device))
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -99,6 +99,8 @@ def _known_or_measured(config: RunConfig, example: ExampleStep) -> Verdict:
     path = cache_home() / "precision" / f"{digest}.json"
     if (known := _known(path, facts, example.precisions)) is not None:
         return _verdict(known)
+    if say is not None and len(example.precisions) > 1:
+        say("precision: timing a step in 32 bits and in bf16, once on this machine; some seconds")
     seconds = _measured(config, example, example.precisions)
     write_json(path, {"facts": facts, "seconds": seconds})
     return _verdict(seconds)

@@ -15,8 +15,8 @@ from sightline.errors import ConfigError, DataError
 from sightline.metrics.segmentation import mean_iou
 from sightline.prompts import build_engine
 from sightline.run_lengths import decode_rle
-from sightline.tasks.prompt import clicks, parse_point, read_prompts
-from sightline.tasks.prompt.semantic import counted, covered, next_click, regions_of, voted
+from sightline.tasks.prompt import parse_point, read_prompts
+from sightline.tasks.prompt.semantic import clicks, counted, covered, next_click, regions_of, voted
 
 
 def scene(seed=0, size=(80, 120)):

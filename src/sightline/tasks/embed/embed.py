@@ -57,7 +57,7 @@ def embed(config: EmbedConfig, out: Path, *, progress: Progress | None = None) -
     resize = Resize(preprocessing["input_size"])
     to_device = Preprocessing.from_dict(preprocessing).on(fabric.device)
     backbone = place(loaded.backbone, fabric.device)
-    report.start("embed", len(chosen), 0, str(out))
+    report.start("embed", len(chosen), 0, str(out), unit="image", images=1)
     features = extract_features(
         backbone,
         lambda ids: to_device(resize(images.gather(ids))),
