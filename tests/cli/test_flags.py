@@ -103,6 +103,7 @@ def mistakes(tmp_path) -> list[tuple[list[str], str]]:
     lines += [(["data", "check", "x", "--layout", "clases"], '"classes"'), (["data", "chek", "x"], "check")]
     lines += [(["data", "check", "x", "--sed", "1"], "--seed"), (["data", "fetch", "cifar-11"], "'cifar-10'")]
     lines += [(["bench", "step", "--precision", "bf17"], "bf16-mixed"), (["bench", "step", "--device", "gpu"], "cuda")]
+    lines += [(["init", "--uot", "x"], "--out"), (["init", str(tmp_path / "x")], "no such folder")]
     lines += [(["runs", "--wach"], "--watch"), (["runs", str(tmp_path / "x")], "no such folder")]
     return [*lines, (["doctor", "--jsn"], "--json")]
 

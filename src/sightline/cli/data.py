@@ -9,7 +9,7 @@ from typing import Annotated, get_args
 from cyclopts import App, Parameter
 
 from sightline.cli.common import Json, data_layer, given, show
-from sightline.cli.ending import end
+from sightline.cli.ending import end, say
 from sightline.cli.flags import Layout, Style
 from sightline.config import SegmentDataConfig
 from sightline.config.types import MaskLayout
@@ -57,6 +57,38 @@ def fetch(
         return
     folder = data.fetch(name, out)
     end({"data": folder}, ("data", "check", folder))
+
+
+@app.command
+def sheet(
+    source: str,
+    /,
+    *,
+    out: Annotated[Path, Parameter(name="--out", help="PNG to write.")],
+    layout: Layout = None,
+    style: Style = None,
+) -> None:
+    """Write a contact sheet: images of each class, or tiles with their masks laid over them.
+
+    Example: sightline data sheet labelled/ --out sheet.png
+
+    Parameters
+    ----------
+    source
+        Folder, list file, CSV, or known name.
+    """
+    from sightline.config import DataConfig
+    from sightline.data import check_masks, holds_masks, write_sheet
+    from sightline.data.labelled.sheet import write_contact_sheet
+
+    masks = SegmentDataConfig.build({"source": source})
+    if layout in (None, *get_args(MaskLayout)) and style is None and holds_masks(masks):
+        masks = masks.model_copy(update=given(layout=layout))
+        write_sheet(check_masks(masks, progress=lambda line: print(line, file=sys.stderr)), out)
+    else:
+        shown = write_contact_sheet(DataConfig.build(data_layer(source, layout, style)["data"]), out)
+        say(f"{shown} images, evenly spaced in the list of each class.")
+    end({"sheet": out}, ("data", "check", source))
 
 
 @app.command

@@ -26,4 +26,4 @@ def doctor(*, as_json: Json = False) -> None:
     }
     show([{"what": key, "value": str(value)} for key, value in facts.items()], as_json=as_json)
     if not as_json:
-        end({}, ("study", "demo"))
+        end({}, ("study", "demo"), ("init", "FOLDER"))

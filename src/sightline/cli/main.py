@@ -22,6 +22,7 @@ STAGES = {
     "Before the work": {
         "doctor": "sightline.cli.doctor:doctor",
         "data": "sightline.cli.data:app",
+        "init": "sightline.cli.init:init",
     },
     "The comparison": {
         "study": "sightline.cli.study:study",
@@ -67,6 +68,11 @@ def make_app(*, summaries: bool = False) -> App:
     everywhere = Group("Everywhere", sort_key=len(STAGES))
     app["--help"].group = app["--version"].group = (everywhere,)
     place = count()
+    app.register_install_completion_command(
+        "--install-completion",
+        group=everywhere,
+        help="Install completion of verbs and flags for your shell (bash, zsh, fish, PowerShell).",
+    )
     for number, (title, verbs) in enumerate(STAGES.items()):
         stage = Group(title, sort_key=number)
         for verb, path in verbs.items():
