@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from sightline import notebook
 from sightline.runs.record import Number, Record
 
 Row = dict[str, Any]  # of a table: column → value
@@ -92,6 +93,9 @@ class Evaluation(Record):
     def value(self) -> float:
         """The score itself, in 0–1."""
         return self.interval.value
+
+    def _repr_html_(self) -> str:
+        return "".join(notebook.table(rows, title) for title, rows in self.tables())
 
     def row(self) -> Row:
         """Return everything as one row, for a program."""

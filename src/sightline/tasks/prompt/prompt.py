@@ -36,7 +36,7 @@ FileProgress = Callable[[str, int, int], object]
 
 
 def prompt_array(
-    image: np.ndarray | Image,
+    image: np.ndarray | Image | Sequence[Any],
     request: Request,
     *,
     out: Path | None = None,
@@ -51,7 +51,7 @@ def prompt_array(
     """Find masks in one image in memory.
 
     Args:
-        image: a PIL image, or an array; see `rgb_array`.
+        image: a PIL image, an array, a tensor or a list; see `rgb_array`.
         request: prompts, or everything.
         out: the folder to write NAME.json, NAME_mask_000.png, … to; None writes nothing.
         name: of the files.
