@@ -50,6 +50,20 @@ def write_classes(folder: Path, classes: int = 3, each: int = 20, size: int = 24
     return folder
 
 
+def write_tiles(folder: Path, tiles: int = 12, side: int = 32) -> Path:
+    """Write striped tiles with masks in DeepGlobe's names and colors, half as many for validation as for training."""
+    rng = np.random.default_rng(0)
+    colors = np.array([(0, 255, 255), (0, 255, 0), (0, 0, 255)], np.uint8)
+    for part, count in (("train", tiles), ("validation", tiles // 2)):
+        (folder / part).mkdir(parents=True)
+        for number in range(count):
+            mask = colors[np.sort(rng.integers(0, 3, (side, 1)), axis=0).repeat(side, axis=1)]
+            pixels = mask // 2 + rng.integers(0, 40, mask.shape)
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / part / f"{number:04d}_sat.jpg")
+            Image.fromarray(mask).save(folder / part / f"{number:04d}_mask.png")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def class_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three classes of twenty pictures."""

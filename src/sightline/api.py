@@ -153,10 +153,10 @@ def segment(data: Data, out: Source, *, init: Source | None = None, resume: bool
 
 @_in_python
 def study(source: Source | StudyConfig, out: Source, *, only: tuple[str, ...] = (), jobs: int = 1) -> StudyFolder:
-    """Run a study file, or "demo", and write its report: `study.result["C"].value` is the mean of an arm.
+    """Run a study file, or a study by name, and write its report: `study.result["C"].value` is the mean of an arm.
 
     Args:
-        source: a YAML file, "demo", or a configuration.
+        source: a YAML file, the name of a packaged study, or a configuration.
         out: the study's folder; what is done there is not run again.
         only: arms to run; () runs all.
         jobs: runs at a time.
@@ -261,7 +261,8 @@ def evaluate(
 
     Returns:
         The score: `metric`, `value` and `interval` (value, low, high, n); of a segmenter also `boundary_iou`,
-        `pixel_accuracy`, `per_class`, `confusion` and `interventions`.
+        `pixel_accuracy`, `per_class`, `confusion` and `interventions`. `seen` counts the images that the run was
+        trained or chosen on, and `unseen` is the score of the others, where there are both.
 
     Raises:
         RunError: no run, an unfinished one, or one of another kind.

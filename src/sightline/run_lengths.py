@@ -24,11 +24,7 @@ def from_run_lengths(counts: Sequence[int], height: int, width: int) -> np.ndarr
     Raises:
         DataError: run lengths that do not fill the mask.
     """
-    pixels = height * width
-    # Each is looked at before they are added: as integers of 64 bits two huge ones can add up to anything, and NumPy
-    # would then write beyond the mask.
-    if min(counts, default=0) < 0 or max(counts, default=0) > pixels or sum(counts) != pixels:
-        raise DataError(f"the run lengths do not fill a mask of {height} × {width}")
+    check_runs(counts, height, width)
     flat = np.repeat(np.arange(len(counts)) % 2 == 1, counts)
     return flat.reshape((height, width), order="F")
 
@@ -39,9 +35,14 @@ def encode_rle(mask: np.ndarray) -> dict[str, Any]:
     Each run is written as its difference to the run two before it, in groups of five bits, lowest first, the sixth bit
     telling that more follow, offset by 48 (cocoapi, maskApi.c).
     """
-    runs = run_lengths(mask)
+    return rle_of(run_lengths(mask), *mask.shape)
+
+
+def rle_of(runs: Sequence[int], height: int, width: int) -> dict[str, Any]:
+    """Return run lengths in COCO's compressed form, as of `encode_rle`."""
+    runs = list(runs)
     values = runs[:3] + [run - before for run, before in zip(runs[3:], runs[1:], strict=False)]
-    return {"size": list(mask.shape), "counts": "".join(map(_letters, values))}
+    return {"size": [height, width], "counts": "".join(map(_letters, values))}
 
 
 def _letters(value: int) -> str:
@@ -61,6 +62,11 @@ def decode_rle(rle: dict[str, Any]) -> np.ndarray:
     Raises:
         DataError: runs that do not fill the mask.
     """
+    return from_run_lengths(runs_of(rle), *rle["size"])
+
+
+def runs_of(rle: dict[str, Any]) -> list[int]:
+    """Return the run lengths that COCO's compressed form holds; whether they fill the mask is not looked at."""
     runs: list[int] = []
     value = shift = 0
     for letter in rle["counts"]:
@@ -73,7 +79,35 @@ def decode_rle(rle: dict[str, Any]) -> np.ndarray:
             value -= 1 << shift
         runs.append(value + (runs[-2] if len(runs) > 2 else 0))
         value = shift = 0
-    return from_run_lengths(runs, *rle["size"])
+    return runs
+
+
+def check_runs(counts: Sequence[int], height: int, width: int) -> None:
+    """Raise where run lengths from anywhere do not fill a mask.
+
+    Each is looked at before they are added: as integers of 64 bits two huge ones can add up to anything, and NumPy
+    would then write beyond the mask.
+
+    Raises:
+        DataError: they do not.
+    """
+    pixels = height * width
+    if min(counts, default=0) < 0 or max(counts, default=0) > pixels or sum(counts) != pixels:
+        raise DataError(f"the run lengths do not fill a mask of {height} × {width}")
+
+
+def measure_runs(counts: Sequence[int], height: int) -> tuple[int, tuple[int, int, int, int]]:
+    """Return the area of run lengths that fill a mask, and its box as of `box_of`, without drawing it."""
+    ends = np.cumsum(np.asarray(counts, np.int64))
+    first, last = ends[0:-1:2], ends[1::2] - 1
+    filled = last >= first
+    first, last = first[filled], last[filled]
+    if not len(first):
+        return 0, (0, 0, 0, 0)
+    left, right = int(first[0] // height), int(last[-1] // height)
+    over = (first // height != last // height).any()
+    top, bottom = (0, height - 1) if over else (int((first % height).min()), int((last % height).max()))
+    return int((last - first + 1).sum()), (left, top, right - left + 1, bottom - top + 1)
 
 
 def box_of(mask: np.ndarray) -> tuple[int, int, int, int]:

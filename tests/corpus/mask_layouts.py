@@ -120,6 +120,22 @@ def labelme(*shapes: Any, also: tuple[str, ...] = ()) -> Callable[[Path], None]:
     return make
 
 
+def project(state: str, **changes: Any) -> Callable[[Path], None]:
+    """Return what writes a project of the page at data/, of one picture that is at pictures/."""
+
+    def make(folder: Path) -> None:
+        save(folder / "pictures" / "a.jpg", 0, SIDE)
+        settings = {"format": "sightline-project", "version": 1, "pictures": "../pictures"}
+        settings["classes"] = [{"value": 1, "name": "car", "color": "#3478d4"}]
+        item = {"id": "first", "value": 1, "mask": encode_rle(INNER)}
+        work = {"version": 1, "picture": "a.jpg", "width": SIDE, "height": SIDE, "state": state, "objects": [item]}
+        (folder / "data" / "objects").mkdir(parents=True)
+        (folder / "data" / "project.json").write_text(json.dumps(settings))
+        (folder / "data" / "objects" / "a.jpg.json").write_text(json.dumps(work | changes))
+
+    return make
+
+
 def shape(label: Any, kind: str = "polygon", points: Any = CORNERS, **more: Any) -> dict[str, Any]:
     return {"label": label, "points": points, "shape_type": kind, "flags": {}, **more}
 
@@ -359,4 +375,11 @@ CASES = [
         Refused("no picture"),
         drawn(),
     ),
+    # -- projects of the page
+    case("project, a picture that is done", project("done"), CAR, drawn(), "A project of `sightline serve`."),
+    case("project, a picture that is begun", project("begun"), "background 0, car 60, ignored 516", drawn()),
+    case("project, all skipped", project("skipped"), Refused("no picture of this project is begun or done")),
+    case("project, of a later version", project("done", version=2), Refused("a.jpg.json", "install a newer one")),
+    case("project, an object of another size", project("done", width=12), Refused("another size"), drawn()),
+    case("project, a size that is none", project("done", width=10**9), Refused("over the limit"), drawn()),
 ]

@@ -121,6 +121,16 @@ def test_a_checkpoint_at_the_end_of_an_epoch_holds_its_evaluation(tmp_path):
 
 
 # -- resuming
+def test_seconds_before_an_interruption_count(tmp_path):
+    with pytest.raises(Fault):
+        run_toy(tmp_path / "run", hook=raise_at(2), checkpoint_minutes=0.0)
+    run = RunFolder.open(tmp_path / "run")
+    assert 0 < run.info().fit_seconds < 1000
+    run.keep_seconds(1000.0)
+    run_toy(tmp_path / "run")
+    assert 1000 < run.info().fit_seconds < 2000
+
+
 @pytest.mark.parametrize("log_every", [1, 5])
 @pytest.mark.parametrize("step", range(TOTAL))
 def test_a_run_that_broke_at_any_step_and_went_on_is_the_same_run(tmp_path, step, log_every):

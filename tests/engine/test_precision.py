@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 
@@ -131,7 +132,7 @@ def test_a_batch_is_measured_whole_where_that_is_quick():
 
 def test_a_real_run_says_which_and_goes_on_with_it(class_folder, tmp_path):
     keys = {
-        "backbone": "timm/test_resnet", "epochs": 1, "batch_size": 12, "device": "cpu",
+        "backbone": "timm/test_resnet", "epochs": 3, "batch_size": 12, "device": "cpu",
         "views": {"local_crops": 1}, "method": {"prototypes": 16, "hidden": 16, "bottleneck": 8},
     }  # fmt: skip
     config = resolve(
@@ -148,3 +149,33 @@ def test_a_real_run_says_which_and_goes_on_with_it(class_folder, tmp_path):
     assert set(recorded["seconds"]) == {"32-true", "bf16-mixed"}
     again = pretrain(config, tmp_path / "run", resume=True, progress=NoProgress())
     assert again.is_done
+
+
+def test_what_is_shorter_than_the_measuring_is_not_measured(tmp_path):
+    slow = Slow(0.02, 0.002)
+    example = dataclasses.replace(slow.probe(), steps=8)
+    config, verdict = settle_precision(RunConfig(device="cpu"), tmp_path / "run", example, lambda _: None)
+    assert (config.precision, verdict.seconds, slow.built) == ("32-true", {}, 0)
+    assert "shorter than measuring" in verdict.reason
+
+
+@pytest.mark.parametrize(("steps", "chosen"), [((100, 1), "bf16-mixed"), ((9, 100), "32-true"), ((4, 4), "32-true")])
+def test_runs_of_a_study_share_the_precision_that_saves_most_of_all(monkeypatch, steps, chosen):
+    times = {"a": {"32-true": 2.0, "bf16-mixed": 1.0}, "b": {"32-true": 1.0, "bf16-mixed": 2.0}}
+    timed = []
+
+    def measure(example, device, precisions):
+        timed.append(example.facts["name"])
+        return times[example.facts["name"]]
+
+    monkeypatch.setattr(precision, "measure", measure)
+    config = RunConfig(device="cpu")
+    probes = {name: Slow(0, 0).probe(name=name) for name in "ab"}
+    examples = [(config, dataclasses.replace(probes[n], steps=s)) for n, s in zip("ab", steps, strict=True)]
+    verdict = precision.shared_precision(examples)
+    assert verdict.chosen == chosen
+    assert timed == [name for name, number in zip("ab", steps, strict=True) if number > 8]
+    if timed:
+        assert verdict.seconds["bf16-mixed"] == sum(
+            times[name]["bf16-mixed"] * number for name, number in zip("ab", steps, strict=True) if number > 8
+        )

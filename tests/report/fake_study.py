@@ -50,7 +50,13 @@ METHOD = MethodReport(
     title="DINO",
     rows=(("Output", "64 prototypes"),),
     health=(
-        HealthPlot(name="health/loss_over_ln_k", title="Loss / ln K", words="1 is a uniform guess", reference=1.0),
+        HealthPlot(
+            name="health/loss_over_ln_k",
+            title="Loss / ln K",
+            words="1 is a uniform guess",
+            reference=1.0,
+            unlearnt_from=0.99,
+        ),
         HealthPlot(
             name="health/kl_to_uniform", title="KL", words="ln K is collapse", reference=4.2, reference_from=2.1
         ),
@@ -61,7 +67,7 @@ METHOD = MethodReport(
 WARNING = "epoch 3: plateau at ln K: the loss is 0.995 of ln K, a uniform guess. Raise optim.lr"
 
 
-def write_pretrain(path: Path, warnings: list[str]) -> RunFolder:
+def write_pretrain(path: Path, warnings: list[str], loss: float = 0.6) -> RunFolder:
     config = PretrainConfig(data=DataConfig(source="photos/unlabelled"), recipe="dino-small", backbone="resnet18")
     notes = {"method": METHOD.to_dict()}
     run = RunFolder.create(path, config, kind="pretrain", fingerprint="0" * 64, notes=notes)
@@ -72,7 +78,7 @@ def write_pretrain(path: Path, warnings: list[str]) -> RunFolder:
             values = {"loss": 9 - 3 * along, "lr": 0.03 * np.cos(along), "momentum": 0.99 + 0.01 * along}
             run.append_metrics(step=step, epoch=epoch, values=values | {"teacher_temperature": 0.04})
         health = {
-            "health/loss_over_ln_k": 1 - 0.4 * along, "health/teacher_entropy": 0.9 - 0.5 * along,
+            "health/loss_over_ln_k": 1 - (1 - loss) * along, "health/teacher_entropy": 0.9 - 0.5 * along,
             "health/kl_to_uniform": 0.3 + 0.2 * along, "health/prototypes_used": 0.1 + 0.6 * along,
             "health/rankme": 20 + 100 * along, "health/feature_std": 0.4 + 0.5 * along,
             "knn/accuracy": 0.2 + 0.3 * along,
@@ -86,12 +92,13 @@ def write_pretrain(path: Path, warnings: list[str]) -> RunFolder:
     return run
 
 
-def write_classify(path: Path, seed: int, level: float, train: Train) -> RunFolder:
+def write_classify(path: Path, seed: int, level: float, train: Train, rising: bool = False) -> RunFolder:
     config = ClassifyConfig(data=DataConfig(source="photos/labelled"), backbone="resnet18", seed=seed, train=train)
     run = RunFolder.create(path, config, kind="classify", fingerprint="1" * 64)
     rng = np.random.default_rng([seed, round(level * 100)])
     for epoch in range(EPOCHS):
-        reached = level * (1 - np.exp(-(epoch + 1) / 3)) + rng.normal(0, 0.01)
+        course = (epoch + 1) / EPOCHS if rising else 1 - np.exp(-(epoch + 1) / 1.5)
+        reached = level * course + rng.normal(0, 0.01)
         run.append_metrics(
             step=epoch + 1, epoch=epoch, values={"loss": 2 - reached, "train/accuracy": reached, "lr": 1e-4}
         )

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import pytest
 
 from sightline.report.answers import answers
@@ -7,6 +10,7 @@ from sightline.report.sentences import comparison_sentence
 from sightline.runs.info import Provenance
 from sightline.runs.metrics import METRICS
 from sightline.runs.numbers import count, duration, p_value
+from sightline.runs.results import Network
 from sightline.runs.study_result import ArmResult, ArmScore, Comparison, Reference, StudyResult
 from sightline.study.arms import parse_arm, questions_of
 
@@ -50,6 +54,22 @@ def test_short_answers(verdicts: dict[str, str], short: tuple[str, str]):
 def test_a_missing_arm_is_named_with_its_reason():
     sentence = comparison_sentence(result({}, missing="B"), "B", "C").replace("\u00a0", " ")
     assert sentence == "B − C cannot be given: B: failed, the loss is not finite."
+
+
+def test_different_networks_are_named_with_their_sizes():
+    of = result({"BC": "higher"})
+    networks = {
+        "B": Network(backbone="resnet50", stem="published", input_size=64, parameters=23_500_000),
+        "C": Network(backbone="resnet18", stem="3x3", input_size=64, parameters=11_200_000),
+    }
+    other = replace(of, comparisons=tuple(replace(comparison, networks=networks) for comparison in of.comparisons))
+    sentence = re.sub(r"[\u00a0\u202f]", " ", comparison_sentence(other, "B", "C"))
+    assert sentence.endswith(
+        "; the two are different networks, B resnet50, stem published, 64 px (23 500 000 parameters) and C resnet18, "
+        "stem 3x3, 64 px (11 200 000 parameters)."
+    )
+    (answer,) = (answer for answer in answers(other) if "reference’s" in answer.question)
+    assert answer.short == "The reference’s. The networks differ too."
 
 
 def test_an_interval_without_zero_does_not_decide():

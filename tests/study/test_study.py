@@ -37,6 +37,7 @@ def study_file(folder: Path, **changes) -> Path:
         "classify": {
             "data": {"source": str(data)},
             "set": {"input_size": 24, "epochs": 2, "batch_size": 8, "precision": "32-true"},
+            "lr_factors": [1],
         },
         "embed_samples": 40,
     }
@@ -67,6 +68,17 @@ def test_every_number_is_a_run_s(finished):
         assert list(arm.done.seeds) == [run["accuracy"]["value"] for run in own]
         assert arm.value == arm.accuracy == pytest.approx(sum(arm.done.seeds) / 2)
         assert arm.done.n == own[0]["accuracy"]["n"]
+
+
+def test_test_images_that_pretraining_saw_are_counted(finished):
+    study, _ = finished
+    copies = study.result.copies["labelled"]
+    assert copies.n == study.result["A"].done.n
+    assert copies.unlabelled is not None
+    assert len(copies.unlabelled) == copies.n  # it learnt from the labelled folder itself
+    assert copies.scores == {}
+    text = (write(study.path)[1]).read_text(encoding="utf-8")
+    assert f"{copies.n} among the unlabelled images of pretraining" in text
 
 
 def test_comparisons_are_paired_corrected_and_consistent(finished):
@@ -186,8 +198,9 @@ def test_a_signal_to_the_study_alone_stops_its_workers_with_checkpoints(tmp_path
     small = {"input_size": 24, "batch_size": 8, "precision": "32-true", "backbone": "timm/test_resnet"}
     data = {"source": str(write_classes(tmp_path / "pictures"))}
     source = study_file(
-        tmp_path, arms=["A"], pretrain=None, embed_arm="A", classify={"data": data, "set": small | changes}
-    )
+        tmp_path, arms=["A"], pretrain=None, embed_arm="A",
+        classify={"data": data, "set": small | changes, "lr_factors": [1]},
+    )  # fmt: skip
     command = [sys.executable, "-m", "sightline", "study", str(source), "--out", str(tmp_path / "out"), "--jobs", "2"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     runs = [tmp_path / "out" / "runs" / f"A-{seed}" for seed in (0, 1)]

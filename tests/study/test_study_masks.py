@@ -33,7 +33,7 @@ def study_file(folder: Path, **changes) -> Path:
         "arms": ["unet", "unet-own", "deeplabv3plus", "sam"],
         "seeds": [0, 1],
         "pretrain": {"recipe": "dino-demo", "data": {"source": str(write_classes(folder / "p"))}, "set": PRETRAIN},
-        "segment": {"data": {"source": "demo/landcover", "image_size": 64}, "set": SMALL},
+        "segment": {"data": {"source": "demo/landcover", "image_size": 64}, "set": SMALL, "lr_factors": [1]},
         "ablate": {"skips": [1, "random"]},
         "prompt": {"tiles": 3, "clicks": 2},
     }

@@ -53,7 +53,9 @@ from sightline.prompts import (
 from sightline.report import pictures, write
 from sightline.report.document import Answer, Section, Text
 from sightline.report.face import Heading, Rows, StudyView
+from sightline.report.sentences import flagged_arms
 from sightline.runs import RunFolder, StudyFolder
+from sightline.runs.flags import FLAGS, Flag
 from sightline.runs.kinds import KINDS, Kind
 from sightline.runs.metrics import METRICS, Metric
 from sightline.runs.record import Record
@@ -61,6 +63,7 @@ from sightline.runs.results import HealthPlot, Interval, MethodReport, ScoredRes
 from sightline.study import arms, run_study
 from sightline.study.arms import SETTINGS, Arm, ArmFamily, Asked, Setting, parse_arm
 from sightline.study.evidence import Accuracy
+from sightline.study.flags import Judged
 from sightline.study.plan import Node
 from sightline.tasks.pretrain import monitor
 from sightline.tasks.pretrain.methods import Crops, EpochMeans, MeansMethod
@@ -223,7 +226,8 @@ def halves(state: ImageState) -> list[np.ndarray]:
 # -- a metric, of which less is better
 def wrong(runs: Sequence[RunFolder]) -> Accuracy:
     accuracy = Accuracy.of(runs)
-    return replace(accuracy, correct=1 - accuracy.correct)
+    assert accuracy.chance is not None
+    return replace(accuracy, correct=1 - accuracy.correct, chance=1 - accuracy.chance)
 
 
 ERRORS = Metric(
@@ -245,6 +249,16 @@ QUESTION = Asked(
     words={"better": "It runs.", "worse": "It rests.", "undecided": "The toy does not say."},
 )
 ENGINE = EngineInfo(f"{__name__}:Halves", "a toy that halves pictures", Halves.accepts)
+
+
+# -- a flag
+def one_answer(judged: Judged) -> bool:
+    return judged.metric.name == "right"
+
+
+SIMPLE = Flag(
+    name="too simple", words="knows one answer", rule=f"{__name__}:one_answer", way_out="ask for a second one"
+)
 
 
 # -- a kind of run, whose arms are named by a family of their own
@@ -372,11 +386,13 @@ def study_file(folder: Path) -> Path:
         "classify": {
             "data": {"source": "toy-stripes"},
             "metric": "errors",
+            "lr_factors": [1],
             "set": classify,
         },
         "segment": {
             "data": {"source": str(scenes)},
             "seeds": [0],
+            "lr_factors": [1],
             "set": {"crop": 16, "loss": "brier", **common, "batch_size": 5},
         },
         "prompt": {"engine": "halves", "clicks": 1, "superpixel_vote": "mosaic-own"},
@@ -401,6 +417,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudyFolder]:
         patch.setattr(arms, "QUESTIONS", (*arms.QUESTIONS, QUESTION))
         patch.setitem(METRICS, "errors", ERRORS)
         patch.setitem(METRICS, "right", RIGHT)
+        patch.setitem(FLAGS, "too simple", SIMPLE)
         patch.setitem(KINDS, "guess", GUESS)
         patch.setitem(LOSSES, "brier", LossEntry(f"{__name__}:brier", "Brier's score"))
         patch.setitem(MODELS, "mosaic", mosaic)
@@ -466,10 +483,12 @@ def test_networks_on_a_cpu_are_in_the_toy_s_form(finished: StudyFolder):
 def test_the_report_answers_the_question_of_the_setting(finished: StudyFolder, pages: list[str]):
     (comparison,) = (of for of in finished.result.comparisons if of.pair == ("A", "Z"))
     found = {"higher": "worse", "lower": "better"}.get(comparison.verdict, "undecided")
+    # A flag of either arm takes the place of the words.
+    short = f"Not to be said: {flagged_arms([comparison])}." if comparison.flags else QUESTION.words[found]
     assert finished.result["Z"].name == "random weights, backbone frozen"
     for page in pages:
         assert "Does a toy need to move?" in page
-        assert QUESTION.words[found] in page
+        assert short in page
         assert "random weights, backbone frozen" in page
 
 
@@ -495,7 +514,9 @@ def test_a_kind_of_run_is_an_arm_and_has_a_face(finished: StudyFolder, pages: li
     arm, rows = finished.result["coin"], finished.run("coin-0").predictions()["correct"].to_pylist()
     assert (arm.task, arm.metric, arm.value) == ("guess", "right", pytest.approx(sum(rows) / len(rows)))
     assert isinstance(arm.details, GuessDetails)
+    assert arm.flags == ("too simple",)
     for page in pages:
+        assert "coin: too simple: it knows one answer; ask for a second one." in page
         for text in ("Guesses of the toy", "Lucky guesses", "always the first class", f"It says {arm.details.answer}."):
             assert text in page
     with pytest.raises(ConfigError, match="Did you mean 'coin'"):

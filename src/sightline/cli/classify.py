@@ -19,6 +19,7 @@ LR_GRID = (1e-5, 1e-4, 1e-3, 1e-2)
 @config_flags(
     ClassifyConfig,
     "init",
+    "reference",
     "network",
     "train",
     "head_solver",

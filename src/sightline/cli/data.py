@@ -100,7 +100,18 @@ def check(
     style: Style = None,
     split_file: Annotated[
         Path | None,
-        Parameter(name=["--split", "--split-file"], help="JSON file whose leaks are looked for; with masks only."),
+        Parameter(name=["--split", "--split-file"], help="JSON file of the parts whose leaks are looked for."),
+    ] = None,
+    unlabelled: Annotated[
+        str | None,
+        Parameter(name="--unlabelled", help="Images without labels: which of the others have a copy among them?"),
+    ] = None,
+    features: Annotated[
+        str | None,
+        Parameter(
+            name="--features",
+            help="Run or published weights by whose features labels are judged; labelled images only.",
+        ),
     ] = None,
     write_split: Annotated[
         Path | None,
@@ -122,11 +133,14 @@ def check(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Open every image of a data set and list its layout, its classes and its unreadable files.
+    """Open every image of a data set and list its classes, sizes, copies, doubtful labels and unreadable files.
+
+    Copies are found from the pixels, also where they were encoded again, resized, mirrored or cropped to 90 %: within
+    the data set, between its parts, and with --unlabelled between these and images for pretraining. Labels are likely
+    wrong where a regression that was fitted to the other images prefers another one.
 
     For images with masks it also shows what the masks mean, with the value or color, the share and the number of masks
-    of each class, pixels off the palette, and leaks between train, val and test: copies, and tiles cut side by side
-    from one scene.
+    of each class, pixels off the palette, and tiles of several parts that were cut side by side from one scene.
 
     Example: sightline data check landcover/ --write-split split.json
 
@@ -136,15 +150,24 @@ def check(
         Folder, list file, CSV, or known name.
     """
     from sightline.config import DataConfig
-    from sightline.data import check as check_images
-    from sightline.data import check_masks, find, holds_masks, passed_rows, walk, write_leak_free_split, write_sheet
+    from sightline.data import (
+        check_images,
+        check_masks,
+        find,
+        holds_masks,
+        passed_rows,
+        walk,
+        write_leak_free_split,
+        write_sheet,
+    )
     from sightline.errors import ConfigError
 
+    say = lambda line: print(line, file=sys.stderr)  # noqa: E731
     masks = SegmentDataConfig.build({"source": source}, given(split_file=str(split_file) if split_file else None))
     if layout in (None, *get_args(MaskLayout)) and style is None and holds_masks(masks):
-        result = check_masks(
-            masks.model_copy(update=given(layout=layout)), progress=lambda line: print(line, file=sys.stderr)
-        )
+        if features is not None:
+            raise ConfigError(f"--features {features}: judges labels, and {source} holds masks; leave it out")
+        result = check_masks(masks.model_copy(update=given(layout=layout)), unlabelled or "", progress=say)
         rows = result.rows() + passed_rows(walk(find(source)).passed)
         if write_split is not None:
             rows += write_leak_free_split(result, write_split, val, test, seed)
@@ -155,12 +178,20 @@ def check(
         if not as_json:
             end({}, ("segment", source, "--out", "OUT"))
         return
-    if split_file is not None or write_split is not None or sheet is not None:
+    if write_split is not None or sheet is not None:
         raise ConfigError(
             f"{source}: holds no images with masks, and splits by scenes and sheets are of these; leave the flag out"
         )
-    rows = check_images(DataConfig.build(data_layer(source, layout, style)["data"]))
+    layer = data_layer(source, layout, style)["data"] | given(split_file=str(split_file) if split_file else None)
+    found = check_images(DataConfig.build(layer), unlabelled or "", progress=say)
+    rows = found.rows()
+    if found.images.listing.classes:
+        from sightline.tasks.doubts import check_labels
+
+        doubts = check_labels(found, features or "", say=say)
+        rows += doubts.rows() if doubts is not None else []
+    elif features is not None:
+        raise ConfigError(f"--features {features}: judges labels, and {source} has none; leave it out")
     show(rows, as_json=as_json, title=source)
     if not as_json:
-        labelled = any(str(row["what"]).startswith("class ") for row in rows)
-        end({}, ("classify" if labelled else "pretrain", source, "--out", "OUT"))
+        end({}, ("classify" if found.images.listing.classes else "pretrain", source, "--out", "OUT"))

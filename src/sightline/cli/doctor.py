@@ -1,4 +1,4 @@
-"""`sightline doctor`: what this machine has, and what Sightline will use of it."""
+"""`sightline doctor`: what this machine has, what Sightline will use of it, and which weights it can reach."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from sightline.cli.ending import end
 
 
 def doctor(*, as_json: Json = False) -> None:
-    """Show what this machine has and what Sightline will use of it.
+    """Show what this machine has, what Sightline will use of it, and which published weights it can have now.
 
     Example: sightline doctor
     """
     from sightline.engine import resolve_device, resolve_precision
     from sightline.files import cache_home, data_home
+    from sightline.models.reference import published_rows
     from sightline.runs.provenance import hardware, versions
 
     device = resolve_device("auto")
@@ -24,6 +25,8 @@ def doctor(*, as_json: Json = False) -> None:
         "data home": str(data_home()),
         "cache": str(cache_home()),
     }
+    for row in published_rows():
+        facts[f"weights {row['weights']}"] = f"{row['here']} ({row['network']}, {row['trained on']}, {row['licence']})"
     show([{"what": key, "value": str(value)} for key, value in facts.items()], as_json=as_json)
     if not as_json:
         end({}, ("study", "demo"), ("init", "FOLDER"))

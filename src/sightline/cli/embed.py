@@ -12,7 +12,7 @@ from sightline.config import EmbedConfig, from_environment, resolve
 from sightline.runs.artifacts import EMBEDDING
 
 
-@config_flags(EmbedConfig, "split", "tsne", "data.layout", "data.style", "seed", "device")
+@config_flags(EmbedConfig, "split", "tsne", "select", "select_by", "data.layout", "data.style", "seed", "device")
 def embed(
     run: Path,
     data: str,
@@ -23,6 +23,8 @@ def embed(
     as_json: Json = False,
 ) -> None:
     """Write penultimate features of a run as parquet, with k-NN accuracy where there are labels.
+
+    With --select also select.csv: which images to label next.
 
     Example: sightline embed runs/dino demo/objects --out embeddings --tsne
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -41,6 +42,8 @@ def evaluate(
 ) -> None:
     """Evaluate a trained classifier on labelled images, or a trained segmenter on images with masks.
 
+    Images that the run was trained on, in whatever folder, are counted, and the score without them stands beside.
+
     Example: sightline evaluate runs/c other-camera/
 
     Parameters
@@ -61,6 +64,8 @@ def evaluate(
     check_source(data)
     result: Evaluation = function_of(folder, "evaluate", options)(run, config, device=device)
     say_weights(run)
+    if warning := result.warning():
+        print(f"! {data}: {warning}", file=sys.stderr)
     if as_json:
         show([{"run": str(run), **result.row()}], as_json=True)
         return

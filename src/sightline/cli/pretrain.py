@@ -21,6 +21,7 @@ RECIPE = "dino-small"
     "method",
     "backbone",
     "init",
+    "reference",
     "epochs",
     "batch_size",
     "optim.lr",

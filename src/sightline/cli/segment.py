@@ -16,6 +16,7 @@ from sightline.runs.results import SegmentResult
     "model",
     "backbone",
     "init",
+    "reference",
     "network",
     "skips.drop",
     "skips.mode",

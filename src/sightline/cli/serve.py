@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -29,7 +30,27 @@ def serve(
     engine: Annotated[str, Parameter(help=f"The engine that segments: {', '.join(ENGINES)}.")] = DEFAULT_ENGINE,
     model: Annotated[str | None, Parameter(help="The engine's weights, a hub id or a path.")] = None,
     device: Device = "auto",
+    masks: Annotated[
+        Path | None,
+        Parameter(
+            help="Masks or annotations that exist already, in any layout that segment reads, to go on from; pictures "
+            "that were worked on in the project stay as they are."
+        ),
+    ] = None,
+    predictions: Annotated[
+        Path | None, Parameter(help="The run of a segmenter that draws masks first, to be corrected; likewise.")
+    ] = None,
     data: Annotated[str | None, Parameter(help="The folder of an embedding's pictures, if they were moved.")] = None,
+    project: Annotated[
+        Path | None,
+        Parameter(
+            help="The folder in which the work on the pictures is kept; by default beside them, as NAME-project."
+        ),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        Parameter(help="Classes to begin with: a palette file, the run of a segmenter, or another project."),
+    ] = None,
     max_upload_mb: Annotated[float, Parameter(help="Largest file that may be uploaded.")] = 64,
     max_megapixels: Annotated[float, Parameter(help="Largest picture that is opened.")] = 40,
     memory_mb: Annotated[
@@ -43,13 +64,16 @@ def serve(
 
     The printed address holds a secret token; nothing leaves this machine.
 
-    Example: sightline serve demo
+    What is kept of pictures goes into a project folder at once, which `sightline segment` reads as it is.
+
+    Example: sightline serve photos/
 
     Parameters
     ----------
     target
-        demo; a study, run or embed folder; a folder of pictures, or one picture.
+        demo; a study, run or embed folder; a project; a folder of pictures, or one picture.
     """
+    import sys
     from dataclasses import replace
 
     from sightline.errors import ConfigError
@@ -62,10 +86,17 @@ def serve(
         raise ConfigError(f"--port {port}: expected 1 to 65535, or 0 for a free one")
     engine_named(engine)
     from sightline.web import Settings, serve
-    from sightline.web.opening import open_site
+    from sightline.web.opening import Keeping, open_site
     from sightline.web.settings import MEGA
 
-    site = open_site(target, data)
+    def predict(run: Path, pictures: Path, drawn: Path) -> None:
+        from sightline.cli.common import say_weights
+        from sightline.tasks.segment import Options, predict_masks
+
+        predict_masks(run, pictures, drawn, Options(masks="palette"), device=device)
+        say_weights(run)
+
+    site = open_site(target, data, Keeping(project, classes, masks, predictions, predict))
     settings = replace(
         Settings(),
         max_upload_bytes=round(max_upload_mb * MEGA),
@@ -79,13 +110,20 @@ def serve(
 
         return build_engine(engine, model, device)
 
-    ready = make() if site.first == "segment" else None  # what is wrong with an engine is told before the page opens
-    serve(
-        site,
-        make if ready is None else lambda: ready,
-        host=host,
-        port=port,
-        open_browser=not no_open,
-        allow_hosts=allow_host,
-        settings=settings,
-    )
+    if site.keeper is not None:
+        print(f"What is kept goes into {site.keeper.folder.path}", file=sys.stderr)
+    try:
+        # What is wrong with an engine is told before the page opens.
+        ready = make() if site.first == "segment" else None
+        serve(
+            site,
+            make if ready is None else lambda: ready,
+            host=host,
+            port=port,
+            open_browser=not no_open,
+            allow_hosts=allow_host,
+            settings=settings,
+        )
+    finally:
+        if site.keeper is not None:
+            site.keeper.close()

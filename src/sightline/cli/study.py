@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from sightline.cli.common import Json, show
 from sightline.cli.ending import command, end, paragraph, say
+from sightline.cli.flags import config_flags
+from sightline.config import StudyConfig
 
 if TYPE_CHECKING:
     from sightline.runs.study_result import ArmResult, StudyResult
 
 
+@config_flags(StudyConfig, "scale")
 def study(
     file: str,
     /,
@@ -33,6 +36,7 @@ def study(
         ),
     ] = False,
     jobs: Annotated[int, Parameter(name="--jobs", help="Number of runs at a time, each in its own process.")] = 1,
+    flags: dict[str, Any],
     as_json: Json = False,
 ) -> None:
     """Run every arm of a comparison over several seeds, and write the report. The main job.
@@ -45,17 +49,20 @@ def study(
     Parameters
     ----------
     file
-        Study file (YAML), or `demo`: generated data, no network, a few minutes.
+        Study file (YAML), or a name: `demo` (generated data, no network, a few minutes), or a published comparison,
+        `mini-imagenet-office-home` or `deepglobe-landcover`.
     """
     from sightline.config import from_environment
     from sightline.study import expand, read_study
 
     folder = (out or Path(f"{Path(file).stem}-study")).absolute()
-    config = read_study(file, from_environment())
+    config = read_study(file, from_environment(), flags)
     nodes = expand(config, folder, only)  # every mistake in it is told before torch is imported
     if dry_run:
+        from sightline.study import check_sources
         from sightline.study.estimate import estimate
 
+        check_sources(nodes, folder)
         rows = estimate(nodes, folder)
         show(rows, as_json=as_json, title=f"plan of {config.name}")
         if not as_json:
@@ -75,7 +82,8 @@ def study(
         show([_row(arm) for arm in finished.result.arms], as_json=True)
     else:
         _print_answers(finished.result)
-        show([_line(arm) for arm in finished.result.arms if arm.score is not None], as_json=False, title=config.name)
+        for metric, arms in _done_by_metric(finished.result).items():
+            show([_line(arm) for arm in arms], as_json=False, title=f"{config.name}: {metric}")
         say(*_absences(finished.result))
         end({"report": page}, ("serve", folder), ("report", folder))
     if failed := [arm for arm in finished.result.arms if arm.status == "failed"]:
@@ -96,12 +104,22 @@ def _print_answers(result: StudyResult) -> None:
     print()
 
 
+def _done_by_metric(result: StudyResult) -> dict[str, list[ArmResult]]:
+    """Return the arms with a result, those of one metric together: a table of each fits 80 columns."""
+    groups: dict[str, list[ArmResult]] = {}
+    for arm in result.arms:
+        if arm.score is not None:
+            groups.setdefault(arm.measure.text, []).append(arm)
+    return groups
+
+
 def _line(arm: ArmResult) -> dict[str, str]:
-    """Return an arm as a row that fits 80 columns."""
+    """Return an arm as a row of the closing table, with its flags below each other where it bears any."""
     score, metric = arm.done, arm.measure
     interval = metric.interval(score.low, score.high)
+    flags = {"flags": "\n".join(arm.flags)} if arm.flags else {}
     return {"arm": arm.arm, metric.text: metric.score(score.mean), "95 % interval": interval, "n": str(score.n),
-            "seeds": str(len(score.seeds))}  # fmt: skip
+            "seeds": str(len(score.seeds)), **flags}  # fmt: skip
 
 
 def _absences(result: StudyResult) -> list[str]:
@@ -124,4 +142,5 @@ def _row(arm: ArmResult) -> dict[str, object]:
         "high": score.high,
         "n": score.n,
         "seeds": len(score.seeds),
+        "flags": list(arm.flags),
     }

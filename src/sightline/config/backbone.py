@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from sightline.config.references import REFERENCES
 from sightline.config.run import RunConfig
 from sightline.config.types import Init, Network, Stem
 
@@ -25,13 +26,19 @@ class BackboneConfig(RunConfig):
     )
     init: Init = Field(
         default="none",
-        description="Weights to begin with: none, reference, a run's folder, a checkpoint file, or a timm or hub id.",
+        description="Weights to begin with: none, reference, a run's folder, a checkpoint file, or a published name.",
     )
     network: Network = Field(
         default="teacher",
         description="Network to take from a checkpoint file that holds both; the teacher is the better one.",
     )
+    random_weights: bool = Field(
+        default=False,
+        description="Whether of init only network and preprocessing are taken, with random weights: what to compare "
+        "weights with where they bring a network of their own.",
+    )
     reference: str = Field(
         default="dino-resnet50",
-        description="Weights that init reference means: a known name, a timm tag, a hub id, a file or a run.",
+        description=f"Weights that init reference means: {', '.join(REFERENCES)}; or a timm tag, a hub id, a file or a "
+        "run.",
     )

@@ -19,6 +19,7 @@ class ClassifyConfig(BackboneConfig):
 
     keywords: ClassVar[Mapping[str, str]] = {"split": "data.split_file"}
     effective: ClassVar[Effects] = {"crop_scale": ("augment", ("crop",)), "head_solver": ("train", ("head",))}
+    harmless: ClassVar[tuple[str, ...]] = (*BackboneConfig.harmless, "shared_features")
     kind: Literal["classify"] = "classify"
     data: DataConfig = Field(description="Labelled images.")
     train: Train = Field(
@@ -33,6 +34,11 @@ class ClassifyConfig(BackboneConfig):
     )
     label_fraction: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0, description="Fraction of the training labels that is used, stratified by class."
+    )
+    label_draw: NonNegative = Field(
+        default=0,
+        description="Number of the draw of these labels: another number, others; a smaller fraction of a draw is a "
+        "part of a larger one.",
     )
     input_size: Positive = Field(default=64, description="Side of the images that the backbone is fed, in pixels.")
     augment: Literal["none", "flip", "crop"] = Field(
@@ -51,6 +57,11 @@ class ClassifyConfig(BackboneConfig):
         default=True,
         description="Whether a frozen backbone computes its features once; off, it runs every epoch, as a check.",
     )
+    shared_features: str = Field(
+        default="",
+        description="Folder where a head that is fitted to its optimum keeps the features of all images, for other "
+        "runs on the same backbone; empty keeps none.",
+    )
     optim: ClassifyOptim = Field(default=ClassifyOptim(), description="Optimizer and learning rate.")
     epochs: Positive = Field(default=25, description="Passes over the training part.")
     batch_size: Positive = Field(default=32, description="Images a step.")
@@ -60,6 +71,11 @@ class ClassifyConfig(BackboneConfig):
     tune: tuple[float, ...] = Field(
         default=(), description="Learning rates of which the best on validation is taken; none takes optim.lr as it is."
     )
+
+    @property
+    def fits_head(self) -> bool:
+        """Whether a head is fitted to its optimum, without epochs and without a learning rate."""
+        return self.train == "head" and self.head_solver == "lbfgs"
 
     def settled(self) -> Self:
         """Return this with the size of the stored images filled in."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from sightline.config.base import Frozen
-from sightline.config.types import Fraction, Layout, Positive, Range
+from sightline.config.types import Fraction, Layout, Positive, Range, Share
 
 
 class SplitConfig(Frozen):
@@ -72,7 +72,17 @@ class PixelsConfig(Frozen):
         return self.scale if isinstance(first, tuple) else (self.scale,)  # pyright: ignore[reportReturnType]
 
 
-class DataConfig(PixelsConfig):
+class SourceConfig(PixelsConfig):
+    """A source of images: how they become pixels, and how many of them are used."""
+
+    share: Share | None = Field(
+        default=None,
+        description="Share of the images of each part and class that is used, at least one, drawn by id; none takes "
+        "all.",
+    )
+
+
+class DataConfig(SourceConfig):
     """Which images, how they are laid out, and how they are stored."""
 
     source: str = Field(

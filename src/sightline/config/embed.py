@@ -9,7 +9,9 @@ from pydantic import Field
 from sightline.config.base import Resolved
 from sightline.config.data import DataConfig
 from sightline.config.run import FEATURE_BATCH
-from sightline.config.types import Above, Device, Positive
+from sightline.config.types import Above, Device, NonNegative, Positive
+
+Selection = Literal["diverse", "typical", "uncertain", "random"]
 
 
 class EmbedConfig(Resolved):
@@ -21,6 +23,14 @@ class EmbedConfig(Resolved):
     split: Literal["train", "val", "test", "all"] = Field(default="all", description="Part of the images to embed.")
     tsne: bool = Field(default=False, description="Whether the features are also mapped to the plane, by t-SNE.")
     perplexity: Above = Field(default=30.0, description="Perplexity of the map, about how many neighbours count.")
-    seed: int = Field(default=0, description="Seed of the map.")
+    select: NonNegative = Field(
+        default=0, description="Images to label next, written to select.csv, the first ones first; 0 chooses none."
+    )
+    select_by: Selection = Field(
+        default="diverse",
+        description="How they are chosen: diverse (each the farthest from those before), typical (the densest places "
+        "of as many clusters), uncertain (where a classifier wavers between two classes) or random, to compare with.",
+    )
+    seed: int = Field(default=0, description="Seed of the map, and of what is chosen.")
     device: Device = Field(default="auto", description="Device to compute on: auto, cpu, cuda or mps.")
     batch_size: Positive = Field(default=FEATURE_BATCH, description="Images at a time.")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from sightline.config.data import PixelsConfig
+from sightline.config.data import SourceConfig
 from sightline.config.palettes import checked_palette
 from sightline.config.types import Fraction, MaskLayout
 
@@ -14,7 +14,7 @@ from sightline.config.types import Fraction, MaskLayout
 Palette = Annotated[str | dict[str, Any], BeforeValidator(checked_palette)]
 
 
-class SegmentDataConfig(PixelsConfig):
+class SegmentDataConfig(SourceConfig):
     """Images with masks, how classes are told from colors, and which part is for what."""
 
     source: str = Field(
@@ -23,7 +23,7 @@ class SegmentDataConfig(PixelsConfig):
     layout: MaskLayout = Field(
         default="auto",
         description="Layout of the source: pairs (NAME_sat.jpg or NAME.jpg with NAME_mask.png), folders (images/ with "
-        "masks/), labelme, coco or yolo; auto looks at what is there.",
+        "masks/), labelme, coco, yolo, or project (of the page); auto looks at what is there.",
     )
     palette: Palette = Field(
         default="auto",

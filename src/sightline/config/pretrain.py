@@ -12,7 +12,7 @@ from sightline.config.data import DataConfig
 from sightline.config.methods import METHODS, AnyMethod, DinoConfig, method_class
 from sightline.config.optim import OptimConfig
 from sightline.config.types import Positive, Weight
-from sightline.config.views import ViewsConfig
+from sightline.config.views import IMAGENET_MEAN, IMAGENET_STD, ViewsConfig
 
 
 class MonitorConfig(Frozen):
@@ -69,5 +69,9 @@ class PretrainConfig(BackboneConfig):
         return method_class(value) if key == "method" else super().block(key, value)
 
     def settled(self) -> Self:
-        """Return this with the size of the stored images filled in."""
-        return self.model_copy(update={"data": self.data.stored_for(self.views.global_size)})
+        """Return this with the size of the stored images filled in, and ImageNet's mean and std for random weights."""
+        views = self.views
+        if self.init == "none":
+            update = {"mean": views.mean or IMAGENET_MEAN, "std": views.std or IMAGENET_STD}
+            views = views.model_copy(update=update)
+        return self.model_copy(update={"views": views, "data": self.data.stored_for(views.global_size)})

@@ -103,6 +103,9 @@ class SegmentConfig(BackboneConfig):
     )
     epochs: Positive = Field(default=50, description="Passes over the training part.")
     batch_size: Positive = Field(default=8, description="Crops a step.")
+    tune: tuple[float, ...] = Field(
+        default=(), description="Learning rates of which the best on validation is taken; none takes optim.lr as it is."
+    )
     log_images: tuple[str, ...] = Field(
         default=(), description="Ids of images whose predicted masks are written during training."
     )

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from sightline.config.base import Frozen, Resolved
+from sightline.config.base import Frozen, Resolved, validated_block
 from sightline.config.data import DataConfig
 from sightline.config.masks import SegmentDataConfig
-from sightline.config.types import NonNegative, Positive
+from sightline.config.references import REFERENCES
+from sightline.config.types import Above, Fraction, NonNegative, Positive, Share
 
+# Of the learning rate of a block: half a decade to each side, so that neighbors are told apart and three hold a decade.
+LR_FACTORS = (1 / 3, 1.0, 3.0)
+LR_FACTORS_TEXT = (
+    "Learning rates that every trained arm tries, as factors on optim.lr: each arm keeps the one best on validation "
+    "with its first seed, for all its seeds. One factor tries none."
+)
 DEFAULT_ARMS = ("A", "B", "C", "D", "E")
 
 
@@ -19,6 +26,11 @@ class StudyPretrain(Frozen):
 
     recipe: str = Field(default="dino-small", description="Recipe of the pretraining: a name or a YAML file.")
     data: DataConfig = Field(description="Images to learn from, without labels.")
+    seeds: Positive = Field(
+        default=1,
+        description="Pretrainings, each with a seed of its own: each training seed of an arm takes the next one, and "
+        "begins again with the first where there are fewer. 1, the cheapest, leaves unknown what another one gives.",
+    )
     set: dict[str, object] = Field(default_factory=dict, description="Keys that differ from the recipe.")
 
 
@@ -26,7 +38,8 @@ class StudyReference(Frozen):
     """Where the weights of arms B and D come from."""
 
     weights: str = Field(
-        default="dino-resnet50", description="Reference weights: a known name, a timm tag, a hub id, a file or a run."
+        default="dino-resnet50",
+        description=f"Reference weights: {', '.join(REFERENCES)}; a timm tag, a hub id, a file or a run.",
     )
     name: str = Field(default="", description="Name of the reference in the report; empty takes `weights`.")
     supervised: dict[str, object] | None = Field(
@@ -44,6 +57,7 @@ class StudyClassify(Frozen):
         description="How heads on frozen backbones are trained: lbfgs, to their optimum, so that a head that was not "
         "trained enough is not taken for bad features; or gradient, by the epochs and rates of the other arms.",
     )
+    lr_factors: tuple[Above, ...] = Field(default=LR_FACTORS, min_length=1, description=LR_FACTORS_TEXT)
     set: dict[str, object] = Field(default_factory=dict, description="Keys that differ from the defaults.")
 
 
@@ -52,6 +66,7 @@ class StudySegment(Frozen):
 
     data: SegmentDataConfig = Field(description="Images with masks.")
     metric: str = Field(default="", description="Metric that these arms are compared by; none takes mean IoU.")
+    lr_factors: tuple[Above, ...] = Field(default=LR_FACTORS, min_length=1, description=LR_FACTORS_TEXT)
     set: dict[str, object] = Field(default_factory=dict, description="Keys that differ from the defaults.")
     seeds: tuple[int, ...] = Field(default=(), description="Seeds of the segmentation arms; none takes the study's.")
 
@@ -69,6 +84,27 @@ class StudyAblate(Frozen):
     )
 
 
+class StudyLabels(Frozen):
+    """Label efficiency: arms of classification trained on fractions of the labels. A list stands for its fractions."""
+
+    fractions: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        default=(0.01, 0.05, 0.1, 0.25, 1.0),
+        min_length=1,
+        description="Fractions of the training labels, stratified by class; at 1 stand the arm's own runs.",
+    )
+    arms: tuple[str, ...] = Field(
+        default=(), description="Arms whose curve is drawn; none takes all of classification but A-long."
+    )
+    draws: NonNegative = Field(
+        default=0, description="Draws of the labels, each by the next seed of the study; 0 takes one for every seed."
+    )
+    epochs_power: Fraction = Field(
+        default=0.5,
+        description="Exponent of 1 / fraction by which there are more epochs with fewer labels: 0 keeps the epochs, 1 "
+        "the steps; between them the smallest draw has more than a few steps, and none costs as much as all labels.",
+    )
+
+
 class StudyPrompt(Frozen):
     """Arm `sam`: what a promptable engine knows of the segmentation data without having been trained on it."""
 
@@ -79,6 +115,13 @@ class StudyPrompt(Frozen):
     superpixel_vote: str = Field(
         default="unet", description="Arm whose masks are voted into the engine's regions; empty votes none."
     )
+
+
+class StudyPublished(Frozen):
+    """Figures that others published for arms of the study, to stand beside its own."""
+
+    source: str = Field(description="Where the figures are from, and what was done for them, in words.")
+    values: dict[str, Fraction] = Field(description="Published value of each arm, 0–1.")
 
 
 class StudyConfig(Resolved):
@@ -97,7 +140,21 @@ class StudyConfig(Resolved):
     classify: StudyClassify | None = Field(default=None, description="Data and settings of arms A to E.")
     segment: StudySegment | None = Field(default=None, description="Data and settings of the segmentation arms.")
     ablate: StudyAblate | None = Field(default=None, description="Skip connections that the U-Net goes without.")
+    labels: StudyLabels | None = Field(
+        default=None, description="Fractions of the labels that arms of classification are also trained on."
+    )
     prompt: StudyPrompt = Field(default=StudyPrompt(), description="Arm `sam`, a promptable engine.")
+    budget: Literal["equal-epochs", "equal-time"] = Field(
+        default="equal-epochs",
+        description="What arms have in common: equal-epochs, in which no other arm is given the time of pretraining; "
+        "or equal-time, which adds arm A-long: A, trained for the measured seconds of pretraining and C together.",
+    )
+    published: StudyPublished | None = Field(default=None, description="Published figures of these arms.")
+    scale: Share = Field(
+        default=1.0,
+        description="Share of the images and of the epochs that each run takes: below 1 a trial of the whole, without "
+        "verdicts.",
+    )
     embed_arm: str = Field(default="C", description="Arm whose features the t-SNE pair shows.")
     embed_samples: Positive = Field(
         default=2000, description="Points of the t-SNE pair; more of them only cover each other."
@@ -106,3 +163,10 @@ class StudyConfig(Resolved):
         default=True, description="Whether the report shows test images; off where they may not be shown."
     )
     notes: str = Field(default="", description="Text for the top of the report.")
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _fractions_alone(cls, value: object) -> object:
+        if isinstance(value, list):
+            value = {"fractions": value}
+        return validated_block(StudyLabels, value) if isinstance(value, dict) else value

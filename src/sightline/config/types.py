@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+# Of a whole, of which something must be left.
+Share = Annotated[float, Field(gt=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
 # Of a machine's processor: no machine has more cores, and torch crashes where it is given many more threads.
@@ -28,7 +30,7 @@ IGNORE_INDEX = 255
 # "none", "reference", a run folder, a checkpoint file, or a timm or hub id.
 Init = str
 Layout = Literal["auto", "folder", "list", "classes", "styles", "csv"]
-MaskLayout = Literal["auto", "pairs", "folders", "labelme", "coco", "yolo"]
+MaskLayout = Literal["auto", "project", "pairs", "folders", "labelme", "coco", "yolo"]
 # What the pixels of predicted masks are: colors, values of the classes, or values with a table of colors.
 MaskForm = Literal["rgb", "index", "palette"]
 Stem = Literal["published", "3x3"]

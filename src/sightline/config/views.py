@@ -7,6 +7,9 @@ from pydantic import Field
 from sightline.config.base import Frozen
 from sightline.config.types import Fraction, Hue, NonNegative, Positive, Range, Weight
 
+# Of ImageNet's pixels in 0–1, by color channel: what most published backbones expect.
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
 
 class ViewsConfig(Frozen):
     """The multi-crop of DINO (Caron et al. 2021, section 3.1 and the official code's DataAugmentationDINO)."""
@@ -37,10 +40,11 @@ class ViewsConfig(Frozen):
         description="Sigma of the blur, in pixels of a 224-pixel view; it scales with the view.",
     )
     solarize: Fraction = Field(default=0.2, description="Probability of solarization, of the second global view only.")
-    mean: tuple[float, float, float] = Field(
-        default=(0.485, 0.456, 0.406),
-        description="Mean of each color channel in 0–1, ImageNet's as every published backbone expects.",
+    mean: tuple[float, float, float] | None = Field(
+        default=None,
+        description="Mean of each color channel in 0–1; none takes that of the weights that it begins with, "
+        "ImageNet's where these are random.",
     )
-    std: tuple[float, float, float] = Field(
-        default=(0.229, 0.224, 0.225), description="Standard deviation of each color channel in 0–1, ImageNet's."
+    std: tuple[float, float, float] | None = Field(
+        default=None, description="Standard deviation of each color channel in 0–1; none likewise."
     )

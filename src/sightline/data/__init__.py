@@ -12,7 +12,7 @@ from sightline.data.images.folder import (
     tell,
     walk,
 )
-from sightline.data.labelled.check import check
+from sightline.data.labelled.check import check, check_images
 from sightline.data.labelled.listing import BadImage, ImageSet, Sample, list_images, list_unlabelled
 from sightline.data.labelled.split import Split, split
 from sightline.data.loader import Loader
@@ -46,6 +46,7 @@ __all__ = [
     "catalog_rows",
     "check",
     "check_classes",
+    "check_images",
     "check_masks",
     "data_home",
     "decode",

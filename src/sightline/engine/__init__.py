@@ -10,6 +10,7 @@ from sightline.engine.progress import NoProgress, Progress, make_progress
 from sightline.engine.run import Context, record, train
 from sightline.engine.sizes import check_sizes
 from sightline.engine.task import Task
+from sightline.engine.tuning import choose_rate, tuning_of
 
 __all__ = [
     "BestWeights",
@@ -22,6 +23,7 @@ __all__ = [
     "Task",
     "attempt",
     "check_sizes",
+    "choose_rate",
     "fit",
     "make_fabric",
     "make_optimizer",
@@ -33,4 +35,5 @@ __all__ = [
     "scaled_lr",
     "settle_precision",
     "train",
+    "tuning_of",
 ]

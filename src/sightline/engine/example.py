@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ class ExampleStep:
         precisions: in which it can run.
         rounds: how often it is timed after one round that warms up; 0 times that first one, where a step takes so long
             that warming up is nothing beside it.
+        steps: how many times the whole run does as much; infinite where that is not known.
     """
 
     facts: Mapping[str, Any]
@@ -37,6 +39,12 @@ class ExampleStep:
     batch: int = 1
     precisions: Sequence[str] = PRECISIONS
     rounds: int = ROUNDS
+    steps: float = math.inf
+
+    @property
+    def worth_timing(self) -> bool:
+        """Whether the run is longer than timing the step in all precisions would be."""
+        return self.steps > len(self.precisions) * (self.rounds + 1)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from sightline.engine.task import Task
 from sightline.errors import NonFinite
 from sightline.randomness import derived_seed
 from sightline.runs import RunFolder
+from sightline.runs.info import FIT_SECONDS
 
 Mark = Callable[[str], None]
 
@@ -32,11 +33,17 @@ class Interrupted(KeyboardInterrupt):
 
 @dataclass
 class Position:
-    """Where a run stands: optimizer steps made, and the mean of logged values since the last log line."""
+    """Where a run stands: optimizer steps made, the mean of logged values since the last log line, seconds spent."""
 
     step: int = 0
     count: int = 0
     sums: dict[str, Tensor] = field(default_factory=dict)
+    seconds: float = 0.0
+    since: float = field(default_factory=time.monotonic)
+
+    def spent(self) -> float:
+        """Return the seconds of all calls together, as far as their checkpoints tell."""
+        return self.seconds + time.monotonic() - self.since
 
     def add(self, values: dict[str, Tensor]) -> None:
         """Add one step's values; float64 on the device, so that no step waits for the host."""
@@ -74,7 +81,7 @@ def fit(
             evaluation after an epoch; what it raises ends the run.
 
     Returns:
-        Seconds spent here.
+        Seconds spent, those before an interruption included up to the checkpoint.
 
     Raises:
         NonFinite: the loss became NaN or infinite; the checkpoint of before is kept, where there is one.
@@ -82,7 +89,6 @@ def fit(
     """
     chief = fabric.is_global_zero
     report = (progress or NoProgress()) if chief else NoProgress()
-    began = time.monotonic()
     epochs, per_epoch = task.epochs, task.steps_per_epoch
     total = epochs * per_epoch
 
@@ -141,7 +147,7 @@ def fit(
             checkpoints.save(position)
     finally:
         report.stop()
-    return time.monotonic() - began
+    return position.spent()
 
 
 def _mark_nothing(part: str) -> None:
@@ -258,6 +264,8 @@ class _Checkpoints:
             tensors |= {f"sums/{name}": value for name, value in position.sums.items()}
             state = {"step": position.step, "count": position.count, "task": task.state()}
             checkpoint.save(self._run.checkpoint, tensors, state, position.step)
+            # Beside it, in run.json: a checkpoint has the same bytes however long it took.
+            self._run.keep_seconds(position.spent())
         self._fabric.barrier()
         self._saved = time.monotonic()
 
@@ -282,7 +290,7 @@ def _resume(task: Task, run: RunFolder, fabric: Fabric) -> Position:
     task.load_state(saved.state["task"])
     if fabric.is_global_zero:
         run.truncate_metrics(saved.state["step"])
-    return Position(saved.state["step"], saved.state["count"], parts["sums"])
+    return Position(saved.state["step"], saved.state["count"], parts["sums"], run.info().timings.get(FIT_SECONDS, 0.0))
 
 
 def _any(fabric: Fabric, flag: bool) -> bool:

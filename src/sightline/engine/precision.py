@@ -1,11 +1,15 @@
-"""`precision: auto`: bf16 where it wins, found by measuring once on each machine and written in the run's log."""
+"""`precision: auto`: bf16 where it wins, found by measuring once on each machine and written in the run's log.
+
+What is shorter than the measuring is not measured. The runs of a study share one precision, or a comparison of two arms
+would be one of precisions too.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +27,8 @@ from sightline.runs.provenance import hardware
 
 MARGIN = 0.9  # bf16 must save a tenth: less is within the noise of two measurements, and 32 bits are the exact ones
 
+EXACT = "32-true"
+
 C = TypeVar("C", bound=RunConfig)
 
 
@@ -33,7 +39,7 @@ class Verdict:
     Attributes:
         chosen: 32-true or bf16-mixed.
         reason: in words.
-        seconds: of one step, by precision; empty where nothing was measured.
+        seconds: of one step, or of all steps of a study, by precision; empty where nothing was measured.
     """
 
     chosen: str
@@ -66,6 +72,8 @@ def settle_precision(config: C, out: Path, example: ExampleStep, say: Callable[[
         # Processes that measure each for themselves could come to different ends.
         accelerator = resolve_device(config.device)
         verdict = Verdict(resolve_precision("auto", accelerator), "several processes: by what the hardware multiplies")
+    elif not example.worth_timing:
+        verdict = Verdict(EXACT, "the run is shorter than measuring would be")
     else:
         verdict = _known_or_measured(config, example, say)
     say(f"precision: {verdict.chosen} ({verdict.reason})")
@@ -79,6 +87,35 @@ def _begun(out: Path) -> str | None:
         return None
     precision = run.config().get("precision")
     return precision if precision in PRECISIONS else None
+
+
+def shared_precision(examples: Sequence[tuple[RunConfig, ExampleStep]]) -> Verdict:
+    """Return the precision for runs that are compared with each other: the one in which all together take less time.
+
+    Args:
+        examples: of each run its configuration and its step, with its number of steps; what is shorter than the
+            measuring, all runs of the same step together, is left out.
+    """
+    alike: dict[str, tuple[RunConfig, ExampleStep]] = {}
+    for config, example in examples:
+        if set(example.precisions) == set(PRECISIONS):
+            key = json.dumps([dict(example.facts), config.device, config.threads], sort_keys=True)
+            steps = example.steps + (alike[key][1].steps if key in alike else 0)
+            alike[key] = config, replace(example, steps=steps)
+    if any(config.devices > 1 for config, _ in examples):
+        config = next(config for config, _ in examples if config.devices > 1)
+        chosen = resolve_precision("auto", resolve_device(config.device))
+        return Verdict(chosen, "several processes: by what the hardware multiplies")
+    seconds = dict.fromkeys(PRECISIONS, 0.0)
+    for config, example in alike.values():
+        if example.worth_timing:
+            of_step = _known_or_measured(config, example).seconds
+            seconds = {precision: total + example.steps * of_step[precision] for precision, total in seconds.items()}
+    if not any(seconds.values()):
+        return Verdict(EXACT, "the runs are shorter than measuring would be")
+    single, half = (seconds[precision] for precision in PRECISIONS)
+    reason = f"measured here: about {half:.3g} s in bf16 for all runs, {single:.3g} s in 32 bits"
+    return Verdict(_faster(seconds), reason, seconds)
 
 
 def step_seconds(config: RunConfig, example: ExampleStep) -> float:
@@ -130,8 +167,12 @@ def _verdict(seconds: Mapping[str, float]) -> Verdict:
     if len(seconds) == 1:
         return Verdict(next(iter(seconds)), "its step knows no other", seconds)
     single, half = (seconds[precision] for precision in PRECISIONS)
-    chosen = "bf16-mixed" if half < MARGIN * single else "32-true"
-    return Verdict(chosen, f"measured here: {half:.3g} s a step in bf16, {single:.3g} s in 32 bits", seconds)
+    return Verdict(_faster(seconds), f"measured here: {half:.3g} s a step in bf16, {single:.3g} s in 32 bits", seconds)
+
+
+def _faster(seconds: Mapping[str, float]) -> str:
+    single, half = (seconds[precision] for precision in PRECISIONS)
+    return "bf16-mixed" if half < MARGIN * single else EXACT
 
 
 def _machine(device: torch.device) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from sightline.figures.architecture import architecture_panel
 from sightline.figures.curves import learning_panels
 from sightline.figures.health import health_panels, schedule_panels
 from sightline.figures.interventions import intervention_panel
+from sightline.figures.labels import label_panel
 from sightline.figures.style import Key, Panel, png, svg
 from sightline.figures.transfer import arm_panel, difference_panel
 from sightline.figures.tsne import class_keys, tsne_panels
@@ -17,6 +18,7 @@ __all__ = [
     "difference_panel",
     "health_panels",
     "intervention_panel",
+    "label_panel",
     "learning_panels",
     "png",
     "schedule_panels",

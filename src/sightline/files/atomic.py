@@ -58,7 +58,10 @@ def write_json(path: Path, content: Any) -> None:
 
 def json_text(content: Any, indent: int | None = None) -> str:
     """Return JSON as any reader takes it: UTF-8 as it is, keys in their given order, NaN and infinity as null."""
-    text = json.dumps(_without_nan(content), indent=indent, allow_nan=False, ensure_ascii=False)
+    try:
+        text = json.dumps(content, indent=indent, allow_nan=False, ensure_ascii=False)
+    except (TypeError, ValueError):  # the second way looks at each value, which takes long where there are millions
+        text = json.dumps(_without_nan(content), indent=indent, allow_nan=False, ensure_ascii=False)
     # Of names that are no UTF-8; JSON has an escape for what UTF-8 has no bytes for.
     return re.sub("[\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", text)
 

@@ -10,9 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from sightline.config import FEATURE_BATCH
+from sightline.models.backbones import Backbone
+from sightline.models.cpu import place
+from sightline.views import Resize
+from sightline.views.device import Preprocessing
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+    from sightline.data import Images
 
 MakeBatch = Callable[[np.ndarray], Tensor]
 
@@ -47,3 +53,32 @@ def extract_features(
             progress(min(begin + batch_size, len(indices)))
     backbone.train(training)
     return np.concatenate(parts) if parts else np.zeros((0, getattr(backbone, "dim", 0)), np.float32)
+
+
+def backbone_features(
+    backbone: Backbone,
+    preprocessing: Preprocessing,
+    images: Images,
+    chosen: np.ndarray,
+    fabric: Fabric,
+    *,
+    size: int,
+    batch_size: int = FEATURE_BATCH,
+    progress: Callable[[int], object] | None = None,
+) -> np.ndarray:
+    """Return features of some images, float32 (N, dim).
+
+    Args:
+        backbone: on any device.
+        preprocessing: of its weights.
+        images: decoded.
+        chosen: indices, int64 (N,).
+        fabric: device and precision.
+        size: side of the images that the backbone sees, in pixels.
+        batch_size: images at a time.
+        progress: called with the number of images done.
+    """
+    resize, to_device = Resize(size), preprocessing.on(fabric.device)
+    placed = place(backbone, fabric.device)
+    make = lambda ids: to_device(resize(images.gather(ids)))  # noqa: E731
+    return extract_features(placed, make, chosen, fabric, batch_size, progress=progress)

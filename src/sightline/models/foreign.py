@@ -274,7 +274,57 @@ def _numbered(tensors: Mapping[str, Tensor], inner: nn.Module) -> Mapping[str, T
     return {rename(name): value for name, value in tensors.items()}
 
 
-SPELLINGS = (_as_written, _hugging_face, _numbered)
+# An EfficientNet of the package efficientnet-pytorch, which brought TensorFlow's weights over: `_blocks.3._bn1.weight`.
+PORTED = re.compile(r"(?P<prefix>.*?)(?:_blocks\.(?P<block>\d+)\.)?(?P<part>_[a-z0-9_]+)\.(?P<leaf>\w+)")
+PORTED_ENDS = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
+# Parts of a block there, in the order of computing, which is timm's too; a block has some of them.
+PORTED_PARTS = (
+    "_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_se_reduce", "_se_expand", "_project_conv", "_bn2",
+)  # fmt: skip
+
+
+def _ported(tensors: Mapping[str, Tensor], inner: nn.Module) -> Mapping[str, Tensor]:
+    """Give EfficientNets of efficientnet-pytorch the names of timm's; {} where it is none.
+
+    Blocks are counted through there, and by stage in timm. TensorFlow pads at the right and below first; a network of
+    timm that does not, one without `tf_` in its name, would compute something else with these weights.
+    """
+    found = {name: match for name in tensors if (match := PORTED.fullmatch(name))}
+    if not any(match["part"] == "_depthwise_conv" for match in found.values()):
+        return {}
+    if type(getattr(inner, "conv_stem", None)).__name__ != "Conv2dSame":
+        return {}
+    ours: dict[str, dict[str, None]] = {}
+    for name in inner.state_dict():
+        if block := re.fullmatch(r"(blocks\.\d+\.\d+)\.(.+)\.\w+", name):
+            ours.setdefault(block[1], {})[block[2]] = None
+    theirs: dict[tuple[str, int], set[str]] = {}
+    for match in found.values():
+        if match["block"]:
+            theirs.setdefault((match["prefix"], int(match["block"])), set()).add(match["part"])
+    names = {
+        (key, part): f"{block}.{mine}"
+        for key, parts in theirs.items()
+        for block in list(ours)[key[1] : key[1] + 1]
+        for part, mine in zip((of for of in PORTED_PARTS if of in parts), ours[block], strict=False)
+    }
+
+    def rename(name: str) -> str:
+        match = found.get(name)
+        if match is None:
+            return name
+        if match["block"]:
+            key = (match["prefix"], int(match["block"]))
+            # What no block of ours has stays under `blocks`, where it counts as left over.
+            part = names.get((key, match["part"]), f"blocks.{match['block']}.{match['part']}")
+        else:
+            part = PORTED_ENDS.get(match["part"], match["part"])
+        return f"{match['prefix']}{part}.{match['leaf']}"
+
+    return {rename(name): value for name, value in tensors.items()}
+
+
+SPELLINGS = (_as_written, _hugging_face, _numbered, _ported)
 
 
 # -- what would fit

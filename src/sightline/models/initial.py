@@ -53,6 +53,10 @@ class InitialBackbone:
             network=config.network,
             in_chans=in_chans,
         )
+        if config.random_weights:
+            like = start.backbone
+            built = build_backbone(like.name, like.stem, seed=config.seed, in_chans=in_chans)
+            return InitialBackbone(built, start.preprocessing, "none", "", "")
         if say is not None and start.matched:
             say(f"{start.source}: {start.matched}")
         return start
@@ -106,7 +110,7 @@ def load_reference(
     stem: Stem | None = None,
     network: Literal["teacher", "student"] = "teacher",
 ) -> Loaded:
-    """Load reference weights: `dino-resnet50`, a timm tag ("timm/TAG"), "hf-hub:ID", a checkpoint file or a run folder.
+    """Load reference weights: a name of `REFERENCES`, a timm tag ("timm/TAG"), "hf-hub:ID", a file or a run folder.
 
     Args:
         name: of the weights.

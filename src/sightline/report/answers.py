@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sightline.report.document import Answer
 from sightline.report.faces.prompt import answer_for_free
-from sightline.report.sentences import TOO_FEW, UNKNOWN, comparison_sentence, describe, scored
+from sightline.report.sentences import UNKNOWN, comparison_sentence, describe, flagged_arms, scored, unjudged
 from sightline.runs.study_result import Comparison, Question, StudyResult
 
 Form = Callable[[StudyResult, Question], Answer]
@@ -31,7 +31,9 @@ def _by_verdict(result: StudyResult, question: Question) -> Answer:
     if not made:
         short = UNKNOWN
     elif not any(comparison.judged for comparison in made):
-        short = TOO_FEW
+        short = unjudged(result)
+    elif not decided and (flagged := flagged_arms(made)):
+        short = f"Not to be said: {flagged}."
     elif len(set(judged)) == 1:
         short = question.words[judged[0]]
     elif len(decided) == len(made):
@@ -40,6 +42,8 @@ def _by_verdict(result: StudyResult, question: Question) -> Answer:
         # One pair decided and the other not: say which holds, never that both do.
         pair = made[decided[0]]
         short = f"{pair.a} against {pair.b}: {question.words[judged[decided[0]]]} The other pair is undecided."
+    if any(comparison.networks and comparison.decided for comparison in made):
+        short += " The networks differ too."
     return Answer(question.heading, short, _sentences(result, question))
 
 
@@ -57,7 +61,9 @@ def _best(result: StudyResult, question: Question) -> Answer:
     beaten = [result.comparison(*pair) for pair in pairs if best.arm in pair]
     clear = bool(beaten) and all(comparison is not None and comparison.decided for comparison in beaten)
     if any(comparison is not None and not comparison.judged for comparison in beaten):
-        short = f"{best.name} scored highest. {TOO_FEW}"
+        short = f"{best.name} scored highest. {unjudged(result)}"
+    elif not clear and (flagged := flagged_arms(comparison for comparison in beaten if comparison is not None)):
+        short = f"{best.name} scored highest; which is best is not to be said: {flagged}."
     else:
         short = f"{best.name}." if clear else f"{best.name} scored highest; the difference is undecided."
     return Answer(question.heading, short, [comparison_sentence(result, a, b) for a, b in pairs])
@@ -72,9 +78,11 @@ def _by_ablation(result: StudyResult, question: Question) -> Answer:
     if not made:
         short = UNKNOWN
     elif not any(comparison.judged for comparison in made):
-        short = TOO_FEW
+        short = unjudged(result)
     elif needed:
         short = f"Needed, of {len(made)} ablations: {len(needed)}."
+    elif flagged := flagged_arms(made):
+        short = f"Not to be said: {flagged}."
     else:
         short = "No ablation is shown to cost anything."
     return Answer(question.heading, short, _sentences(result, question))

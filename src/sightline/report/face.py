@@ -10,6 +10,7 @@ from sightline.config import StudyConfig
 from sightline.report.document import Answer, Section
 from sightline.runs import RunFolder, StudyFolder
 from sightline.runs.kinds import KINDS, import_dotted
+from sightline.runs.numbers import NO_VALUE
 from sightline.runs.study_result import ArmResult, StudyResult
 
 Rows = list[tuple[str, str]]
@@ -41,6 +42,13 @@ class StudyView:
         result = folder.result
         return cls(folder=folder, result=result, config=folder.config(), runs=folder.runs())
 
+    @property
+    def pretrainings(self) -> list[RunFolder]:
+        """The study's own pretrainings that have begun, by their seed."""
+        infos = {name: run.info() for name, run in self.runs.items()}
+        names = [name for name, info in infos.items() if info.kind == "pretrain"]
+        return [self.runs[name] for name in sorted(names, key=lambda name: infos[name].seed)]
+
     def arms(self, *tasks: str) -> list[ArmResult]:
         """Return the arms whose runs are of these kinds."""
         return [arm for arm in self.result.arms if arm.task in tasks]
@@ -49,6 +57,18 @@ class StudyView:
         """Return the runs of an arm that have begun, by seed."""
         names = [name for _, name in sorted(arm.parts.runs.items())]
         return [self.runs[name] for name in names if name in self.runs]
+
+    def shared_rows(self, arms: Iterable[ArmResult]) -> Rows:
+        """Return the settings of arms, those alike once and the others by arm: "A, C: 64 px; B: 224 px"."""
+        by_arm = {arm.arm: dict(face_of(arm.task).rows(runs[0])) for arm in arms if (runs := self.runs_of(arm))}
+        rows: Rows = []
+        for label in dict.fromkeys(label for of in by_arm.values() for label in of):
+            names: dict[str, list[str]] = {}
+            for arm, of in by_arm.items():
+                names.setdefault(of.get(label, NO_VALUE), []).append(arm)
+            alike = len(names) == 1
+            rows.append((label, "; ".join(text if alike else f"{', '.join(of)}: {text}" for text, of in names.items())))
+        return rows
 
     def first_runs(self, arms: Iterable[ArmResult]) -> dict[str, RunFolder]:
         """Return the finished run of each arm's first seed, by arm."""

@@ -7,25 +7,34 @@ from statistics import stdev
 
 from sightline.figures import arm_panel, difference_panel
 from sightline.report.document import Block, Picture, Table, Warnings
-from sightline.report.sentences import absence, pair
+from sightline.report.sentences import absence, flagged_arms, pair
+from sightline.runs.flags import FLAGS, flag_words
 from sightline.runs.metrics import Metric
 from sightline.runs.numbers import NBSP, NO_VALUE, count, duration, p_value
-from sightline.runs.study_result import ArmResult, Comparison, StudyResult
+from sightline.runs.study_result import ArmResult, Comparison, Published, StudyResult
 
 
-def blocks(arms: Sequence[ArmResult], comparisons: Sequence[Comparison], prefix: str = "") -> list[Block]:
+def blocks(
+    arms: Sequence[ArmResult],
+    comparisons: Sequence[Comparison],
+    prefix: str = "",
+    published: Published | None = None,
+) -> list[Block]:
     """Return bars and a table of the arms, why some have no result, and their differences.
 
     Args:
         arms: all of one metric; at least one.
         comparisons: between these arms.
         prefix: of the pictures' names.
+        published: figures of others, to stand beside.
     """
     metric = arms[0].measure
     caption = "Bar: mean over seeds. Line: its 95 % interval. Dots: single seeds."
-    shown: list[Block] = [Picture(f"{prefix}arms", caption, [arm_panel(arms)]), _arm_table(arms, metric)]
+    shown: list[Block] = [Picture(f"{prefix}arms", caption, [arm_panel(arms)]), _arm_table(arms, metric, published)]
     if reasons := [f"{arm.arm}: {absence(arm)}." for arm in arms if arm.score is None]:
         shown.append(Warnings("Arms without a result", reasons))
+    if flagged := [_flag_line(arm, flag) for arm in arms for flag in arm.flags]:
+        shown.append(Warnings("Flags: no verdict rests on these arms", flagged))
     if comparisons:
         caption = "Difference and its 95 % interval; a filled dot is decided, an open one undecided."
         shown.append(Picture(f"{prefix}differences", caption, [difference_panel(comparisons, metric)]))
@@ -41,34 +50,57 @@ def between(result: StudyResult, arms: Sequence[ArmResult]) -> list[Comparison]:
     return [comparison for comparison in result.comparisons if names.issuperset(comparison.pair)]
 
 
-def _arm_table(arms: Sequence[ArmResult], metric: Metric) -> Table:
-    header = ("Arm", "Setting", "Mean", "95 % interval", "Seeds", "Spread", "n", "Time", "Images seen")
+def _arm_table(arms: Sequence[ArmResult], metric: Metric, published: Published | None) -> Table:
+    flagged = ("Flags",) if any(arm.flags for arm in arms) else ()
+    sized = ("Parameters",) if any(arm.score and arm.score.network for arm in arms) else ()
+    beside = {arm.arm: published.values[arm.arm] for arm in arms if arm.arm in published.values} if published else {}
+    header = ("Arm", "Setting", "Mean", "95 % interval", *flagged, "Seeds", "Spread", "n", "Time", "Images seen",
+              *sized, *(("Published",) if beside else ()))  # fmt: skip
     rows = []
     for arm in arms:
         score = arm.score
+        value = metric.score(beside[arm.arm]) if arm.arm in beside else NO_VALUE
+        last = [value] if beside else []
         if score is None:
-            rows.append([arm.arm, arm.name, arm.status, *[NO_VALUE] * 6])
+            rows.append([arm.arm, arm.name, arm.status, *[NO_VALUE] * (len(header) - 3 - len(last)), *last])
             continue
         seeds = score.seeds
         rows.append([
-            arm.arm, arm.name, metric.score(score.mean), metric.interval(score.low, score.high), str(len(seeds)),
+            arm.arm, arm.name, metric.score(score.mean), metric.interval(score.low, score.high),
+            *(", ".join(arm.flags) or NO_VALUE for _ in flagged), str(len(seeds)),
             f"± {metric.difference(stdev(seeds)).lstrip('+')}" if len(seeds) > 1 else NO_VALUE,
             count(score.n), duration(score.seconds), count(score.images_seen),
+            *(count(score.network.parameters) if score.network else NO_VALUE for _ in sized), *last,
         ])  # fmt: skip
     scenes = next((arm.score.scenes for arm in arms if arm.score and arm.score.scenes), None)
     over = f" Intervals are over {count(scenes)} whole scenes." if scenes else ""
+    scores = [arm.score for arm in arms if arm.score is not None]
+    chances = dict.fromkeys(metric.score(score.chance) for score in scores if score.chance is not None)
+    over += f" The best of all constant answers scores {' or '.join(chances)}." if chances else ""
     caption = (
         f"{metric.title} on the test split. Spread: standard deviation over seeds, in {metric.unit}; "
         f"n: {metric.samples}; time and images seen: all seeds together, without pretraining.{over}"
     )
-    return Table(caption, header, rows, (False, False, *[True] * 7))
+    if published is not None and beside:
+        caption += f" Published: {published.source.strip().rstrip('.')}; not from a run of this study."
+    numbers = 5 + len(sized) + (1 if beside else 0)
+    return Table(caption, header, rows, (False, False, True, True, *[False] * len(flagged), *[True] * numbers))
+
+
+def _flag_line(arm: ArmResult, flag: str) -> str:
+    """Return "unet: not learnt: it did not learn every class (water below 0.010); weigh the classes, …"."""
+    metric, words = arm.measure, flag_words([flag])
+    if flag == "not learnt" and metric.learnt_from is not None:
+        words += f" ({', '.join(metric.unlearnt(arm.done.per_class))} below {metric.score(metric.learnt_from)})"
+    way_out = f"; {FLAGS[flag].way_out}" if flag in FLAGS else ""
+    return f"{arm.arm}: {flag}: it {words}{way_out}."
 
 
 def _comparison_table(comparisons: Sequence[Comparison], metric: Metric) -> Table:
     rows = [
         [pair(of.a, of.b), metric.difference(of.difference),
          f"{metric.difference(of.low)} to {metric.difference(of.high)}",
-         p_value(of.p).removeprefix("p").lstrip(f"{NBSP}="), of.verdict]
+         p_value(of.p).removeprefix("p").lstrip(f"{NBSP}="), _verdict(of)]
         for of in comparisons
     ]  # fmt: skip
     header = ("Arms", "Difference", "95 % interval", "p (Holm)", "Verdict")
@@ -77,6 +109,11 @@ def _comparison_table(comparisons: Sequence[Comparison], metric: Metric) -> Tabl
         "study."
     )
     return Table(caption, header, rows, (False, True, True, True, False))
+
+
+def _verdict(comparison: Comparison) -> str:
+    flagged = flagged_arms([comparison])
+    return f"{comparison.verdict} ({flagged})" if flagged else comparison.verdict
 
 
 def _class_table(arms: Sequence[ArmResult], metric: Metric) -> Table | None:

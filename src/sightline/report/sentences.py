@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from sightline.runs.flags import flag_words
+from sightline.runs.kinds import KINDS
 from sightline.runs.metrics import Metric
-from sightline.runs.numbers import NARROW, NBSP, count, p_value
+from sightline.runs.numbers import NARROW, NBSP, count, duration, p_value, plain
 from sightline.runs.results import Interval
-from sightline.runs.study_result import ArmResult, ArmScore, StudyResult
+from sightline.runs.study_result import TRIAL, ArmResult, ArmScore, Comparison, StudyResult
 
 UNKNOWN = "Cannot be said: a needed arm did not run."
 TOO_FEW = "Not to be said from fewer than three seeds an arm."
+ON_TRIAL = "Not to be said from a trial."
 NOT_ASKED = "not run, the study file does not ask for it"
 
 
@@ -25,8 +30,20 @@ def comparison_sentence(result: StudyResult, a: str, b: str) -> str:
         f"({interval_text(metric, comparison.low, comparison.high)}, "
         f"{p_value(comparison.p)}, n{NBSP}={NBSP}{count(score.n)} {metric.samples}, {_seeds(score)})"
     )
+    if comparison.networks:
+        figures += "; the two are different networks, " + " and ".join(
+            f"{name} {network.text} ({count(network.parameters)} parameters)"
+            for name, network in comparison.networks.items()
+        )
+    if comparison.verdict == TRIAL:
+        return f"A trial on {trial_text(result)}, which says nothing of the whole: {figures}."
+    arms = f"{costed(result, a, b)} and {costed(result, b, a)}"
+    flagged = ", and ".join(f"{name} {flag_words(flags)}" for name, flags in (comparison.flags or {}).items())
     if not comparison.judged:
-        return f"{comparison.verdict.capitalize()}, which says nothing of another seed: {figures}."
+        also = f" No verdict could rest on it either way: {flagged}." if flagged else ""
+        return f"{comparison.verdict.capitalize()}, which says nothing of another seed: {arms}, {figures}.{also}"
+    if flagged:
+        return f"Undecided: {arms} are not to be judged, for {flagged}: {figures}."
     if not comparison.decided:
         clear = comparison.low > 0 or comparison.high < 0
         note = (
@@ -35,8 +52,32 @@ def comparison_sentence(result: StudyResult, a: str, b: str) -> str:
         if comparison.detectable is not None:
             seen = metric.difference(comparison.detectable).removeprefix("+")
             note += f"; a true difference of {seen}{metric.of_unit} would be seen in four studies of five"
-        return f"Undecided: {describe(first)} and {describe(second)} cannot be told apart: {figures}{note}."
-    return f"{describe(first)} is {comparison.verdict} than {describe(second)}: {figures}."
+        return f"Undecided: {arms} cannot be told apart: {figures}{note}."
+    return f"{costed(result, a, b)} is {comparison.verdict} than {costed(result, b, a)}: {figures}."
+
+
+def flagged_arms(comparisons: Iterable[Comparison]) -> str:
+    """Return why no verdict rests on comparisons, in short: "A not converged; C at chance"; "" of none."""
+    flags = {name: names for comparison in comparisons for name, names in (comparison.flags or {}).items()}
+    return "; ".join(f"{name} {', '.join(names)}" for name, names in flags.items())
+
+
+def costed(result: StudyResult, name: str, other: str) -> str:
+    """Return an arm as `describe` does, with the pretraining that went before it where the other arm had none."""
+    arm, pretrain = result[name], result.pretrain
+    if pretrain is None or arm.parts.weights != "own" or result[other].parts.weights == "own":
+        return describe(arm)
+    return f"{describe(arm)} after {duration(pretrain.seconds)} of pretraining"
+
+
+def unjudged(result: StudyResult) -> str:
+    """Return why comparisons without a verdict have none."""
+    return TOO_FEW if result.scale == 1 else ON_TRIAL
+
+
+def trial_text(result: StudyResult) -> str:
+    """Return "2 % of the images and of the epochs"."""
+    return f"{plain(100 * result.scale)}{NARROW}% of the images and of the epochs"
 
 
 def interval_text(metric: Metric, low: float, high: float) -> str:
@@ -54,7 +95,8 @@ def scored(arm: ArmResult) -> str:
     if arm.score is None:
         return absence(arm)
     score, metric = arm.score, arm.measure
-    return f"{metric.score(score.mean)} ({score_interval(metric, score)}, n{NBSP}={NBSP}{count(score.n)})"
+    once = ", one run" if len(score.seeds) == 1 and KINDS[arm.task].trained else ""
+    return f"{metric.score(score.mean)} ({score_interval(metric, score)}, n{NBSP}={NBSP}{count(score.n)}{once})"
 
 
 def absence(arm: ArmResult) -> str:
@@ -85,4 +127,4 @@ def _missing(result: StudyResult, *names: str) -> str:
 
 def _seeds(score: ArmScore) -> str:
     number = len(score.seeds)
-    return f"{number} seed" if number == 1 else f"{number} seeds"
+    return "one run each" if number == 1 else f"{number} seeds"

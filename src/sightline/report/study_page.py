@@ -7,9 +7,13 @@ from pathlib import Path
 from sightline.metrics.statistics import DECIDING_SEEDS
 from sightline.report import pictures, results, tables
 from sightline.report.answers import answers
+from sightline.report.copies import copies_sections
 from sightline.report.document import Block, Code, Document, Listing, Section, Text
 from sightline.report.face import Heading, Rows, StudyView, face_of, faces
-from sightline.report.faces.pretrain import RUN as PRETRAIN
+from sightline.report.labels import labels_sections
+from sightline.report.pretrainings import pretraining_remark
+from sightline.report.rates import rates_sections
+from sightline.report.sentences import trial_text
 from sightline.runs import RunFolder, StudyFolder
 from sightline.runs.kinds import KINDS
 from sightline.runs.numbers import count, duration, percent, plain
@@ -18,16 +22,15 @@ from sightline.runs.study_result import ArmResult, DataPart, Reference, StudyRes
 
 # The order of the page; a section that is not named here comes before the notes.
 PLACES = (
-    "results", "segmentation", "masks", "skips", "networks", "prompting", "implementation", "curves", "embedding",
-    "pretraining", "samples", "", "limits", "reproduce",
+    "results", "labels", "segmentation", "masks", "skips", "networks", "prompting", "copies", "implementation", "rates",
+    "curves",
+    "embedding", "pretraining", "samples", "", "limits", "reproduce",
 )  # fmt: skip
 FEW = f"Some arms have fewer than {DECIDING_SEEDS} seeds: they get no verdict, for nothing is known of another seed."
 LIMITS = (
     "Intervals and p-values take seeds and test images as two crossed random effects: mean squares of seeds, images "
     "and rest, Student’s t (Obuchowski and Rockette 1995; Hillis 2007). Mean IoU enters by jackknife pseudo-values of "
     "tiles, or of whole scenes where they are known.",
-    "Pretraining ran once, as did the reference's training where it was done here: what another pretraining seed would "
-    "give is in no interval.",
     "p-values are corrected by Holm over the comparisons of this study, intervals are not corrected. Below 0.05 a "
     "comparison is called higher or lower, otherwise undecided. Undecided does not mean equal.",
     "The test split was used once an arm and seed, after the epoch was chosen on validation.",
@@ -43,13 +46,17 @@ def study_document(folder: Path) -> Document:
     view = StudyView.of(StudyFolder(folder))
     sections = [
         *_results(view.result),
+        *copies_sections(view.result),
+        *labels_sections(view.result),
+        *rates_sections(view.result),
         *(section for face in faces().values() for section in face.study_sections(view)),
         Section("implementation", "What was run", _implementation(view)),
         Section("curves", "Learning curves", _curves(view)),
         Section("limits", "Notes and limits", _notes(view)),
         Section("reproduce", "How to reproduce", _reproduce()),
     ]
-    return Document(view.result.name, "Sightline study", answers(view.result), sorted(sections, key=_place))
+    kind = "Sightline study" if view.result.scale == 1 else f"Sightline study, a trial on {trial_text(view.result)}"
+    return Document(view.result.name, kind, answers(view.result), sorted(sections, key=_place))
 
 
 def _place(section: Section) -> int:
@@ -74,7 +81,7 @@ def _results(result: StudyResult) -> list[Section]:
         for number, metric in enumerate(dict.fromkeys(arm.metric for arm in arms)):
             alike = [arm for arm in arms if arm.metric == metric]
             prefix = f"{heading.prefix}{metric}-" if number else heading.prefix
-            blocks += results.blocks(alike, results.between(result, alike), prefix)
+            blocks += results.blocks(alike, results.between(result, alike), prefix, result.published)
         sections.append(Section(heading.anchor, heading.title, blocks))
     return sections
 
@@ -82,15 +89,17 @@ def _results(result: StudyResult) -> list[Section]:
 # -- what was run
 def _implementation(view: StudyView) -> list[Block]:
     blocks: list[Block] = [tables.table("Data", _data_rows(view.result))]
-    pretrain, shared = view.runs.get(PRETRAIN), _shared(view)
+    pretrain, shared = next(iter(view.pretrainings), None), _shared(view)
     if pretrain is not None:
         rows = face_of(pretrain.info().kind).rows(pretrain)
         if (summary := view.result.pretrain) is not None:
             rows.append(("Cost", f"{duration(summary.seconds)}, {count(summary.images_seen)} images seen"))
         blocks.append(tables.table("Pretraining", rows))
-    blocks.append(tables.table("Reference weights of B and D", _reference_rows(view.result.reference)))
-    blocks += [tables.table(caption, face_of(run.info().kind).rows(run)) for caption, run in shared.items()]
-    if rows := tables.provenance_rows(view.result.provenance):
+    if started := [arm.arm for arm in view.result.arms if arm.parts.weights == "reference"]:
+        caption = f"Reference weights of {', '.join(started)}"
+        blocks.append(tables.table(caption, _reference_rows(view.result.reference)))
+    blocks += [tables.table(caption, view.shared_rows(view.arms(run.info().kind))) for caption, run in shared.items()]
+    if rows := [*_precision_rows(view.result), *tables.provenance_rows(view.result.provenance)]:
         blocks.append(tables.table("Machine and versions", rows))
     if pretrain is not None:
         blocks.append(tables.every_setting("Every setting of pretraining", pretrain.config()))
@@ -130,6 +139,20 @@ def _part_rows(title: str, part: DataPart) -> Rows:
     return rows
 
 
+def _precision_rows(result: StudyResult) -> Rows:
+    """Return in which precision the arms were computed: one for all, or that of each."""
+    by_arm = {arm.arm: arm.score.precision for arm in result.arms if arm.score is not None and arm.score.precision}
+    trained = {name: of for name, of in by_arm.items() if KINDS[result[name].task].trained}
+    if not trained:
+        return []
+    if len(set(trained.values())) > 1:
+        return [("Precision", "differs between arms: " + ", ".join(f"{name} {of}" for name, of in trained.items()))]
+    chosen = next(iter(trained.values()))
+    shared = result.precision
+    why = f" ({shared.reason})" if shared is not None and shared.chosen == chosen else ""
+    return [("Precision", f"{chosen}, every arm{why}")]
+
+
 def _reference_rows(reference: Reference) -> Rows:
     rows: Rows = [("Weights", reference.name)]
     if reference.trained_here:
@@ -159,7 +182,9 @@ def _notes(view: StudyView) -> list[Block]:
     notes = result.notes.strip()
     blocks: list[Block] = [Text([notes])] if notes else []
     few = any(len(arm.score.seeds) < DECIDING_SEEDS for arm in result.arms if arm.score is not None)
-    remarks = [*([FEW] if few else []), *LIMITS]
+    remarks = [*([FEW] if few else []), *LIMITS, pretraining_remark(result)]
+    if result.scale < 1:
+        remarks.insert(0, f"A trial: {trial_text(result)} were taken. It shows that all of it runs, and no more.")
     details = {arm.arm: arm.details for arm in result.arms}
     fitted = {name: of.penalty for name, of in details.items() if isinstance(of, ClassifyDetails) and of.penalty}
     if fitted:

@@ -14,6 +14,7 @@ MODEL = "model.json"
 PREDICTIONS = "predictions.parquet"
 NOTES = "notes"  # a text for each thing that failed and that the run could do without
 COUNTS = "counts.npz"
+TRAINED_ON = "trained_on.npz"  # digests of the images of training and validation
 SPLIT = "split.json"
 ARCHITECTURE = "architecture.json"
 INTERVENTIONS = "interventions.json"
@@ -25,7 +26,9 @@ FEATURES = {"first": "features/first.npz", "last": "features/last.npz"}
 
 # -- of a study
 STUDY = "study.yaml"
+PRECISION = "precision.json"  # that all its runs share
 RUNS = "runs"
+SHARED_FEATURES = "features"  # of frozen backbones, while runs need them
 SAMPLES_SHEET = "figures/samples.png"
 SAMPLES = "figures/samples.json"
 

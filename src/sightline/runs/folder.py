@@ -24,7 +24,7 @@ from sightline.files.atomic import sweep_of
 from sightline.files.lock import holder_of
 from sightline.runs import artifacts
 from sightline.runs.artifacts import CONFIG, INFO, PREDICTIONS, RESULT
-from sightline.runs.info import RunInfo
+from sightline.runs.info import FIT_SECONDS, RunInfo
 from sightline.runs.provenance import hardware, versions
 from sightline.runs.record import WAY_OUT, Record, json_object, read_json
 
@@ -339,6 +339,10 @@ class RunFolder:
     def interrupt(self) -> None:
         """Mark the run interrupted, by Ctrl-C or a scheduler; `--resume` goes on with it."""
         self._update(status="interrupted", reason="stopped by a signal", finished=_now())
+
+    def keep_seconds(self, seconds: float) -> None:
+        """Note in run.json how long training took so far, for a run that goes on from here."""
+        self._update(timings={FIT_SECONDS: seconds})
 
     def fail(self, reason: str) -> None:
         """Mark the run failed; what it wrote stays."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from sightline.runs.record import Record
 from sightline.runs.results import MethodReport
 
+FIT_SECONDS = "fit_seconds"  # of timings: of training, or of judging what is not trained
+
 
 @dataclass(frozen=True, kw_only=True)
 class Hardware(Record):
@@ -69,4 +71,4 @@ class RunInfo(Provenance):
     @property
     def fit_seconds(self) -> float:
         """How long training, or the judging of what is not trained, took."""
-        return self.timings["fit_seconds"]
+        return self.timings[FIT_SECONDS]

@@ -44,6 +44,7 @@ class Kind:
         data: what the study's result calls the data that it reads.
         data_title: what a reader calls them.
         trained: whether a seed changes anything.
+        watched: what metrics.jsonl calls the validation score by which an epoch is chosen; "" where there is none.
         predict: `(run, images, out, **options) -> LabelPredictions or MaskPredictions`; "" where it cannot be done.
         evaluate: `(run, data, **options) -> Evaluation`; "" likewise.
         embed: `(config, out) -> EmbeddingQuality`; "" likewise.
@@ -64,6 +65,7 @@ class Kind:
     metric: str = ""
     block: str = ""
     trained: bool = True
+    watched: str = ""
     predict: str = ""
     evaluate: str = ""
     embed: str = ""
@@ -94,6 +96,7 @@ KINDS: dict[str, Kind] = {
         arms="sightline.study.arms:SETTING_ARMS",
         node="sightline.study.plan:classify_node",
         metric="accuracy",
+        watched="val/accuracy",
         block="classify",
         data="labelled",
         data_title="Labelled",
@@ -113,6 +116,7 @@ KINDS: dict[str, Kind] = {
         arms="sightline.study.arms:NETWORK_ARMS",
         node="sightline.study.plan:segment_node",
         metric="mean_iou",
+        watched="val/mean_iou",
         block="segment",
         data="masks",
         data_title="With masks",

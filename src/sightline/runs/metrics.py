@@ -5,6 +5,7 @@ Adding one is one entry of `METRICS`: figures, tables, sentences and curves ask 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -30,6 +31,7 @@ class Metric:
         better: which of two values is the better one.
         top: the largest value that there is, or None.
         fold_classes: whether classes are listed by name and behind a summary line, for there may be hundreds.
+        learnt_from: a class that scores less was not learnt; None where a class may well score nothing.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Metric:
     better: Literal["higher", "lower"] = "higher"
     top: float | None = 1.0
     fold_classes: bool = False
+    learnt_from: float | None = None
 
     @property
     def in_percent(self) -> bool:
@@ -73,6 +76,10 @@ class Metric:
         if verdict not in ("higher", "lower"):
             return "undecided"
         return "better" if verdict == self.better else "worse"
+
+    def unlearnt(self, per_class: Mapping[str, float]) -> list[str]:
+        """Return the classes that were not learnt, of scores by class."""
+        return [name for name, value in per_class.items() if self.learnt_from is not None and value < self.learnt_from]
 
 
 ACCURACY = Metric(
@@ -109,6 +116,7 @@ METRICS: dict[str, Metric] = {
         per_class="IoU",
         kinds=("segment", "prompt"),
         evidence="sightline.study.evidence:MeanIou.of",
+        learnt_from=0.01,
     ),
 }
 

@@ -5,6 +5,7 @@ Imports no torch, so that report, web and command line read what the tasks wrote
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -49,6 +50,47 @@ class Init(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Tuning(Record):
+    """Learning rates that were tried, and how good each was on validation.
+
+    Attributes:
+        scores: by learning rate, in the order they were tried; NaN where the loss did not stay finite.
+        seconds: of all finished trials together.
+    """
+
+    scores: Mapping[float, Number]
+    seconds: float
+
+    @property
+    def best(self) -> float:
+        """The rate that is kept: the first of the best ones."""
+        finite = {rate: score for rate, score in self.scores.items() if not math.isnan(score)}
+        return max(finite, key=lambda rate: finite[rate])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network(Record):
+    """Which network a run trained.
+
+    Attributes:
+        backbone: its name, or its encoder's.
+        stem: of the backbone.
+        input_size: side of the images that it was trained on, in pixels.
+        parameters: numbers in all of it, head or decoder included.
+    """
+
+    backbone: str
+    stem: str
+    input_size: int
+    parameters: int
+
+    @property
+    def text(self) -> str:
+        """Backbone, stem and input in words, "resnet18, stem 3x3, 64 px"."""
+        return f"{self.backbone}, stem {self.stem}, {self.input_size} px"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScoredResult(Record):
     """What every run tells that is judged on a test part, and that an arm of a study can be made of.
 
@@ -56,18 +98,25 @@ class ScoredResult(Record):
         images_seen: with repetition, of all epochs.
         bad_images: unreadable ones, left out.
         split: samples of each part.
+        network: that was trained; None of what trains none.
         notes: what failed and the run did without, each with the file that keeps the details; None where all went well.
     """
 
     images_seen: int
     bad_images: int
     split: Mapping[str, int]
+    network: Network | None = None
     notes: tuple[str, ...] | None = None
 
     @property
     def class_count(self) -> int:
         """How many classes the data have."""
         raise NotImplementedError
+
+    @property
+    def by_epochs(self) -> bool:
+        """Whether it was trained by epochs, of which validation chose one."""
+        return True
 
     def details(self) -> Record:
         """Return what the arm of a study tells of its first run, beside its score."""
@@ -79,10 +128,15 @@ class Evaluation(Record):
     """What a trained network is worth on a data set.
 
     Attributes:
-        metric: name of the field that is its score.
+        metric: name of the field that is its score, of all images.
+        seen: how many of them the run was trained on, or its best epoch chosen on, by their pixels; None for a run that
+            kept no record of these.
+        unseen: the score of the others; None where all or none were seen.
     """
 
     metric: ClassVar[str]
+    seen: int | None = None
+    unseen: Interval | None = None
 
     @property
     def interval(self) -> Interval:
@@ -97,9 +151,39 @@ class Evaluation(Record):
     def _repr_html_(self) -> str:
         return "".join(notebook.table(rows, title) for title, rows in self.tables())
 
+    def warning(self) -> str:
+        """Return what a person should know before believing the score; "" where there is nothing."""
+        if not self.seen:
+            return ""
+        return (
+            f"the run was trained or chosen on {self.seen:,} of these {self.interval.n:,} images, which says "
+            "nothing of new ones; " + ("believe the score of the others" if self.unseen else "give it other images")
+        )
+
     def row(self) -> Row:
         """Return everything as one row, for a program."""
         raise NotImplementedError
+
+    def by_sight(self, head: str, counted: str) -> list[Row]:
+        """Return the score as a row of a table, and that of the images the run was not trained on as a second one.
+
+        Args:
+            head: of the column of the score.
+            counted: head of the column of the number of images.
+        """
+        scores = [("", self.interval)]
+        if self.seen:
+            scores = [("all", self.interval), *([("not trained on", self.unseen)] if self.unseen else [])]
+        return [
+            {
+                **({"images": name} if name else {}),
+                head: of.value,
+                "low": of.low,
+                "high": of.high,
+                counted: of.n,
+            }
+            for name, of in scores
+        ]
 
     def tables(self) -> list[tuple[str, list[Row]]]:
         """Return the tables that a person reads, each with its title; the first holds the scores."""
@@ -121,6 +205,7 @@ class HealthPlot(Record):
         reference: where a line is drawn to compare with; None draws none.
         reference_label: what that line is.
         reference_from: draw the line only where some value is above this one, for it would flatten the curve else.
+        unlearnt_from: training that ends at this value, or above it, has learnt nothing; None where it does not tell.
     """
 
     name: str
@@ -132,6 +217,7 @@ class HealthPlot(Record):
     reference: float | None = None
     reference_label: str = ""
     reference_from: float | None = None
+    unlearnt_from: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +269,12 @@ class PretrainResult(Record):
     method: MethodReport
     notes: tuple[str, ...] | None = None
 
+    @property
+    def unlearnt(self) -> bool:
+        """Whether training ended where the method says that nothing was learnt."""
+        bounds = {plot.name: plot.unlearnt_from for plot in self.method.health if plot.unlearnt_from is not None}
+        return any(self.health[name] >= bound for name, bound in bounds.items() if name in self.health)
+
 
 # -- classification
 @dataclass(frozen=True, kw_only=True)
@@ -215,6 +307,7 @@ class ClassifyResult(ScoredResult):
         best_epoch: counted from 1; None of a head that L-BFGS fitted.
         trained_on: images of the training part used.
         lr: learning rate, as given or as chosen; None likewise.
+        tuning: the rates it was chosen from; None where it was given.
         penalty: that L-BFGS's head has, as chosen on validation; None of training by epochs.
         init: what the backbone started from.
         accuracy: on the test part; None for a trial that does not touch it.
@@ -225,6 +318,7 @@ class ClassifyResult(ScoredResult):
     best_epoch: int | None = None
     trained_on: int
     lr: float | None = None
+    tuning: Tuning | None = None
     penalty: float | None = None
     init: Init
     accuracy: Interval | None = None
@@ -234,6 +328,11 @@ class ClassifyResult(ScoredResult):
     def class_count(self) -> int:
         """How many classes the test part has."""
         return len(self.per_class or ())
+
+    @property
+    def by_epochs(self) -> bool:
+        """Whether it was trained by epochs, and not fitted by L-BFGS."""
+        return self.best_epoch is not None
 
     def details(self) -> ClassifyDetails:
         """Return what a study keeps of this run beside its score."""
@@ -254,11 +353,13 @@ class ClassifyEvaluation(Evaluation):
     def row(self) -> Row:
         """Return accuracy, interval and number of images."""
         score = self.accuracy
-        return {"accuracy": score.value, "low": score.low, "high": score.high, "n": score.n}
+        row: Row = {"accuracy": score.value, "low": score.low, "high": score.high, "n": score.n}
+        rest = self.to_dict()
+        return row | {key: rest[key] for key in ("seen", "unseen") if key in rest}
 
     def tables(self) -> list[tuple[str, list[Row]]]:
-        """Return the one row."""
-        return [("evaluation", [self.row()])]
+        """Return the one row, and a second one without the images that the run was trained on."""
+        return [("evaluation", self.by_sight("accuracy", "n"))]
 
 
 # -- segmentation
@@ -347,11 +448,10 @@ class SegmentEvaluation(SegmentScores, Evaluation):
 
     def tables(self) -> list[tuple[str, list[Row]]]:
         """Return the scores, the scores by class, and what replaced skips change."""
-        score = self.mean_iou
-        row = {"mean IoU": score.value, "low": score.low, "high": score.high, "tiles": score.n}
+        first, *unseen = self.by_sight("mean IoU", "tiles")
         others = {"Boundary IoU": self.boundary_iou, "pixel accuracy": self.pixel_accuracy}
         classes: list[Row] = [{"class": name, **values.to_dict()} for name, values in self.per_class.items()]
-        tables: list[tuple[str, list[Row]]] = [("evaluation", [row | others]), ("", classes)]
+        tables: list[tuple[str, list[Row]]] = [("evaluation", [first | others, *unseen]), ("", classes)]
         if self.interventions is not None:
             changes: list[Row] = [
                 {"skip": skip, **{name: f"{effect.change:+.4f}" for name, effect in effects.items()}}
@@ -373,12 +473,14 @@ class SegmentDetails(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentResult(SegmentScores, ScoredResult):
-    """result.json of a segment run; its scores are those on the test part.
+    """result.json of a segment run; its scores are those on the test part, of a trial those on validation.
 
     Attributes:
         classes: names in the order of the indices.
         val_mean_iou: of the best epoch.
         best_epoch: counted from 1.
+        lr: learning rate, as given or as chosen; None where an older version wrote it.
+        tuning: the rates it was chosen from; None where it was given.
         trained_on: tiles of the training part.
         parameters: numbers in the network.
         init: what the encoder started from.
@@ -389,6 +491,8 @@ class SegmentResult(SegmentScores, ScoredResult):
     classes: tuple[str, ...]
     val_mean_iou: Number
     best_epoch: int
+    lr: float | None = None
+    tuning: Tuning | None = None
     trained_on: int
     parameters: int
     init: Init

@@ -91,6 +91,10 @@ class StudyFolder:
         """
         return RunFolder.open(self.run_path(name))
 
+    def find_run(self, name: str) -> RunFolder:
+        """Return the run of that name, whether there is one yet or not."""
+        return RunFolder(self.run_path(name))
+
     def runs(self) -> dict[str, RunFolder]:
         """Return the runs that have begun, by name."""
         paths = sorted((self.path / artifacts.RUNS).glob(f"*/{artifacts.INFO}"))

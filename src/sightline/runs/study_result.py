@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from sightline.errors import RunError
-from sightline.runs.info import Provenance
+from sightline.runs.copies import CopiesInTest
+from sightline.runs.info import Precision, Provenance
 from sightline.runs.kinds import kind_named
 from sightline.runs.metrics import Metric, metric_named
-from sightline.runs.record import Record
-from sightline.runs.results import Interval, PretrainResult
+from sightline.runs.record import Number, Record
+from sightline.runs.results import Interval, Network, PretrainResult, Tuning
 
 DONE: Literal["done"] = "done"
+DECIDED, UNDECIDED = ("higher", "lower"), "undecided"
+TRIAL = "a trial"  # the verdict of a study that took a share of its images and epochs
 Pair = tuple[str, str]
 
 
@@ -30,9 +33,11 @@ class Summary(Record):
         n: samples.
         seeds: the value of each seed.
         per_class: mean over seeds of each class.
+        chance: what the best of all constant answers scores on the same samples; None where that is not known.
     """
 
     scenes: int | None = None
+    chance: float | None = None
     mean: float
     low: float
     high: float
@@ -42,16 +47,52 @@ class Summary(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Budget(Record):
+    """The epochs of a run that is trained for the time of others, by measured seconds.
+
+    Attributes:
+        base: the run by whose epochs the length of one is known.
+        runs: whose time it is given.
+        seconds: of these together.
+        epoch_seconds: of an epoch of the base.
+        epochs: that fit.
+        times: as many as the base has, times this.
+        capped: whether more would have fitted than are allowed.
+    """
+
+    base: str
+    runs: tuple[str, ...]
+    seconds: float
+    epoch_seconds: float
+    epochs: int
+    times: float
+    capped: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class ArmScore(Summary):
     """What the runs of an arm say together, and what they cost.
 
     Attributes:
-        seconds: of all seeds together, without pretraining.
+        seconds: of all seeds together, without pretraining and without trials of learning rates.
         images_seen: likewise.
+        lr: learning rate of all seeds; None where there is none.
+        tuning: the rates that the first seed tried, on validation; None where none were.
+        budgets: of an arm that is trained for the time of others, one a seed; None of any other.
+        network: that it trained; None of what trains none.
+        precision: that its runs computed in; several where they differ.
+        flags: names of `FLAGS` that it bears: reasons why no verdict rests on it; None of a result that was not looked
+            through for any.
     """
 
     seconds: float
     images_seen: int
+    lr: float | None = None
+    tuning: Tuning | None = None
+    budgets: tuple[Budget, ...] | None = None
+    network: Network | None = None
+    precision: str | None = None
+    flags: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +107,7 @@ class ArmParts(Record):
         structural: whether its decoder is built without that skip, to the same size.
         base: the arm it differs from in one thing; "" for none.
         runs: run folder below runs/, by seed.
+        pretrained: of own weights, the run that each seed begins with; None of others.
     """
 
     model: str
@@ -75,6 +117,7 @@ class ArmParts(Record):
     structural: bool
     base: str
     runs: Mapping[int, str]
+    pretrained: Mapping[int, str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +170,11 @@ class ArmResult:
         if self.score is None:
             raise RunError(f"arm {self.arm}: has no result, it is {self.status}: {self.reason or 'no reason given'}")
         return self.score
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The names of the flags that it bears; () of an arm that is not done."""
+        return (self.score.flags or ()) if self.score is not None else ()
 
     @property
     def accuracy(self) -> float:
@@ -201,7 +249,10 @@ class Comparison(Record):
         high: its upper end.
         p_raw: two-sided.
         p: corrected by Holm over the comparisons of the study.
-        verdict: higher, lower or undecided; of fewer than three seeds "one run each" or "two runs each".
+        verdict: higher, lower or undecided; of fewer than three seeds "one run each" or "two runs each"; "a trial" of
+            a study on a share of its images and epochs. Where an arm is flagged, higher and lower become undecided.
+        flags: why no verdict rests on it: the flags of both arms, by the arm that bears any; None where neither does.
+        networks: backbone, stem and input of each arm where these differ, by arm; None where they are the same.
         detectable: smallest true difference that four studies of five would tell from none, corrected for all; None
             where it is not known.
     """
@@ -214,6 +265,8 @@ class Comparison(Record):
     p_raw: float
     p: float
     verdict: str
+    flags: Mapping[str, tuple[str, ...]] | None = None
+    networks: Mapping[str, Network] | None = None
     detectable: float | None = None
 
     @property
@@ -224,12 +277,12 @@ class Comparison(Record):
     @property
     def decided(self) -> bool:
         """Whether it says which arm is higher."""
-        return self.verdict in ("higher", "lower")
+        return self.verdict in DECIDED
 
     @property
     def judged(self) -> bool:
         """Whether there were seeds enough to say anything."""
-        return self.decided or self.verdict == "undecided"
+        return self.decided or self.verdict == UNDECIDED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,6 +302,107 @@ class Question(Record):
     pairs: tuple[Pair, ...] = ()
     arms: tuple[str, ...] = ()
     words: Mapping[str, str] = field(default_factory=dict)
+
+
+# -- labels
+@dataclass(frozen=True, kw_only=True)
+class LabelPoint(Record):
+    """An arm trained on a fraction of the labels.
+
+    Attributes:
+        fraction: of the training labels.
+        labels: how many these are.
+        mean: over draws.
+        low: lower end of the 95 % interval over draws and test samples.
+        high: its upper end.
+        n: test samples.
+        seeds: the value of each draw.
+    """
+
+    fraction: float
+    labels: int
+    mean: float
+    low: float
+    high: float
+    n: int
+    seeds: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelCurve(Record):
+    """An arm over the number of labels.
+
+    Attributes:
+        arm: its name.
+        name: what it is, for a reader.
+        metric: what its values are.
+        points: by number of labels; those whose runs are not all done are left out.
+        missing: runs that are not done, and why.
+    """
+
+    arm: str
+    name: str
+    metric: str
+    points: tuple[LabelPoint, ...]
+    missing: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelsSaved(Record):
+    """How many labels arm b needs to be where arm a is.
+
+    Attributes:
+        a: the arm with fewer labels.
+        b: the arm that is to equal it.
+        fraction: of the labels that `a` has.
+        labels: how many these are.
+        reached: within the points of b's curve, below its first (b needs fewer than it has been given), or beyond its
+            last (all labels are not enough).
+        needed: labels of b, where within: of the mean curve, or where there is an interval the geometric mean of draws.
+        low: lower end of the 95 % interval over draws; None where a draw is not within, or there are fewer than three.
+        high: its upper end.
+        fewest: labels at the first point of b's curve.
+        most: labels at its last.
+    """
+
+    a: str
+    b: str
+    fraction: float
+    labels: int
+    reached: Literal["within", "below", "beyond"]
+    needed: float | None = None
+    low: float | None = None
+    high: float | None = None
+    fewest: int
+    most: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelEfficiency(Record):
+    """Arms on fractions of the labels: their curves, and what own or published weights save.
+
+    Attributes:
+        draws: of the labels, each with a seed of its own.
+        curves: in the order of the arms.
+        saved: against the arm from random weights, for each point of each other curve.
+    """
+
+    draws: int
+    curves: tuple[LabelCurve, ...]
+    saved: tuple[LabelsSaved, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published(Record):
+    """What others published for arms of a study.
+
+    Attributes:
+        source: where the figures are from, in words.
+        values: of arms by name, 0–1.
+    """
+
+    source: str
+    values: Mapping[str, float]
 
 
 # -- what they were made from
@@ -284,8 +438,37 @@ class Embedding(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pretraining(Record):
+    """One pretraining of several, that differ in their seed.
+
+    Attributes:
+        run: below runs/.
+        seed: of every random draw.
+        seconds: of training.
+        health: last values by key of metrics.jsonl.
+        warnings: every collapse or plateau, with its epoch.
+    """
+
+    run: str
+    seed: int
+    seconds: float
+    health: Mapping[str, Number]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class PretrainSummary(PretrainResult):
-    """The study's own pretraining: its result, and what it was made from; `seconds` of training."""
+    """The study's own pretraining: its result, and what it was made from.
+
+    Attributes:
+        status: it is there only where it is done.
+        recipe: of it.
+        backbone: of it.
+        stem: of it.
+        data: their source.
+        seconds: of training; of several pretrainings the mean.
+        each: of several, all that are done; the rest of the entry is the first one's, warnings are all of theirs.
+    """
 
     status: Literal["done"] = DONE
     recipe: str
@@ -293,6 +476,7 @@ class PretrainSummary(PretrainResult):
     stem: str
     data: str
     seconds: float
+    each: tuple[Pretraining, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -342,7 +526,12 @@ class StudyResult:
         pretrain: None where it did not run.
         reference: where the reference weights come from.
         data: by what they are: unlabelled, labelled, masks.
+        precision: that its runs share; None where the study file names one, or each run found its own.
         provenance: versions and hardware of the first run.
+        labels: arms on fractions of the labels; None where the study asks for none.
+        published: figures of others for its arms; None where the study file gives none.
+        scale: share of images and epochs that its runs took.
+        copies: of test images among those learnt from, by the data; {} where they were not looked for.
     """
 
     name: str
@@ -355,6 +544,11 @@ class StudyResult:
     reference: Reference
     data: Mapping[str, DataPart]
     provenance: Provenance
+    labels: LabelEfficiency | None = None
+    published: Published | None = None
+    scale: float = 1.0
+    copies: Mapping[str, CopiesInTest] = field(default_factory=dict)
+    precision: Precision | None = None
 
     def __getitem__(self, name: str) -> ArmResult:
         """Return an arm.
@@ -377,6 +571,13 @@ class StudyResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of result.json."""
+        # Keys of what a study may do without.
+        optional = {
+            **({"labels": self.labels.to_dict()} if self.labels is not None else {}),
+            **({"copies": {name: part.to_dict() for name, part in self.copies.items()}} if self.copies else {}),
+            **({"published": self.published.to_dict()} if self.published else {}),
+            **({"scale": self.scale} if self.scale != 1 else {}),
+        }
         return {
             "name": self.name,
             "notes": self.notes,
@@ -387,7 +588,9 @@ class StudyResult:
             "pretrain": self.pretrain.to_dict() if self.pretrain else {"status": "not run"},
             "reference": self.reference.to_dict(),
             "data": {name: part.to_dict() for name, part in self.data.items()},
+            **({"precision": self.precision.to_dict()} if self.precision is not None else {}),
             "provenance": self.provenance.to_dict(),
+            **optional,
         }
 
     @classmethod
@@ -398,7 +601,8 @@ class StudyResult:
             RunError: a key is missing or holds something else.
         """
         try:
-            pretrain, embedding = content["pretrain"], content["embedding"]
+            pretrain, embedding, precision = content["pretrain"], content["embedding"], content.get("precision")
+            published = content.get("published")
             return cls(
                 name=content["name"],
                 notes=content["notes"],
@@ -409,7 +613,13 @@ class StudyResult:
                 pretrain=PretrainSummary.from_dict(pretrain, where) if pretrain["status"] == DONE else None,
                 reference=Reference.from_dict(content["reference"], where),
                 data={name: DataPart.from_dict(part, where) for name, part in content["data"].items()},
+                precision=Precision.from_dict(precision, where) if precision else None,
                 provenance=Provenance.from_dict(content["provenance"], where),
+                labels=LabelEfficiency.from_dict(content["labels"], where) if content.get("labels") else None,
+                published=Published.from_dict(published, where) if published else None,
+                scale=content.get("scale", 1.0),
+                # Results of earlier versions have none.
+                copies={name: CopiesInTest.from_dict(part, where) for name, part in content.get("copies", {}).items()},
             )
         except KeyError as error:
             raise RunError(f"{where}: has no key {error}; run the study again, what is done stays") from None

@@ -24,15 +24,18 @@ from sightline.runs.study_result import ArmParts, Pair, Question
 Weights = Literal["random", "own", "reference"]
 
 UNET, SAM = "unet", "sam"
+RANDOM = "A"  # the setting of random weights, all trained
 _START: dict[Weights, str] = {
     "random": "random weights",
     "own": "own self-supervised weights",
     "reference": "reference weights",
 }
 _TRAINED: dict[Train, str] = {"all": "all trained", "last-stage": "last stage trained", "head": "backbone frozen"}
+_IN_NETWORK = {"own": "in the network of the own weights", "reference": "in the network of the reference weights"}
+_CONTROL = re.compile(r"(?P<setting>[A-Z])-as-(?P<network>own|reference)")
 _SKIPS = {"all": "all skips", "random": "a random skip in training"}
 _SEGMENTER = re.compile(
-    r"(?P<model>[a-z0-9+]{3,}?)(?:-(?P<weights>own|reference))?"
+    r"(?P<model>[a-z0-9+]{3,}?)(?:-as-(?P<network>own|reference)|-(?P<weights>own|reference))?"
     r"(?:-drop-(?P<drop>\d+|deepest|shallowest|all|random)(?P<structural>-structural)?)?"
 )
 
@@ -51,6 +54,8 @@ class Arm:
         drop: the skip that it goes without; "" for none.
         structural: whether its decoder is built without that skip, to the same size.
         base: the arm it differs from in one thing; "" for none.
+        as_long_as: the arm whose time, pretraining included, it is trained for; "" where epochs are as the study says.
+        network_of: the weights whose network it has, with random ones in it; "" for the study's own network.
     """
 
     name: str
@@ -62,6 +67,8 @@ class Arm:
     drop: str = ""
     structural: bool = False
     base: str = ""
+    as_long_as: str = ""
+    network_of: str = ""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -69,6 +76,8 @@ class Arm:
         settings: dict[str, Any] = {"model": self.model} if self.model else {}
         if self.trained and not self.model:
             settings["train"] = self.trained
+        if self.network_of:
+            settings["random_weights"] = True
         if self.drop:
             matched = {"mode": "structural", "match_parameters": True} if self.structural else {}
             settings["skips"] = {"drop": self.drop, **matched}
@@ -89,10 +98,19 @@ class Arm:
 # -- settings
 @dataclass(frozen=True)
 class Setting:
-    """An arm of classification: where its weights come from, and what of it is trained."""
+    """An arm of classification.
+
+    Attributes:
+        weights: where its weights come from.
+        trained: what of it is trained.
+        base: the setting it differs from in one thing.
+        as_long_as: the setting whose time, pretraining included, it is trained for.
+    """
 
     weights: Weights
     trained: Train
+    base: str = ""
+    as_long_as: str = ""
 
 
 SETTINGS: dict[str, Setting] = {
@@ -102,7 +120,10 @@ SETTINGS: dict[str, Setting] = {
     "D": Setting("reference", "head"),
     "E": Setting("own", "head"),
     "F": Setting("own", "last-stage"),
+    "A-long": Setting("random", "all", base="A", as_long_as="C"),
 }
+# What `budget: equal-time` adds, where the study has the arms that each is the twin of.
+TWINS = tuple(name for name, setting in SETTINGS.items() if setting.as_long_as)
 
 
 # -- questions
@@ -114,17 +135,56 @@ def _nothing(arms: Sequence[Arm]) -> list[Any]:
 
 
 def _whole_networks(arms: Sequence[Arm]) -> list[str]:
-    """Architectures from random weights with all their skips."""
-    return [arm.name for arm in arms if arm.task == "segment" and arm.weights == "random" and not arm.drop]
+    """Architectures with all their skips, of one kind of weights: random ones where there are any of these."""
+    whole = [arm for arm in arms if arm.task == "segment" and not arm.drop and not arm.network_of]
+    kind = next((weights for weights in _START if any(arm.weights == weights for arm in whole)), "random")
+    alike = [arm.name for arm in whole if arm.weights == kind]
+    # A single network of given weights is there to be compared with the same one of random weights.
+    return alike if kind == "random" or len(alike) > 1 else []
 
 
 def _between_networks(arms: Sequence[Arm]) -> list[Pair]:
-    return [(name, UNET) for name in _whole_networks(arms) if name != UNET and UNET in _whole_networks(arms)]
+    whole = [arm for arm in arms if arm.name in _whole_networks(arms)]
+    return [
+        (arm.name, _unet_of(arm)) for arm in whole if any(arm.name != other.name == _unet_of(arm) for other in whole)
+    ]
+
+
+def _unet_of(arm: Arm) -> str:
+    """Return the name of the U-Net with the weights of `arm`."""
+    return UNET if arm.weights == "random" else f"{UNET}-{arm.weights}"
 
 
 def _own_encoders(arms: Sequence[Arm]) -> list[Pair]:
     pretrained = [arm for arm in arms if arm.task == "segment" and arm.weights == "own" and not arm.drop]
-    return [(arm.name, arm.base) for arm in pretrained]
+    return [_alike((arm.name, arm.base), arms) for arm in pretrained]
+
+
+def _references(arms: Sequence[Arm]) -> list[Pair]:
+    """Reference weights that bring a network of their own, against random ones in it."""
+    names = {arm.name for arm in arms}
+    pretrained = [arm for arm in arms if arm.weights == "reference" and arm.trained == "all" and not arm.drop]
+    return [(arm.name, control_of(arm)) for arm in pretrained if control_of(arm) in names]
+
+
+def control_of(arm: Arm, own_network: bool = True) -> str:
+    """Return the name of the arm of random weights, all trained, in the network that the weights of `arm` bring.
+
+    Args:
+        arm: of other weights.
+        own_network: whether they bring one that is not the study's; else the name is that of the plain arm.
+    """
+    plain = arm.model or RANDOM
+    return f"{plain}-as-{arm.weights}" if own_network else plain
+
+
+def _alike(pair: Pair, arms: Sequence[Arm]) -> Pair:
+    """Return a pair with random weights in the first one's network as the second, where the study has such an arm."""
+    by_name = {arm.name: arm for arm in arms}
+    a, b = (by_name.get(name) for name in pair)
+    if a is None or b is None or a.weights == "random" or b.weights != "random":
+        return pair
+    return (a.name, control_of(a)) if control_of(a) in by_name else pair
 
 
 def _ablations(arms: Sequence[Arm]) -> list[Pair]:
@@ -143,8 +203,8 @@ class Asked:
         heading: the question.
         form: how the report answers it, a name of `report.answers.FORMS`.
         words: short answers by what is found of the first arm of its pairs: better, worse, undecided, mixed.
-        pairs: of settings, the comparisons that answer it; it is asked where the study has both arms of one of them.
-        headline: asked of every study with settings, whichever it has: that an answer is missing is news too.
+        pairs: of settings, the comparisons that answer it; it is asked where the study has both arms of one of them,
+            and of these pairs alone.
         choose_pairs: of other arms, their comparisons; it is asked where there are any.
         choose_arms: the arms that it is about, where one alone is worth an answer.
     """
@@ -153,16 +213,15 @@ class Asked:
     form: str = "verdict"
     words: dict[str, str]
     pairs: tuple[Pair, ...] = ()
-    headline: bool = False
     choose_pairs: Choice = _nothing
     choose_arms: Choice = _nothing
 
     def of(self, arms: Sequence[Arm]) -> Question | None:
         """Return the question as result.json has it; None where these arms do not ask it."""
         names = {arm.name for arm in arms}
-        settings = self.headline and bool(names & set(SETTINGS))
-        pairs = self.pairs if settings or any(names.issuperset(pair) for pair in self.pairs) else ()
-        pairs, about = (*pairs, *self.choose_pairs(arms)), tuple(self.choose_arms(arms))
+        pairs = [pair for pair in self.pairs if names.issuperset(pair)]
+        pairs = (*(_alike(pair, arms) for pair in pairs), *self.choose_pairs(arms))
+        about = tuple(self.choose_arms(arms))
         if not pairs and not about:
             return None
         return Question(heading=self.heading, form=self.form, pairs=pairs, arms=about, words=self.words)
@@ -175,7 +234,15 @@ QUESTIONS = (
         heading="Does pretraining on your own images pay?",
         pairs=(("C", "A"),),
         words=_PAYS,
-        headline=True,
+    ),
+    Asked(
+        heading="Does it pay at equal compute?",
+        pairs=(("C", "A-long"),),
+        words={
+            "better": "Yes, pretraining is the better use of the time.",
+            "worse": "No, the same time is better spent on labelled images.",
+            "undecided": _NOT_SHOWN,
+        },
     ),
     Asked(
         heading="Freeze the backbone, or fine-tune it?",
@@ -186,7 +253,6 @@ QUESTIONS = (
             "undecided": _NOT_SHOWN,
             "mixed": "It depends on the weights.",
         },
-        headline=True,
     ),
     Asked(
         heading="How much of the backbone to train?",
@@ -202,7 +268,16 @@ QUESTIONS = (
         heading="Your own weights, or the reference’s?",
         pairs=(("B", "C"),),
         words={"better": "The reference’s.", "worse": "Your own.", "undecided": _NOT_SHOWN},
-        headline=True,
+    ),
+    Asked(
+        heading="What are the reference’s weights worth in their own network?",
+        words={
+            "better": "They help.",
+            "worse": "They do harm.",
+            "undecided": _NOT_SHOWN,
+            "mixed": "It differs between networks.",
+        },
+        choose_pairs=_references,
     ),
     Asked(
         heading="Which segmentation model?",
@@ -270,10 +345,19 @@ def parse_arm(name: str) -> Arm:
 
 def _setting_arm(name: str) -> Arm | None:
     setting = SETTINGS.get(name)
+    match = _CONTROL.fullmatch(name)
+    if match is not None and match["setting"] == RANDOM:
+        title = f"{_START['random']} {_IN_NETWORK[match['network']]}, {_TRAINED['all']}"
+        return Arm(name=name, title=title, task="classify", base=RANDOM, network_of=match["network"])
     if setting is None:
         return None
     title = f"{_START[setting.weights]}, {_TRAINED[setting.trained]}"
-    return Arm(name=name, title=title, task="classify", weights=setting.weights, trained=setting.trained)
+    if setting.as_long_as:
+        title += f" for as long as pretraining and {setting.as_long_as} together"
+    return Arm(
+        name=name, title=title, task="classify", weights=setting.weights, trained=setting.trained, base=setting.base,
+        as_long_as=setting.as_long_as,
+    )  # fmt: skip
 
 
 def _engine_arm(name: str) -> Arm | None:
@@ -286,14 +370,15 @@ def _network_arm(name: str) -> Arm | None:
     match = _SEGMENTER.fullmatch(name)
     if match is None:
         return None
-    model, drop = match["model"], match["drop"] or ""
+    model, drop, network = match["model"], match["drop"] or "", match["network"] or ""
     weights: Weights = match["weights"] or "random"  # pyright: ignore[reportAssignmentType]
     started = f"{model}-{weights}" if weights != "random" else model
     # What a skip is worth is asked of the network with all its skips, what weights are worth of the one without them.
-    base = started if drop else model if weights != "random" else UNET if model != UNET else ""
+    base = started if drop else model if weights != "random" or network else UNET if model != UNET else ""
+    title = _network_arm_title(model, weights, drop, bool(match["structural"]))
     return Arm(
-        name=name, title=_network_arm_title(model, weights, drop, bool(match["structural"])), task="segment",
-        weights=weights, model=model, drop=drop, structural=bool(match["structural"]), base=base,
+        name=name, title=f"{title}, {_START['random']} {_IN_NETWORK[network]}" if network else title, task="segment",
+        weights=weights, model=model, drop=drop, structural=bool(match["structural"]), base=base, network_of=network,
     )  # fmt: skip
 
 
@@ -318,7 +403,7 @@ def _network_arm_title(model: str, weights: Weights, drop: str, structural: bool
 
 # -- of a study
 def arms_of(study: StudyConfig) -> list[Arm]:
-    """Return the study's arms: those it names, then those of its `ablate:` block that it does not name.
+    """Return the study's arms: those it names, what `ablate:` and `budget:` add, and controls of networks that differ.
 
     Raises:
         ConfigError: an arm that does not exist, or one whose data or weights the study does not name.
@@ -328,22 +413,49 @@ def arms_of(study: StudyConfig) -> list[Arm]:
         names += [UNET, *(f"{UNET}-drop-{skip}" for skip in study.ablate.skips)]
         if study.ablate.structural:
             names += [f"{UNET}-drop-{skip}-structural" for skip in study.ablate.skips if skip != "random"]
+    if study.budget == "equal-time":
+        names += [name for name in TWINS if {SETTINGS[name].base, SETTINGS[name].as_long_as} <= set(names)]
     arms = [parse_arm(name) for name in dict.fromkeys(names)]
     _check_blocks(study, arms)
+    _check_twins(arms)
+    _check_published(study, arms)
     for arm in arms:
         metric_of(study, arm)
-    return arms
+    # It needs the arms' configurations, which are made on the floor above this one.
+    from sightline.study.networks import controls
+
+    return [*arms, *map(parse_arm, controls(study, arms))]
 
 
 def _check_blocks(study: StudyConfig, arms: list[Arm]) -> None:
     blocks = dict.fromkeys(kind.block for kind in KINDS.values() if kind.block)
     needs = {block: [arm.name for arm in arms if KINDS[arm.task].block == block] for block in blocks}
-    needs["pretrain"] = [arm.name for arm in arms if arm.weights == "own"]
+    needs["pretrain"] = [arm.name for arm in arms if "own" in (arm.weights, arm.network_of) or arm.as_long_as]
     for block, names in needs.items():
         if names and getattr(study, block) is None:
             raise ConfigError(
                 f"arms {', '.join(names)}: the study has no `{block}:` block, which they take their "
                 f"{'weights' if block == 'pretrain' else 'data'} from; add it, or drop them"
+            )
+
+
+def _check_twins(arms: list[Arm]) -> None:
+    names = {arm.name for arm in arms}
+    for arm in arms:
+        lacking = [name for name in (arm.base, arm.as_long_as) if arm.as_long_as and name not in names]
+        if lacking:
+            raise ConfigError(
+                f"arm {arm.name}: is {arm.base} trained for as long as pretraining and {arm.as_long_as} took, and the "
+                f"study has no {' and no '.join(lacking)}; add to `arms:`, or drop {arm.name}"
+            )
+
+
+def _check_published(study: StudyConfig, arms: list[Arm]) -> None:
+    names = [arm.name for arm in arms]
+    for name in study.published.values if study.published is not None else ():
+        if name not in names:
+            raise ConfigError(
+                f"published.values.{name}: not an arm of this study.{nearest(name, names)} It has {', '.join(names)}"
             )
 
 
@@ -376,14 +488,15 @@ def pairs_of(arms: Sequence[Arm]) -> list[Pair]:
     settings = dict.fromkeys(pair for asked in QUESTIONS for pair in asked.pairs if names.keys() >= {*pair})
     # First what differs in weights alone, then what differs in what is trained.
     pairs = sorted(settings, key=lambda pair: (names[pair[0]].trained != names[pair[1]].trained, pair))
+    pairs = [_alike(pair, arms) for pair in pairs]
     for arm in arms:
-        if arm.task != "segment" or arm.name == UNET:
+        if arm.task != "segment" or arm.name == UNET or arm.network_of:
             continue
         if arm.drop and arm.base in names:
             pairs.append((arm.base, arm.name))
-        elif base := next((name for name in (_plain(arm), UNET) if name in names), ""):
-            pairs.append((arm.name, base))
-    return pairs
+        elif base := next((name for name in (_plain(arm), UNET, _unet_of(arm)) if name in names), ""):
+            pairs += [_alike((arm.name, base), arms)] if base != arm.name else []
+    return list(dict.fromkeys([*pairs, *_references(arms)]))
 
 
 def _plain(arm: Arm) -> str:

@@ -5,6 +5,7 @@ One class a metric; `runs.metrics.METRICS` names them. Samples are paired betwee
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -33,10 +34,17 @@ class Evidence(Protocol):
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Right or wrong, float64 (seeds, samples): 0, and 1 or the weight of a right answer."""
+    """Right or wrong, float64 (seeds, samples): 0, and 1 or the weight of a right answer.
+
+    Attributes:
+        correct: these.
+        per_class: accuracy of each class.
+        chance: what the best of all constant answers scores; None where that is not known.
+    """
 
     correct: np.ndarray
     per_class: dict[str, float]
+    chance: float | None = None
 
     @classmethod
     def of(cls, runs: Sequence[RunFolder]) -> Accuracy:
@@ -48,7 +56,7 @@ class Accuracy:
             rows.append(table["correct"].to_numpy(zero_copy_only=False)[order])
         results = [run.result_as(ClassifyResult) for run in runs]
         by_class = [{name: of.accuracy for name, of in (result.per_class or {}).items()} for result in results]
-        return cls(np.stack(rows).astype(np.float64), _means(by_class))
+        return cls(np.stack(rows).astype(np.float64), _means(by_class), _largest_share(runs[0]))
 
     def summary(self) -> Summary:
         """Return mean, interval over samples and seeds, samples, seeds and classes."""
@@ -60,6 +68,7 @@ class Accuracy:
             n=self.correct.shape[1],
             seeds=tuple(self.correct.mean(axis=1).tolist()),
             per_class=self.per_class,
+            chance=self.chance,
         )
 
     def minus(self, other: Accuracy) -> CrossedInterval:
@@ -76,7 +85,14 @@ def balanced_accuracy(runs: Sequence[RunFolder]) -> Accuracy:
     labels = runs[0].predictions().sort_by("id")["label"].to_numpy(zero_copy_only=False)
     classes, index, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     accuracy = Accuracy.of(runs)
-    return Accuracy(accuracy.correct * (len(labels) / (len(classes) * sizes))[index], accuracy.per_class)
+    weights = len(labels) / (len(classes) * sizes)
+    return Accuracy(accuracy.correct * weights[index], accuracy.per_class, 1 / len(classes))
+
+
+def _largest_share(run: RunFolder) -> float:
+    """Return the share of the largest class among the samples of a run: the accuracy of always naming it."""
+    labels = run.predictions()["label"].to_pylist()
+    return max(Counter(labels).values()) / len(labels)
 
 
 @dataclass(frozen=True)
@@ -113,6 +129,7 @@ class MeanIou:
             n=self.counts.shape[1],
             seeds=tuple(of.mean for of in by_seed),
             per_class=_means(by_class),
+            chance=segmentation.constant_mean_iou(self.counts[0].sum(axis=0)),
             scenes=None if self.scenes is None else len(set(self.scenes)),
         )
 

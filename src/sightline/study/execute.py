@@ -21,8 +21,8 @@ from sightline.errors import NotAvailable, SightlineError
 from sightline.files import explained, keep_traceback
 from sightline.runs import RunFolder, StudyFolder
 from sightline.runs.kinds import import_dotted
+from sightline.study.node import Node
 from sightline.study.pace import Pace
-from sightline.study.plan import Node
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 WATCH = 1.0  # seconds
@@ -44,7 +44,7 @@ def run_node(node: Node, folder: Path) -> Outcome:
     path = StudyFolder(folder).run_path(node.name)
     try:
         # Imported here, where torch is needed: planning and reporting do without.
-        import_dotted(node.what.run)(node.config, path, resume=True)
+        import_dotted(node.what.run)(node.settled(StudyFolder(folder)).config, path, resume=True)
     except NotAvailable as error:
         return Outcome("not run", str(error))
     except SightlineError as error:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib.resources import files
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sightline import recipes
 from sightline.config import (
+    BackboneConfig,
     ClassifyConfig,
     PretrainConfig,
     PromptConfig,
-    RunConfig,
     SegmentConfig,
     StudyConfig,
     merge,
@@ -23,10 +22,15 @@ from sightline.config import (
     resolve,
 )
 from sightline.config.study import StudyPretrain
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, nearest
 from sightline.runs import StudyFolder
-from sightline.runs.kinds import KINDS, Kind, import_dotted
+from sightline.runs.artifacts import SHARED_FEATURES
+from sightline.runs.kinds import KINDS, import_dotted
+from sightline.study import named
 from sightline.study.arms import Arm, arms_of, parse_arm, seeds_of
+from sightline.study.labels import with_labels
+from sightline.study.node import EpochsFor, Node, RateOf, with_rate
+from sightline.study.trial import on_trial
 
 PRETRAIN, REFERENCE = "pretrain", "reference"
 # Keys of a study file that hold paths, wherever they stand, and words there that are no path.
@@ -34,45 +38,30 @@ PATHS = frozenset({"source", "split_file", "palette", "init", "weights", "recipe
 NAMES = frozenset({"none", "reference"})
 
 
-@dataclass(frozen=True)
-class Node:
-    """One run of a study.
-
-    Attributes:
-        name: its folder under runs/.
-        kind: of it, a name of `KINDS`.
-        config: fully resolved, of the class of its kind.
-        needs: names of the nodes whose weights or masks it takes.
-        arm: the arm it belongs to, or "" for pretraining and reference.
-    """
-
-    name: str
-    kind: str
-    config: RunConfig
-    needs: tuple[str, ...] = ()
-    arm: str = ""
-
-    @property
-    def what(self) -> Kind:
-        """What is known of its kind."""
-        return KINDS[self.kind]
-
-
-def read_study(source: str, environment: Mapping[str, Any] | None = None) -> StudyConfig:
-    """Read a study file, or the packaged `demo`.
+def read_study(
+    source: str, environment: Mapping[str, Any] | None = None, flags: Mapping[str, Any] | None = None
+) -> StudyConfig:
+    """Read a study file, or a packaged study by its name.
 
     Args:
-        source: the file, or "demo".
+        source: the file, or a name of `named.names()`, for example "demo".
         environment: keys of the study that SIGHTLINE_SET changes; its arms are not asked.
+        flags: keys of the study that stand above all.
 
     Raises:
         ConfigError: no such file, an unknown key, or a value that breaks its rule.
     """
-    if source == "demo":
-        file, where = read_yaml(Path(str(files("sightline.study") / "demo.yaml"))), "study demo"
-    else:
+    if source in named.names():
+        file, where = read_yaml(named.path_of(source)), f"study {source}"
+    elif Path(source).suffix or Path(source).is_file():
         file, where = from_file(read_yaml(Path(source)), Path(source).parent), source
-    return resolve(StudyConfig, file=file, environment=environment, where=where)
+    else:
+        names = named.names()
+        raise ConfigError(
+            f"study {source!r}: no such file, and no study of that name.{nearest(source, names)} Give a YAML file, or "
+            f"one of {', '.join(names)}"
+        )
+    return resolve(StudyConfig, file=file, environment=environment, flags=flags, where=where)
 
 
 def from_file(block: Mapping[str, Any], folder: Path, prefix: str = "") -> dict[str, Any]:
@@ -111,15 +100,17 @@ def expand(study: StudyConfig, out: Path, only: tuple[str, ...] = ()) -> list[No
     for name in only:
         if parse_arm(name) not in arms:
             raise ConfigError(f"--only {name}: not an arm of this study; it has {', '.join(a.name for a in arms)}")
-    nodes = [_pretrain_node(study), _reference_node(study)]
+    nodes = [*_pretrain_nodes(study), _reference_node(study)]
     seeds = dict.fromkeys(seed for arm in arms for seed in seeds_of(study, arm))
-    nodes += [
+    of_arms: list[Node] = [
         import_dotted(KINDS[arm.task].node)(study, arm, seed, StudyFolder(out))
         for seed in seeds
         for arm in arms
         if seed in seeds_of(study, arm)
     ]
-    return _needed(_ordered([node for node in nodes if node is not None]), only)
+    nodes += with_labels(study, arms, of_arms, str(out / SHARED_FEATURES))
+    nodes = [replace(node, config=on_trial(node.config, study.scale)) for node in nodes if node is not None]
+    return _needed(_ordered(nodes), only)
 
 
 def _ordered(nodes: list[Node]) -> list[Node]:
@@ -146,11 +137,28 @@ def _needed(nodes: list[Node], only: tuple[str, ...]) -> list[Node]:
     return [node for node in nodes if node.name in names]
 
 
-def _pretrain_node(study: StudyConfig) -> Node | None:
-    block = study.pretrain
-    if block is None:
-        return None
-    return Node(PRETRAIN, "pretrain", _pretrain(block))
+def pretraining_names(study: StudyConfig) -> list[str]:
+    """Return the runs that pretrain, by their number; one alone has none."""
+    if study.pretrain is None:
+        return []
+    number = study.pretrain.seeds
+    return [PRETRAIN] if number == 1 else [f"{PRETRAIN}-{index}" for index in range(number)]
+
+
+def pretraining_of(study: StudyConfig, arm: Arm, seed: int) -> str:
+    """Return the pretraining that a seed of an arm begins with: each seed takes the next, and then the first again."""
+    names = pretraining_names(study)
+    return names[seeds_of(study, arm).index(seed) % len(names)]
+
+
+def _pretrain_nodes(study: StudyConfig) -> list[Node]:
+    if study.pretrain is None:
+        return []
+    config = _pretrain(study.pretrain)
+    return [
+        Node(name, "pretrain", config.model_copy(update={"seed": config.seed + index}))
+        for index, name in enumerate(pretraining_names(study))
+    ]
 
 
 def _reference_node(study: StudyConfig) -> Node | None:
@@ -167,13 +175,42 @@ def classify_node(study: StudyConfig, arm: Arm, seed: int, out: StudyFolder) -> 
         settings["keep_features"] = study.embed_samples
     if arm.trained == "head" and study.classify is not None:
         settings["head_solver"] = study.classify.head_solver
-    return Node(arm.run_name(seed), arm.task, _classify(study, settings), needs, arm.name)
+    node = Node(arm.run_name(seed), arm.task, _classify(study, settings), needs, arm.name)
+    assert study.classify is not None, "arms_of has checked it"
+    if arm.as_long_as:
+        return _twin(study, arm, seed, node)
+    return _with_rates(study, arm, seed, node, study.classify.lr_factors)
 
 
 def segment_node(study: StudyConfig, arm: Arm, seed: int, out: StudyFolder) -> Node:
     """Return the run of a network that draws masks."""
     settings, needs = _started(study, arm, seed, out)
-    return Node(arm.run_name(seed), arm.task, _segment(study, settings), needs, arm.name)
+    node = Node(arm.run_name(seed), arm.task, _segment(study, settings), needs, arm.name)
+    assert study.segment is not None, "arms_of has checked it"
+    return _with_rates(study, arm, seed, node, study.segment.lr_factors)
+
+
+def _with_rates(study: StudyConfig, arm: Arm, seed: int, node: Node, factors: Sequence[float]) -> Node:
+    """Let the first seed choose a learning rate, and the others keep it; what has no rate stays as it is."""
+    config = node.config
+    assert isinstance(config, ClassifyConfig | SegmentConfig), "what an arm trains"
+    if config.tune or (isinstance(config, ClassifyConfig) and config.fits_head):
+        return node
+    rates = tuple(float(f"{factor * config.optim.lr:.3g}") for factor in factors)
+    if len(rates) == 1:
+        return node if factors[0] == 1 else replace(node, config=with_rate(config, rates[0]))
+    first = seeds_of(study, arm)[0]
+    if seed == first:
+        return replace(node, config=config.model_copy(update={"tune": rates}))
+    return node.ruled(RateOf(arm.run_name(first)))
+
+
+def _twin(study: StudyConfig, arm: Arm, seed: int, node: Node) -> Node:
+    """Let a run take the learning rate of its base, and epochs for the time that pretraining and another arm took."""
+    base, other = parse_arm(arm.base), parse_arm(arm.as_long_as)
+    first = base.run_name(seeds_of(study, base)[0])
+    others = (pretraining_of(study, other, seed), other.run_name(seed))
+    return node.ruled(RateOf(first), EpochsFor(base.run_name(seed), others))
 
 
 def prompt_node(study: StudyConfig, arm: Arm, seed: int, out: StudyFolder) -> Node:
@@ -200,14 +237,32 @@ def prompt_node(study: StudyConfig, arm: Arm, seed: int, out: StudyFolder) -> No
 
 def _started(study: StudyConfig, arm: Arm, seed: int, out: StudyFolder) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return the settings of an arm's run with where its weights come from, and the runs that it needs for them."""
-    settings = {"seed": seed, **arm.settings}
-    if arm.weights == "own":
-        return settings | {"init": str(out.run_path(PRETRAIN))}, (PRETRAIN,)
-    if arm.weights == "reference" and study.reference.supervised is not None and study.classify is not None:
+    settings, weights = {"seed": seed, **arm.settings}, arm.network_of or arm.weights
+    if weights == "own":
+        pretraining = pretraining_of(study, arm, seed)
+        return settings | {"init": str(out.run_path(pretraining))}, (pretraining,)
+    if weights == "reference" and study.reference.supervised is not None and study.classify is not None:
         return settings | {"init": str(out.run_path(REFERENCE))}, (REFERENCE,)
-    if arm.weights == "reference":
+    if weights == "reference":
         return settings | {"init": "reference", "reference": study.reference.weights}, ()
     return settings, ()
+
+
+def arm_config(study: StudyConfig, arm: Arm) -> BackboneConfig | None:
+    """Return the configuration of an arm before its weights are known; None of what trains no network."""
+    make = {"classify": _classify, "segment": _segment}.get(arm.task)
+    return make(study, arm.settings) if make is not None else None
+
+
+def pretrained_config(study: StudyConfig) -> PretrainConfig | None:
+    """Return the configuration of the study's own pretraining; None where it has none."""
+    return _pretrain(study.pretrain) if study.pretrain is not None else None
+
+
+def reference_config(study: StudyConfig) -> ClassifyConfig | None:
+    """Return the configuration that trains the reference here; None where it is published."""
+    supervised = study.reference.supervised
+    return _classify(study, supervised) if supervised is not None and study.classify is not None else None
 
 
 def _architecture(study: StudyConfig) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,9 +17,13 @@ from sightline.runs import RunFolder, StudyFolder, artifacts, read_json
 from sightline.runs.study_result import Embedding
 from sightline.study.arms import arms_of
 from sightline.study.collect import collect
+from sightline.study.copies import find_test_copies
 from sightline.study.execute import Outcome, execute, recorded_outcome
-from sightline.study.plan import Node, expand, read_study
+from sightline.study.node import Node, is_done
+from sightline.study.plan import expand, read_study
+from sightline.study.precision import with_shared_precision
 from sightline.study.samples import write_samples
+from sightline.study.sources import check_sources
 
 SHOWN = 3  # changed runs in an error
 
@@ -27,29 +32,35 @@ def run_study(source: str | StudyConfig, out: Path, *, only: tuple[str, ...] = (
     """Run a study, go on with it, or add to it: what is done with the same configuration and data is not run again.
 
     Args:
-        source: the path of a study file, "demo", or a configuration.
+        source: the path of a study file, the name of a packaged one such as "demo", or a configuration.
         out: the study's folder.
         only: arms to run; () runs all.
         jobs: runs at a time, each in a process of its own.
 
     Raises:
         ConfigError: a mistake in the study file.
-        DataError: masks from which nothing can be learned.
+        DataError: data that are not here, or masks from which nothing can be learned.
         RunError: `out` holds another study, or another process works on this one.
     """
     study = source if isinstance(source, StudyConfig) else read_study(source)
     folder = StudyFolder(out.absolute())
     nodes, asked = expand(study, folder.path), expand(study, folder.path, only)
+    check_sources(asked, folder.path)
     _check_masks(asked, folder)
     with locked(folder.path / artifacts.LOCK, str(folder.path)):
         _claim(study, nodes, folder)
-        outcomes = execute(asked, folder.path, jobs)
+        say = lambda line: print(line, file=sys.stderr)  # noqa: E731
+        outcomes = execute(with_shared_precision(asked, nodes, folder, say), folder.path, jobs)
         outcomes |= {node.name: recorded_outcome(node, folder.path) for node in nodes if node.name not in outcomes}
         shown = _shown_run(study, outcomes, folder)
         embedding = _embedding(study, shown, folder) if shown is not None else None
         if study.show_samples and shown is not None and study.classify is not None:
             write_samples(shown, folder, study.classify.data)
-        folder.write_result(collect(study, nodes, outcomes, folder, embedding))
+        copies = find_test_copies(
+            {name: folder.run(name) for name, of in outcomes.items() if of.status == "done"}, folder
+        )
+        folder.write_result(collect(study, nodes, outcomes, folder, embedding, copies))
+        shutil.rmtree(folder.path / artifacts.SHARED_FEATURES, ignore_errors=True)
     return folder
 
 
@@ -64,15 +75,10 @@ def _check_masks(nodes: Sequence[Node], folder: StudyFolder) -> None:
     from sightline.models import reading_of
 
     for node in nodes:
-        if isinstance(node.config, SegmentConfig) and not _is_done(folder, node):
+        if isinstance(node.config, SegmentConfig) and not is_done(folder, node.name):
             say = lambda line: print(line, file=sys.stderr)  # noqa: E731
             check_classes(load_parts(node.config.data, progress=say, earlier=reading_of(node.config)), "train", say)
             return
-
-
-def _is_done(folder: StudyFolder, node: Node) -> bool:
-    run = RunFolder(folder.run_path(node.name))
-    return run.exists and run.is_done
 
 
 def _claim(study: StudyConfig, nodes: Sequence[Node], folder: StudyFolder) -> None:
@@ -82,13 +88,15 @@ def _claim(study: StudyConfig, nodes: Sequence[Node], folder: StudyFolder) -> No
         RunError: the folder holds another study, or a run that this study would make with other settings.
     """
     out, path = folder.path, folder.path / artifacts.STUDY
-    begun = [node for node in nodes if RunFolder(folder.run_path(node.name)).exists]
+    begun = [node for node in nodes if folder.find_run(node.name).exists]
     if path.is_file() and begun:
         name = read_yaml(path).get("name")
         changed = [
             f"{node.name} ({difference})"
             for node in begun
-            for difference in RunFolder(folder.run_path(node.name)).differences(node.config)[:1]
+            # What waits for runs that are to be made again is compared when its turn comes.
+            if node.can_settle(folder)
+            for difference in folder.find_run(node.name).differences(node.settled(folder).config)[:1]
         ]
         if name != study.name:
             changed.insert(0, f"name: {name!r} there, {study.name!r} now")

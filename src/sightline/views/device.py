@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from sightline.config import ViewsConfig
+from sightline.config.views import IMAGENET_MEAN, IMAGENET_STD
 from sightline.errors import DataError
 from sightline.views import parameters as p
 from sightline.views.multicrop import MultiCrop
@@ -34,13 +35,13 @@ class Preprocessing:
 
     Attributes:
         input_size: side of the images in pixels; None where it takes any.
-        mean: of each channel, for values in 0–1; ImageNet's by default, as every published backbone expects.
+        mean: of each channel, for values in 0–1; ImageNet's by default, as most published backbones expect.
         std: of each channel.
     """
 
     input_size: int | None = None
-    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
-    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

@@ -14,16 +14,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from sightline.errors import ConfigError, SightlineError
 from sightline.prompts import PromptEngine
+from sightline.web.answers import Json
 from sightline.web.guard import Guard, plain_page
 from sightline.web.live import Busy, Stopping, Superseded
 from sightline.web.pictures import Pictures
 from sightline.web.problem import Problem
+from sightline.web.project import ProjectDesk
 from sightline.web.report_view import report_routes
 from sightline.web.segment import SegmentDesk
 from sightline.web.sessions import Sessions
@@ -57,7 +59,9 @@ def make_app(
         clock: seconds by which sessions expire.
     """
     settings = settings or Settings()
-    desk = SegmentDesk(Pictures(site.pictures, settings), make_engine, settings, site.classes)
+    pictures = Pictures(site.pictures, settings, site.root, site.reading)
+    desk = SegmentDesk(pictures, make_engine, settings, site.classes)
+    project = ProjectDesk(site.keeper, pictures, settings)
     sessions = Sessions(settings.session_seconds, settings.max_sessions, desk.forget, clock)
     pages = _pages(site)
 
@@ -71,12 +75,14 @@ def make_app(
             sweeper.cancel()
             sessions.end_all()
             desk.pictures.close()
+            project.close()
 
     routes = [
         Route("/", _to(f"/{site.first}")),
         Route("/favicon.ico", _to("/static/icon.svg")),
         *(Route(f"/{name}", _page(name, pages, site)) for name in pages),
         *desk.routes(),
+        *project.routes(),
         *view_routes(site),
         *report_routes(site.report),
         Mount("/static", StaticFiles(directory=Path(str(files("sightline.web") / "static")))),
@@ -132,7 +138,7 @@ def _to(address: str) -> Callable[[Request], Response]:
 
 # -- what is wrong
 def _error_response(status: int, message: str) -> Response:
-    return JSONResponse({"error": message}, status)
+    return Json({"error": message}, status)
 
 
 async def _problem(request: Request, error: Exception) -> Response:

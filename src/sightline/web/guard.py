@@ -17,9 +17,10 @@ from html import escape
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
+from sightline.web.answers import Json
 from sightline.web.sessions import Sessions
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -169,7 +170,7 @@ def _same_origin(request: Request, host: str) -> bool:
 
 def _refuse(request: Request, status: int, why: str) -> Response:
     if request.url.path.startswith("/api/") or request.method not in SAFE:
-        return JSONResponse({"error": why}, status)
+        return Json({"error": why}, status)
     return plain_page(status, why, TOKEN_FORM)
 
 

@@ -16,6 +16,7 @@ from PIL import ImageColor
 from sightline.data.masks import formats, outlines
 
 Classes = Sequence[tuple[str, str]]
+BACKGROUND, UNLABELLED = -1, 254  # labels beside those of classes; masks hold label + 1
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Kept:
     """An object to export.
 
     Attributes:
-        label: index into the classes.
+        label: index into the classes; `BACKGROUND` and `UNLABELLED` are in masks of values alone.
         mask: bool (H, W).
     """
 
@@ -32,13 +33,13 @@ class Kept:
 
 
 def palette_png(shape: tuple[int, int], classes: Classes, objects: Iterable[Kept]) -> bytes:
-    """Return a PNG of class indices with their colors as palette: 0 for nothing, class i as i + 1.
+    """Return a PNG of class indices with their colors as palette: 0 for nothing, class i as i + 1, 255 unlabelled.
 
     Of overlapping objects the later lies on top. The class names stand in the text chunk "classes", as JSON.
 
     Args:
         shape: height, width.
-        classes: (name, "#rrggbb"), at most 255.
+        classes: (name, "#rrggbb"), at most 254.
         objects: in the order in which they are laid.
     """
     index = np.zeros(shape, np.uint8)
@@ -51,7 +52,7 @@ def palette_png(shape: tuple[int, int], classes: Classes, objects: Iterable[Kept
 def coco(name: str, shape: tuple[int, int], classes: Classes, objects: Iterable[Kept]) -> dict[str, Any]:
     """Return a COCO data set of one image; segmentations are compressed RLE, category ids count from 1."""
     categories = [{"name": label, "color": shade} for label, shade in classes]
-    numbered = ((item.mask, {"category_id": item.label + 1}) for item in objects)
+    numbered = ((item.mask, {"category_id": item.label + 1}) for item in _of_classes(objects))
     return {
         "info": {"description": "Masks made with Sightline"},
         **formats.coco(name, shape, categories, numbered),
@@ -73,7 +74,11 @@ def polygons(name: str, shape: tuple[int, int], classes: Classes, objects: Itera
     return outlines.pixel_polygons(name, shape, _described(classes, objects))
 
 
+def _of_classes(objects: Iterable[Kept]) -> Iterator[Kept]:
+    return (item for item in objects if item.label not in (BACKGROUND, UNLABELLED))
+
+
 def _described(classes: Classes, objects: Iterable[Kept]) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
-    for item in objects:
+    for item in _of_classes(objects):
         label, shade = classes[item.label]
         yield item.mask, {"class": label, "color": shade, "area_pixels": int(item.mask.sum())}

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from starlette.requests import Request
 
 from sightline.config.base import Frozen, describe
+from sightline.web.masks import BACKGROUND, UNLABELLED
 from sightline.web.problem import Problem
 
 Message = TypeVar("Message", bound=Frozen)
@@ -47,17 +48,67 @@ class ExportClass(Frozen):
 
 
 class ExportObject(Frozen):
-    """An object: its class by index, and its run lengths."""
+    """An object: its class by index, −1 for background, 254 for unlabelled; and its run lengths."""
 
-    label: Annotated[int, Field(ge=0, le=254)]
+    label: Annotated[int, Field(ge=BACKGROUND, le=UNLABELLED)]
     counts: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(max_length=4_000_000)]
+
+
+class SavedObject(Frozen):
+    """An object to keep in the project; see `data.masks.project.ProjectObject`.
+
+    Attributes:
+        counts: its run lengths, the first of zeros.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[\w-]{1,64}$")]
+    value: Annotated[int, Field(ge=0, le=255)]
+    counts: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(max_length=4_000_000)]
+    score: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    points: Annotated[tuple[tuple[Coordinate, Coordinate, Literal[0, 1]], ...], Field(max_length=200)] = ()
+    box: tuple[Coordinate, Coordinate, Coordinate, Coordinate] | None = None
+    text: Annotated[str, Field(max_length=300)] = ""
+    polygon: Annotated[tuple[tuple[Coordinate, Coordinate], ...], Field(max_length=5000)] = ()
+
+
+Key = Annotated[str, Field(max_length=64)]
+
+
+class Change(Frozen):
+    """A change of a picture's objects.
+
+    Attributes:
+        since: revision that the page knows; where it is an older one, the answer has all objects.
+        put: objects that are new or other than before.
+        drop: ids of objects that are no more.
+        order: ids of all objects of the page, the last on top.
+        state: how far the picture is, where the person said it.
+    """
+
+    since: Annotated[int, Field(ge=0)] = 0
+    put: Annotated[tuple[SavedObject, ...], Field(max_length=5000)] = ()
+    drop: Annotated[tuple[Key, ...], Field(max_length=5000)] = ()
+    order: Annotated[tuple[Key, ...], Field(max_length=10_000)] = ()
+    state: Literal["untouched", "begun", "done", "skipped"] | None = None
+
+
+class SavedClass(Frozen):
+    """A class of the project: one of no value is new.
+
+    Attributes:
+        color: none takes one that no class has.
+    """
+
+    value: Annotated[int, Field(ge=1, le=254)] | None = None
+    name: Name
+    color: Color | None = None
 
 
 class Export(Frozen):
     """Objects to write to a file."""
 
     format: Literal["palette", "coco", "geojson", "polygons"]
-    classes: Annotated[tuple[ExportClass, ...], Field(min_length=1, max_length=255)]
+    classes: Annotated[tuple[ExportClass, ...], Field(min_length=1, max_length=UNLABELLED)]
     objects: Annotated[tuple[ExportObject, ...], Field(min_length=1, max_length=2000)]
 
 

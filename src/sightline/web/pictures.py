@@ -13,6 +13,9 @@ import cv2
 import numpy as np
 
 from sightline.data import UnreadableImage, decode, image_size, shrink
+from sightline.data.images.folder import name_below
+from sightline.data.images.reading import Reading
+from sightline.data.images.reading import picture as seen
 from sightline.web.problem import Problem
 from sightline.web.sessions import Session
 from sightline.web.settings import MEGA, Settings
@@ -36,6 +39,7 @@ class Picture:
         name: for people.
         path: of its file.
         owner: key of the session that uploaded it; "" for one named at the start.
+        place: its path below the folder of the project's pictures; "" for an upload, which is in no project.
         stored: bytes of an upload on disk.
     """
 
@@ -44,6 +48,7 @@ class Picture:
     path: Path
     owner: str = ""
     stored: int = 0
+    place: str = ""
 
 
 class Pictures:
@@ -52,11 +57,15 @@ class Pictures:
     Args:
         paths: those named at the start, shown to every session.
         settings: limits.
+        root: the folder that those are below; None for one name each.
+        reading: bands and scale that pictures are shown with; by default as each file says.
     """
 
-    def __init__(self, paths: Sequence[Path], settings: Settings) -> None:
-        self._settings = settings
-        self._given = {f"f{i}": Picture(f"f{i}", path.name, path) for i, path in enumerate(paths)}
+    def __init__(
+        self, paths: Sequence[Path], settings: Settings, root: Path | None = None, reading: Reading | None = None
+    ) -> None:
+        self._settings, self._reading = settings, reading
+        self._given = {f"f{i}": _given(i, path, root) for i, path in enumerate(paths)}
         self._uploads: OrderedDict[str, Picture] = OrderedDict()
         self._stored = 0
         self._folder = UploadFolder()
@@ -72,6 +81,11 @@ class Pictures:
         self._folder.close()
         self._uploads.clear()
         self._stored = 0
+
+    @property
+    def given(self) -> list[Picture]:
+        """Those named at the start."""
+        return list(self._given.values())
 
     def shown_to(self, session: Session) -> list[Picture]:
         """Return the pictures of a session: its uploads, newest first, then those named at the start."""
@@ -115,7 +129,8 @@ class Pictures:
         try:
             width, height = image_size(picture.path, FORMATS)
             self._check_pixels(picture.name, width * height)
-            return decode(picture.path, at_least=at_least)
+            reading = None if picture.owner else self._reading
+            return seen(decode(picture.path, reading=reading, at_least=at_least))
         except UnreadableImage as error:
             raise Problem(415, f"{picture.name}: {error.reason}") from None
 
@@ -178,6 +193,11 @@ class Pictures:
                 f"{name}: {pixels / 1e6:,.1f} megapixels, over this page's limit of "
                 f"{self._settings.max_pixels / 1e6:g}; cut it into tiles, or start with a higher --max-megapixels.",
             )
+
+
+def _given(number: int, path: Path, root: Path | None) -> Picture:
+    place = name_below(root, path) if root is not None else ""
+    return Picture(f"f{number}", place or path.name, path, place=place)
 
 
 def small_jpeg(pixels: np.ndarray, shorter: int = THUMBNAIL) -> bytes:

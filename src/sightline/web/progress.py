@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,12 @@ class ProgressData:
     Attributes:
         title: for people.
         described: what a browser is told; no file names.
-        files: (image number, "image", "truth" or a stage's number) → file.
+        files: (image number, "image", "truth" or a stage's number) → file, or what makes its PNG.
     """
 
     title: str
     described: dict[str, Any]
-    files: dict[tuple[int, str], Path]
+    files: dict[tuple[int, str], Path | Callable[[], bytes]]
 
 
 def read_progress(run: Path) -> ProgressData | None:
@@ -38,7 +39,7 @@ def read_progress(run: Path) -> ProgressData | None:
     folder, history = run / PROGRESS, RunFolder(run).record(MASK_HISTORY, MaskHistory)
     if history is None:
         return None
-    files: dict[tuple[int, str], Path] = {}
+    files: dict[tuple[int, str], Path | Callable[[], bytes]] = {}
     images = []
     for number, watched in enumerate(history.images):
         stages = [stage for stage in watched.stages if _is_written(folder, stage.mask)]

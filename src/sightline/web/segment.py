@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,13 +11,15 @@ from urllib.parse import quote
 
 import numpy as np
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from sightline.errors import DataError
+from sightline.files import json_text
 from sightline.prompts import ImageState, PromptEngine, Prompts
 from sightline.run_lengths import box_of, from_run_lengths, run_lengths
 from sightline.web import masks
+from sightline.web.answers import Json
 from sightline.web.live import Superseded, Worker
 from sightline.web.messages import Ask, Export, read
 from sightline.web.pictures import Picture, Pictures
@@ -39,7 +40,7 @@ class SegmentDesk:
         pictures: what can be segmented.
         make_engine: builds the engine; called once, in the engine's thread, when it is first needed.
         settings: limits.
-        classes: (name, "#rrggbb") that the page begins with.
+        classes: (name, "#rrggbb") that the page begins with, where it has no project.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class SegmentDesk:
     async def engine(self, request: Request) -> Response:
         """Tell what the engine is and accepts."""
         engine = await self._worker.call(self._ready)
-        return JSONResponse(
+        return Json(
             {
                 "name": engine.name,
                 "model": engine.model_id,
@@ -104,7 +105,7 @@ class SegmentDesk:
 
     async def listing(self, request: Request) -> Response:
         """List the pictures of the session."""
-        return JSONResponse({"pictures": [_named(p) for p in self.pictures.shown_to(_session(request))]})
+        return Json({"pictures": [_named(p) for p in self.pictures.shown_to(_session(request))]})
 
     async def upload(self, request: Request) -> Response:
         """Take a picture: the body is the file, `?name=` its name for people."""
@@ -119,7 +120,7 @@ class SegmentDesk:
             session.uploads[:] = [key for key in session.uploads if key != picture.id]
             self._forget_picture(picture.id)
             raise
-        return JSONResponse(_named(picture) | {"width": pixels.shape[1], "height": pixels.shape[0]}, 201)
+        return Json(_named(picture) | {"width": pixels.shape[1], "height": pixels.shape[0]}, 201)
 
     async def image(self, request: Request) -> Response:
         """Send a picture as it is shown."""
@@ -150,7 +151,7 @@ class SegmentDesk:
             sent = [_sent(mask, score) for mask, score in zip(answer.masks, answer.scores, strict=True)]
             return _answer(sent, state, answer.seconds, encoding, engine)
 
-        return JSONResponse(await self._worker.call(work, lambda: session.ticket != ticket))
+        return Json(await self._worker.call(work, lambda: session.ticket != ticket))
 
     async def everything(self, request: Request) -> Response:
         """Return masks of all that the engine finds."""
@@ -173,7 +174,7 @@ class SegmentDesk:
                 sent.append(_sent(region.mask(), region.score))
             return _answer(sent, state, time.perf_counter() - began, encoding, engine)
 
-        return JSONResponse(await self._worker.call(work, lambda: session.ticket != ticket))
+        return Json(await self._worker.call(work, lambda: session.ticket != ticket))
 
     async def export(self, request: Request) -> Response:
         """Return kept objects as a file."""
@@ -268,7 +269,7 @@ def _check_outlines(export: Export) -> None:
 def _decoded_objects(export: Export, shape: tuple[int, int]) -> Iterator[masks.Kept]:
     """Yield the objects, each decoded when its turn comes: two thousand masks of a large picture are 80 GB."""
     for number, item in enumerate(export.objects, start=1):
-        if item.label >= len(export.classes):
+        if item.label >= len(export.classes) and item.label != masks.UNLABELLED:
             raise Problem(400, f"Object {number} has class {item.label}, and there are {len(export.classes)} classes.")
         try:
             yield masks.Kept(item.label, from_run_lengths(item.counts, *shape))
@@ -295,4 +296,4 @@ def _answer(
 
 
 def _json(content: dict[str, Any]) -> bytes:
-    return (json.dumps(content, ensure_ascii=False) + "\n").encode()
+    return (json_text(content) + "\n").encode()

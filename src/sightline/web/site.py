@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from sightline.data.images.reading import Reading
 from sightline.web.embedding import MapData
+from sightline.web.keeping import Keeper
 from sightline.web.progress import ProgressData
 
 # The report's first colors; a page begins with one class and offers these for more.
@@ -24,6 +26,9 @@ class Site:
         maps: embedding maps.
         progress: mask-progress folders.
         first: the page that the address opens: segment, report, map or progress.
+        root: the folder that the pictures are in or below; None where each is known by its name alone.
+        reading: bands and scale that pictures are shown with; by default as each file says.
+        keeper: keeps the work on the pictures in a project; None: what is done is lost with the browser's tab.
     """
 
     title: str
@@ -33,3 +38,6 @@ class Site:
     maps: tuple[MapData, ...] = ()
     progress: tuple[ProgressData, ...] = ()
     first: str = "segment"
+    root: Path | None = None
+    reading: Reading | None = None
+    keeper: Keeper | None = None

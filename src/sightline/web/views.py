@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from sightline.data import UnreadableImage, decode
+from sightline.errors import DataError
+from sightline.web.answers import Json
 from sightline.web.embedding import MapData
 from sightline.web.pictures import small_jpeg
 from sightline.web.problem import Problem
@@ -34,10 +37,10 @@ def _map_routes(maps: Sequence[MapData]) -> list[Route]:
     thumbnails = ByteLRU(THUMBNAIL_BYTES)
 
     def listing(request: Request) -> Response:
-        return JSONResponse({"maps": [{"title": m.title, "points": len(m)} for m in maps]})
+        return Json({"maps": [{"title": m.title, "points": len(m)} for m in maps]})
 
     async def points(request: Request) -> Response:
-        return JSONResponse(await asyncio.to_thread(_pick(maps, request, "map").describe))
+        return Json(await asyncio.to_thread(_pick(maps, request, "map").describe))
 
     async def thumbnail(request: Request) -> Response:
         chosen, number, index = _pick(maps, request, "map"), request.path_params["number"], request.path_params["index"]
@@ -67,13 +70,18 @@ def _thumbnail(chosen: MapData, index: int) -> bytes:
 
 def _progress_routes(runs: Sequence[ProgressData]) -> list[Route]:
     def listing(request: Request) -> Response:
-        return JSONResponse({"runs": [run.described for run in runs]})
+        return Json({"runs": [run.described for run in runs]})
 
-    def picture(request: Request) -> Response:
+    async def picture(request: Request) -> Response:
         path = _pick(runs, request, "run").files.get((request.path_params["image"], request.path_params["kind"]))
         if path is None:
             raise Problem(404, "The run kept no such picture.")
-        return FileResponse(path, headers=PRIVATE)
+        if isinstance(path, Path):
+            return FileResponse(path, headers=PRIVATE)
+        try:
+            return Response(await asyncio.to_thread(path), media_type="image/png", headers=PRIVATE)
+        except DataError:
+            raise Problem(415, "The tile or its mask cannot be read any more.") from None
 
     return [
         Route("/api/progress", listing),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from sightline.config import ClassifyConfig, resolve
+from sightline.config import ClassifyConfig, DataConfig, resolve
 from sightline.engine import NoProgress
 from sightline.errors import ConfigError, DataError, RunError, WeightsError
 from sightline.models import build_backbone
@@ -115,6 +117,9 @@ def test_fewer_labels_are_nested_and_stratified():
     few, more = (labelled_part(train_part, labels, share, seed=1) for share in (0.1, 0.5))
     assert set(few) <= set(more)
     assert [int((labels[few] == label).sum()) for label in range(3)] == [4, 4, 4]
+    other = labelled_part(train_part, labels, 0.1, seed=1, draw=1)
+    assert set(other) != set(few)
+    assert [int((labels[other] == label).sum()) for label in range(3)] == [4, 4, 4]
 
 
 def test_starting_from_a_run_takes_its_weights(trained, class_folder, tmp_path):
@@ -197,9 +202,34 @@ def test_an_unreadable_image_writes_nothing(trained, tmp_path):
     assert not (tmp_path / "out.csv").exists()
 
 
+def test_evaluate_knows_images_of_training_by_their_pixels_and_judges_without_them(trained, class_folder, tmp_path):
+    import json
+    import shutil
+
+    parts = json.loads((trained.path / "split.json").read_text())
+    everything = evaluate(trained.path, DataConfig(source=str(class_folder)))
+    assert everything.seen == len(parts["train"]) + len(parts["val"])
+    assert everything.unseen is not None
+    assert everything.unseen.to_dict() == trained.result()["accuracy"]
+    assert "trained or chosen on" in everything.warning()
+    assert [row["n"] for row in everything.tables()[0][1]] == [60, len(parts["test"])]
+    # Other names in another folder.
+    for number, name in enumerate((parts["train"][0], parts["test"][0], parts["test"][-1])):
+        path = tmp_path / "new" / name.split("/")[0] / f"other-{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(class_folder / name, path)
+    elsewhere = evaluate(trained.path, DataConfig(source=str(tmp_path / "new")))
+    assert (elsewhere.seen, elsewhere.accuracy.n) == (1, 3)
+    assert elsewhere.unseen is not None
+    assert elsewhere.unseen.n == 2
+    (trained.path / "trained_on.npz").rename(trained.path / "kept")
+    old = evaluate(trained.path, DataConfig(source=str(tmp_path / "new")))
+    assert (old.seen, old.unseen, old.warning()) == (None, None, "")
+    (trained.path / "kept").rename(trained.path / "trained_on.npz")
+
+
 def test_evaluate_refuses_other_classes(trained, tmp_path):
     from conftest import write_classes
-    from sightline.config import DataConfig
 
     other = write_classes(tmp_path / "other", classes=4, each=2)
     with pytest.raises(DataError, match="class3"):
@@ -222,6 +252,17 @@ def test_a_head_at_its_optimum_is_at_least_as_good_on_validation_and_goes_on(cla
     named = predict(run.path, class_folder)
     predicted = dict(zip(named.ids, named.labels, strict=True))
     assert [predicted[name] for name in table["id"]] == table["predicted"]
+
+
+def test_heads_on_one_backbone_share_its_features(class_folder, tmp_path, trained, monkeypatch):
+    keys = {"init": str(trained.path), "train": "head", "head_solver": "lbfgs"}
+    shared = keys | {"shared_features": str(tmp_path / "features")}
+    alone = train(class_folder, tmp_path / "alone", **keys, label_fraction=0.5).result()
+    train(class_folder, tmp_path / "whole", **shared)
+    assert len(list((tmp_path / "features").iterdir())) == 1
+    # With the features there, nothing runs the backbone.
+    monkeypatch.setattr(sys.modules[classify.__module__], "extract_features", None)
+    assert train(class_folder, tmp_path / "half", **shared, label_fraction=0.5).result() == alone
 
 
 def test_the_solver_of_a_head_is_for_heads(class_folder, tmp_path):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from sightline.config import ClassifyConfig, EmbedConfig, resolve
 from sightline.engine import NoProgress
+from sightline.errors import ConfigError
 from sightline.tasks.classify import classify
 from sightline.tasks.embed import embed, first_and_last, tsne
 
@@ -27,6 +30,20 @@ def test_embed_writes_every_sample_with_features_and_a_map(run, class_folder, tm
     assert set(table.column_names) == {"id", "label", "features", "x", "y"}
     assert np.isfinite(np.stack(table["features"].to_numpy())).all()
     assert set(quality.to_dict()) == {"knn", "silhouette", "trustworthiness", "map_silhouette", "n"}
+
+
+@pytest.mark.parametrize("by", ["diverse", "typical", "uncertain", "random"])
+def test_embed_writes_which_images_to_label_next(run, class_folder, tmp_path, by):
+    keys = {"run": str(run.path), "data": {"source": str(class_folder)}, "split": "train"}
+    embed(EmbedConfig.build(keys, {"select": 7, "select_by": by}), tmp_path / "out", progress=NoProgress())
+    rows = list(csv.DictReader((tmp_path / "out" / "select.csv").read_text().splitlines()))
+    assert [row["rank"] for row in rows] == [str(rank) for rank in range(1, 8)]
+    table = pq.read_table(tmp_path / "out" / "embedding.parquet")
+    labels = dict(zip(table["id"].to_pylist(), table["label"].to_pylist(), strict=True))
+    assert len({row["id"] for row in rows}) == 7
+    assert all(labels[row["id"]] == row["label"] for row in rows)
+    with pytest.raises(ConfigError, match="select = 100: there are 42 images"):
+        embed(EmbedConfig.build(keys, {"select": 100}), tmp_path / "no", progress=NoProgress())
 
 
 def test_tsne_keeps_clusters_together_and_repeats_itself():

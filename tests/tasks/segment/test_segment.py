@@ -17,6 +17,7 @@ from sightline.engine import Interrupted, NoProgress
 from sightline.errors import ConfigError, DataError
 from sightline.report import write
 from sightline.runs import RunFolder
+from sightline.runs.results import SegmentResult
 from sightline.tasks.segment import MaskMaker, Options, predict_masks, segment
 from sightline.tasks.segment.progress import stages
 from sightline.web.opening import open_site
@@ -196,3 +197,17 @@ def test_predicted_masks_never_replace_labels(trained: RunFolder, tmp_path):
         Image.fromarray(pixels).save(tmp_path / name)
     with pytest.raises(DataError, match=r"would replace .*1_mask\.png, which is an input; nothing was written"):
         predict_masks(trained.path, tmp_path, tmp_path)
+
+
+def test_a_learning_rate_is_chosen_on_validation_and_trials_leave_the_test_part_alone(tmp_path: Path):
+    tuned = run(tmp_path / "run", epochs=1, interventions=False, tune=[1e-5, 3e-3])
+    trials = {path.name: RunFolder.open(path) for path in (tuned.path / "tuning").iterdir()}
+    assert set(trials) == {"lr-1e-05", "lr-0.003"}
+    scores = {trial.config()["optim"]["lr"]: trial.result()["val_mean_iou"] for trial in trials.values()}
+    result = tuned.result_as(SegmentResult)
+    assert result.tuning is not None
+    assert result.tuning.scores == scores
+    assert result.lr == max(scores, key=lambda rate: scores[rate])
+    for trial in trials.values():
+        assert trial.result()["mean_iou"]["n"] == result.split["val"]
+        assert not any((trial.path / name).exists() for name in ("counts.npz", "predictions.parquet", "progress"))

@@ -56,6 +56,11 @@ def test_the_test_part_evaluated_again_gives_the_run_s_own_result(trained: RunFo
         assert again[key] == own[key], key
     everything = evaluate(trained.path, DEMO)
     assert everything.mean_iou.n == sum(own["split"].values())
+    assert everything.seen == own["split"]["train"] + own["split"]["val"]
+    assert everything.unseen is not None
+    assert everything.unseen.to_dict() == own["mean_iou"]
+    assert again["seen"] == 0
+    assert "unseen" not in again
 
 
 def test_boundary_iou_is_that_of_the_masks_drawn(trained: RunFolder):

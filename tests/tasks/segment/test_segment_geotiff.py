@@ -15,6 +15,7 @@ from sightline.config import IGNORE_INDEX, SegmentConfig, SegmentDataConfig
 from sightline.data import DEEPGLOBE, UnreadableImage, decode, load_parts
 from sightline.data.images.geotiff import open_raster, write_raster
 from sightline.data.images.reading import Reading
+from sightline.data.masks.project import ProjectFolder
 from sightline.engine import NoProgress
 from sightline.errors import DataError, NotAvailable
 from sightline.tasks.segment import Options, predict_masks, segment
@@ -197,3 +198,23 @@ def test_without_rasterio_the_extra_is_named(trained: Path, tmp_path: Path, monk
     assert (decode(path) == scene(40, 40)[0]).all()  # 8-bit colours need Pillow only
     with pytest.raises(UnreadableImage, match=r"install sightline\[geo\]"):
         decode(sixteen)
+
+
+@pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # rasterio's own use of affine
+def test_what_a_run_draws_is_a_project_to_correct(trained: Path, tmp_path: Path, monkeypatch, capsys):
+    image, _ = scene(40, 56)
+    write_tif(tmp_path / "scenes" / "a.tif", image)
+    monkeypatch.setattr("sightline.web.serve", lambda site, make, **rest: None)
+    assert command_line(["serve", str(tmp_path / "scenes"), "--predictions", str(trained), "--no-open"]) == 0
+    said = capsys.readouterr().err
+    assert "tensors used; not used: none" in said
+    assert "masks of 1 of 1 pictures taken in" in said
+    project = ProjectFolder(tmp_path / "scenes-project")
+    (drawn,) = predict_masks(trained, tmp_path / "scenes", tmp_path / "out", Options(masks="palette"))
+    names = {item.value: item.name for item in project.settings.classes}
+    with rasterio.open(drawn) as file:
+        classes = file.read(1)
+    work = project.work("a.tif")
+    assert work is not None
+    found = np.array([DEEPGLOBE.classes.index(names[value]) for value in work.index().ravel()]).reshape(classes.shape)
+    assert (found == classes).all()

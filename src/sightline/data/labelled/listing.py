@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
@@ -12,9 +13,11 @@ import numpy as np
 from sightline.config import DataConfig
 from sightline.data.images.folder import Passed, is_image, passed_line, walk, why_none
 from sightline.data.labelled.layouts import Meaning, read_folders
+from sightline.data.labelled.split import split
 from sightline.data.masks.layouts import masks_among
 from sightline.data.sets.catalog import find
-from sightline.data.split_file import part_of
+from sightline.data.share import share_of
+from sightline.data.split_file import PARTS, part_of
 from sightline.data.tables import TABLE_SUFFIXES, FileFinder, Row, Table, check_unique, read_table, read_text, some
 from sightline.errors import DataError, nearest
 from sightline.files.names import composed, printable
@@ -61,6 +64,7 @@ class ImageSet:
         passed: what the source holds beside the samples, one entry a reason.
         notes: what a person should know of how the source was read.
         unclear: why there are no labels, where folders might have been classes.
+        shared: whether it is a share of a larger set, whose labelled samples say their part.
     """
 
     name: str
@@ -70,6 +74,7 @@ class ImageSet:
     passed: tuple[Passed, ...] = ()
     notes: tuple[str, ...] = ()
     unclear: str = ""
+    shared: bool = False
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -118,6 +123,29 @@ def list_images(config: DataConfig, *, labels: bool = True) -> ImageSet:
     Raises:
         DataError: nothing there, no images, or a list or table that does not hold.
     """
+    listing = _list_all(config, labels)
+    return listing if config.share is None else _shared(listing, config, config.share)
+
+
+def _shared(listing: ImageSet, config: DataConfig, share: float) -> ImageSet:
+    """Return a share of each class in each part, which every sample then says; without labels a share of each part."""
+    groups: dict[tuple[str, int], list[int]] = defaultdict(list)
+    if listing.classes:
+        parts = split(listing, config.split, config.split_file)
+        for part in PARTS:
+            for index in getattr(parts, part).tolist():
+                groups[part, listing.samples[index].label].append(index)
+    else:
+        for index, sample in enumerate(listing.samples):
+            groups[sample.part, sample.label].append(index)
+    part_of_index = {
+        index: part for (part, _), members in groups.items() for index in share_of(listing.ids, members, share)
+    }
+    samples = tuple(replace(listing.samples[i], part=part) for i, part in sorted(part_of_index.items()))
+    return replace(listing, samples=samples, shared=bool(listing.classes))
+
+
+def _list_all(config: DataConfig, labels: bool) -> ImageSet:
     if not config.source.strip():
         raise DataError("data.source is empty; give a folder, a list file, a CSV, or a known name such as demo/objects")
     root, layout = find(config.source), config.layout

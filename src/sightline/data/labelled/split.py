@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sightline.config import SplitConfig
-from sightline.data.labelled.listing import ImageSet
 from sightline.data.split_file import PARTS, read_split
 from sightline.errors import DataError
+
+if TYPE_CHECKING:  # the listing of a share asks for its parts
+    from sightline.data.labelled.listing import ImageSet
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def split(listing: ImageSet, config: SplitConfig, split_file: str | None = None)
 
 def _given(listing: ImageSet, split_file: str | None) -> dict[str, list[int]]:
     """Return the indices of each part as the user divided them; without any, all are for training."""
-    if split_file is not None:
+    if split_file is not None and not listing.shared:
         parts = read_split(split_file).indices(listing.ids)
         if not parts["train"]:
             raise DataError(f"data.split_file = {split_file!r}: names no member of train; name what is trained on")
@@ -73,7 +76,7 @@ def _given(listing: ImageSet, split_file: str | None) -> dict[str, list[int]]:
         parts["train"] += [i for i, sample in enumerate(listing.samples) if not sample.part]
         if not parts["train"]:
             raise DataError(f"{listing.name}: has parts, and none of them is train; name what is trained on")
-    if parts["val"] and not parts["test"]:
+    if parts["val"] and not parts["test"] and not listing.shared:
         parts["val"], parts["test"] = [], parts["val"]
     return parts
 

@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from sightline.config import SegmentDataConfig
+from sightline.config import DataConfig, SegmentDataConfig
 from sightline.config.palettes import code_text
-from sightline.data.images.cache import Say
+from sightline.data.copies import TURNS, Copies, Fingerprints, find_copies, fingerprints
+from sightline.data.copies.rows import LEAKING, UNLABELLED, pair_rows, part_rows
+from sightline.data.images.cache import Say, load_images
+from sightline.data.images.headers import header_rows
 from sightline.data.images.survey import check_rows
 from sightline.data.masks.classes import class_warnings
 from sightline.data.masks.leaks import Leaks, find_leaks
@@ -21,7 +24,6 @@ from sightline.files import Outputs
 
 SHOWN = 10
 SHEET = 8  # tiles of a sheet, more where more classes are to be seen
-LEAKING = (("test", "train"), ("test", "val"), ("val", "train"))  # a tile of the first knows one of the second
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,13 @@ class MaskCheck:
         images: the data set, without what cannot be used.
         leaks: copies, neighbours and scenes among all its tiles.
         counts: pixels by tile, int64 (N, K + 1): of each class, then ignored.
+        shared: copies among the tiles and unlabelled images, numbered behind them; None where none were given.
     """
 
     images: SegmentImages
     leaks: Leaks
     counts: np.ndarray
+    shared: Copies | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """Return rows of (what, value, share): of pixels for classes, of the part's tiles for leaks."""
@@ -47,13 +51,11 @@ class MaskCheck:
             *({"what": f"unusable: {bad.id}", "value": bad.reason} for bad in images.bad),
         ]
         paths = [pair.image for pair in images.listing.pairs]
-        rows += check_rows(paths, images.reading, images.image, images.ids) + self._meaning()
+        rows += header_rows(paths) + check_rows(paths, images.reading, images.image, images.ids) + self._meaning()
         for name, part in images.parts.items():
             rows += self._classes(name, part)
         rows += self._off_palette()
-        for name, pairs in (("identical", self.leaks.exact), ("near copies", self.leaks.near)):
-            rows.append({"what": f"pairs of {name}", "value": len(pairs)})
-            rows += [{"what": name, "value": f"{images.ids[a]} = {images.ids[b]}"} for a, b in pairs[:SHOWN]]
+        rows += pair_rows(self.leaks.copies, images.ids)
         rows += [
             {"what": "pairs of neighbours", "value": len(self.leaks.neighbors)},
             {"what": "neighbours by chance, estimated", "value": self.leaks.by_chance},
@@ -99,13 +101,15 @@ class MaskCheck:
 
     def _leaking(self) -> list[dict[str, Any]]:
         leaks, parts = self.leaks, self.images.parts
-        kinds = {"a copy": np.concatenate([leaks.exact, leaks.near]), "a neighbour": leaks.neighbors}
-        rows = []
+        rows = part_rows(leaks.copies, parts, "tiles")
+        if self.shared is not None:
+            more = np.arange(len(self.images.ids), len(self.shared.groups))
+            rows += part_rows(self.shared, {**parts, UNLABELLED: more}, "tiles")[len(rows) :]
         for first, second in LEAKING:
-            counts = {f"with {kind}": _linked(pairs, parts[first], parts[second]) for kind, pairs in kinds.items()}
-            counts["of a scene that is also"] = int(
-                np.isin(leaks.scenes[parts[first]], leaks.scenes[parts[second]]).sum()
-            )
+            counts = {
+                "with a neighbour": _linked(leaks.neighbors, parts[first], parts[second]),
+                "of a scene that is also": int(np.isin(leaks.scenes[parts[first]], leaks.scenes[parts[second]]).sum()),
+            }
             for kind, count in counts.items():
                 what = f"{first} tiles {kind} in {second}"
                 rows.append({"what": what, "value": count, "share": count / max(1, len(parts[first]))})
@@ -118,14 +122,24 @@ def _linked(pairs: np.ndarray, first: np.ndarray, second: np.ndarray) -> int:
     return len(np.unique(both[np.isin(both[:, 0], first) & np.isin(both[:, 1], second), 0]))
 
 
-def check_masks(config: SegmentDataConfig, progress: Say | None = None) -> MaskCheck:
+def check_masks(config: SegmentDataConfig, unlabelled: str = "", progress: Say | None = None) -> MaskCheck:
     """Decode all images and masks, count their pixels, and look for leaks between parts.
+
+    Args:
+        config: images and masks.
+        unlabelled: source of images without masks whose copies among the others are looked for too; "" for none.
+        progress: called with a line of text now and then.
 
     Raises:
         DataError: no images with masks, missing partners, or so few tiles that a part is empty.
     """
     images = load_parts(config.model_copy(update={"max_bad_fraction": 1.0}), progress=progress)
-    return MaskCheck(images, find_leaks(images.picture, len(images.ids)), images.counts)
+    leaks = find_leaks(images.picture, len(images.ids))
+    if not unlabelled:
+        return MaskCheck(images, leaks, images.counts)
+    more = load_images(DataConfig(source=unlabelled, max_bad_fraction=1.0), progress, labels=False)
+    prints = [fingerprints(images.picture, len(images.ids)), fingerprints(more.__getitem__, len(more))]
+    return MaskCheck(images, leaks, images.counts, find_copies(Fingerprints.joined(prints), TURNS))
 
 
 def write_sheet(check: MaskCheck, path: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import colorsys
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import cv2
@@ -60,7 +61,11 @@ def coco(
 
 
 def palette_png(
-    index: np.ndarray, colors: np.ndarray | Sequence[tuple[int, ...]], names: Sequence[str] = (), optimize: bool = True
+    index: np.ndarray,
+    colors: np.ndarray | Sequence[tuple[int, ...]],
+    names: Sequence[str] = (),
+    optimize: bool = True,
+    chunks: Mapping[str, str] = MappingProxyType({}),
 ) -> bytes:
     """Return indices as a palette PNG: small, exact, and in color in any viewer.
 
@@ -69,6 +74,7 @@ def palette_png(
         colors: up to 256 RGB colors, the first of index 0; black beyond.
         names: of the indices, for the text chunk "classes", as JSON; () writes none.
         optimize: smaller, and slower.
+        chunks: further text chunks.
     """
     table = np.zeros((256, 3), np.uint8)
     table[: len(colors)] = colors
@@ -77,6 +83,8 @@ def palette_png(
     info = PngImagePlugin.PngInfo()
     if names:
         info.add_itxt("classes", json.dumps(list(names), ensure_ascii=False))
+    for key, text in chunks.items():
+        info.add_text(key, text)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", pnginfo=info, optimize=optimize)
     return buffer.getvalue()

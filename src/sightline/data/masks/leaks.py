@@ -6,15 +6,13 @@ pixels alone, without file names or georeference. NumPy only, by blocks of a mat
 
 from __future__ import annotations
 
-import hashlib
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+
+from sightline.data.copies import TURNS, Copies, find_copies, fingerprints
+from sightline.data.copies.find import connected
 
 # On 2,055 tiles of 512 px of DeepGlobe these three find 2,504 neighbours. Of 517 squares of four tiles of which they
 # find three sides they find the fourth in 514, and never another one; mirrored edges, which have no neighbours, give 4.
@@ -22,13 +20,6 @@ RATIO = 0.85  # of the distance of an edge's best partner to that of its second 
 CORRELATION = 0.5  # of the two edges' detail: leaves out edges of one colour, where the ratio is one of noises
 STEP = 3.0  # times the difference between a tile's own outermost rows; across a seam it was 1.0 to 1.8 for 90 %
 FLOOR = 2.0  # levels of 255, added to it: JPEG alone moves an edge by so much
-
-THUMB = 16  # pixels: what re-encoding and small resizing leave as it is
-# Correlation of two thumbnails' detail. Re-encoding DeepGlobe's tiles as JPEG of quality 30 leaves 0.98 and more; the
-# most alike two of them, in any of eight orientations, reach 0.90.
-COPY = 0.96
-FLAT = 1.0  # levels of 255: a thumbnail whose detail is less has only noise to compare
-FLAT_COPY = 0.5  # levels: such pictures are copies where their colours differ by less
 
 BLOCK = 1024  # rows of a matrix of all pairs held at a time: 80 MB for 20,000 tiles
 
@@ -38,19 +29,27 @@ class Leaks:
     """Pairs of tiles that belong together; indices int64 (P, 2), the smaller first, in order.
 
     Attributes:
-        exact: decoded to the same pixels.
-        near: the same picture but for encoding, size, light, or a turn or flip; without those of `exact`.
+        copies: the same picture, perhaps in another encoding, size, light or window, turned or flipped.
         neighbors: one continues the other across an edge. Of copies the first alone is compared.
         by_chance: neighbours that the same test finds among mirrored edges, which have none: about so many of
             `neighbours` are false.
         scenes: number of each tile's scene, int64 (N,): what copies and neighbours connect, directly or through others.
     """
 
-    exact: np.ndarray
-    near: np.ndarray
+    copies: Copies
     neighbors: np.ndarray
     by_chance: int
     scenes: np.ndarray
+
+    @property
+    def exact(self) -> np.ndarray:
+        """Pairs of the same pixels."""
+        return self.copies.exact
+
+    @property
+    def near(self) -> np.ndarray:
+        """Pairs of the same picture and other pixels."""
+        return self.copies.near
 
 
 @dataclass(frozen=True)
@@ -69,28 +68,24 @@ class _Side:
 def find_leaks(image: Callable[[int], np.ndarray], count: int) -> Leaks:
     """Find copies, neighbours and scenes among tiles.
 
-    Tiles that overlap, and neighbours that were turned or scaled differently, are not found.
+    Tiles that overlap by less than about 90 %, and neighbours that were turned or scaled differently, are not found.
 
     Args:
         image: returns tile i, uint8 (H, W, 3); each is asked for once.
         count: N.
     """
-    digests: dict[bytes, list[int]] = defaultdict(list)
-    thumbs = np.empty((count, THUMB, THUMB, 3), np.float32)
     outers: dict[str, list[np.ndarray]] = {name: [] for name in ("top", "bottom", "left", "right")}
     steps: dict[str, list[float]] = {name: [] for name in outers}
-    for i in range(count):
+
+    def look(i: int) -> np.ndarray:
         pixels = image(i)
-        digests[hashlib.blake2b(pixels.tobytes() + str(pixels.shape).encode(), digest_size=16).digest()].append(i)
-        thumbs[i] = cv2.resize(pixels, (THUMB, THUMB), interpolation=cv2.INTER_AREA)
         for name, outer, inner in _edges(pixels):
             outers[name].append(outer.copy())
             steps[name].append(float(np.sqrt(np.mean((outer.astype(np.float32) - inner) ** 2))))
-    exact = _pairs([(a, b) for same in digests.values() for n, a in enumerate(same) for b in same[n + 1 :]])
-    copies = find_copies(thumbs)
-    known = {(int(a), int(b)) for a, b in exact}
-    near = _pairs([(int(a), int(b)) for a, b in copies if (int(a), int(b)) not in known])
-    _, firsts = np.unique(_connected(count, np.concatenate([exact, near])), return_index=True)
+        return pixels
+
+    copies = find_copies(fingerprints(look, count), TURNS)
+    _, firsts = np.unique(copies.groups, return_index=True)
     sides = {
         name: _Side([outers[name][i] for i in firsts], np.array(steps[name], np.float32)[firsts]) for name in outers
     }
@@ -100,8 +95,8 @@ def find_leaks(image: Callable[[int], np.ndarray], count: int) -> Leaks:
         mirrored = _Side([outer[::-1] for outer in sides[after].outer], sides[after].step)
         by_chance += len(find_continued(sides[before], mirrored))
     neighbors = _pairs([(int(firsts[a]), int(firsts[b])) for a, b in joints])
-    scenes = _connected(count, np.concatenate([exact, near, neighbors]))
-    return Leaks(exact, near, neighbors, by_chance, scenes)
+    scenes = connected(count, np.concatenate([copies.exact, copies.near, neighbors]))
+    return Leaks(copies, neighbors, by_chance, scenes)
 
 
 def _edges(pixels: np.ndarray) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
@@ -111,43 +106,6 @@ def _edges(pixels: np.ndarray) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     yield "bottom", pixels[-1], pixels[-1 - second[0]]
     yield "left", pixels[:, 0], pixels[:, second[1]]
     yield "right", pixels[:, -1], pixels[:, -1 - second[1]]
-
-
-def find_copies(thumbs: np.ndarray) -> np.ndarray:
-    """Return pairs of thumbnails that show the same, int64 (P, 2), turned and flipped ones included.
-
-    Args:
-        thumbs: float32 (N, S, S, 3), 0–255.
-    """
-    count = len(thumbs)
-    descriptors, detail = _detail(thumbs)
-    flat = detail < FLAT
-    colors = thumbs.mean(axis=(1, 2))
-    pairs: list[tuple[int, int]] = []
-    for quarter_turns in range(4):
-        for flipped in (False, True):
-            turned = np.rot90(thumbs, quarter_turns, axes=(1, 2))
-            other, _ = _detail(turned[:, :, ::-1] if flipped else turned)
-            for begin in range(0, count, BLOCK):
-                alike = descriptors[begin : begin + BLOCK] @ other.T > COPY
-                alike &= ~flat & ~flat[begin : begin + BLOCK, None]
-                pairs += zip(*(axis.tolist() for axis in _at(alike, begin)), strict=True)
-    index = np.flatnonzero(flat)
-    distance = np.abs(colors[index, None] - colors[None, index]).max(axis=2)
-    pairs += [(int(index[a]), int(index[b])) for a, b in np.argwhere(distance < FLAT_COPY)]
-    return _pairs(pairs)
-
-
-def _detail(thumbs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return thumbnails without their mean colour, of length one, (N, S·S·3); and the detail's deviation, (N,)."""
-    rest = (thumbs - thumbs.mean(axis=(1, 2), keepdims=True)).reshape(len(thumbs), -1)
-    length = np.linalg.norm(rest, axis=1)
-    return rest / np.maximum(length, 1e-6)[:, None], length / np.sqrt(rest.shape[1])
-
-
-def _at(chosen: np.ndarray, begin: int) -> tuple[np.ndarray, np.ndarray]:
-    rows, columns = np.nonzero(chosen)
-    return rows + begin, columns
 
 
 def find_continued(before: _Side, after: _Side) -> list[tuple[int, int]]:
@@ -229,11 +187,3 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _pairs(pairs: Sequence[tuple[int, int]]) -> np.ndarray:
     ordered = sorted({(min(pair), max(pair)) for pair in pairs if pair[0] != pair[1]})
     return np.array(ordered, np.int64).reshape(-1, 2)
-
-
-def _connected(count: int, pairs: np.ndarray) -> np.ndarray:
-    """Return the number of each tile's connected component, int64 (N,), numbered by their first tiles."""
-    graph = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    _, labels = connected_components(graph, directed=False)
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[inverse].astype(np.int64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from sightline.data.masks.layouts.beside import IMAGE_END, MASK_END
 from sightline.data.masks.meaning import Meaning, settle
 from sightline.data.masks.palette import Palette
 from sightline.data.sets.catalog import find
-from sightline.data.split_file import read_split
+from sightline.data.share import share_of
+from sightline.data.split_file import PARTS, read_split
 from sightline.errors import DataError
 from sightline.files import cache_home
 
@@ -94,6 +95,8 @@ def list_pairs(
             "NAME_mask.png, images/ and masks/ with the same names, or annotations of COCO, YOLO or labelme "
             f"(data.layout = {config.layout})"
         )
+    if config.share is not None:
+        found = replace(found, pairs=_share(found.pairs, config, config.share))
     meaning = _meaning(found, config, (cache_dir or cache_home()) / "masks", progress, known)
     meaning = replace(meaning, remarks=(*found.remarks, *meaning.remarks))
     return PairSet(config.source, found.pairs, meaning, listing.passed)
@@ -139,12 +142,27 @@ def split_pairs(pair_set: PairSet, config: SegmentDataConfig) -> dict[str, np.nd
     Raises:
         DataError: a part without a tile, or a split file that names others.
     """
-    ids = pair_set.ids
-    if config.split_file is not None:
-        parts = read_split(config.split_file).indices(ids)
+    # Of a share each tile says its part, which was drawn from the whole.
+    return _parts(pair_set.name, pair_set.pairs, config, None if config.share is not None else config.split_file)
+
+
+def _share(pairs: Sequence[Pair], config: SegmentDataConfig, share: float) -> tuple[Pair, ...]:
+    """Return a share of each part, and say of each tile which part it is in."""
+    ids = [pair.id for pair in pairs]
+    parts = _parts(config.source, pairs, config, config.split_file)
+    drawn = {index: name for name, members in parts.items() for index in share_of(ids, members.tolist(), share)}
+    return tuple(replace(pairs[index], part=name) for index, name in sorted(drawn.items()))
+
+
+def _parts(
+    name: str, pairs: Sequence[Pair], config: SegmentDataConfig, split_file: str | None
+) -> dict[str, np.ndarray]:
+    ids = [pair.id for pair in pairs]
+    if split_file is not None:
+        parts = read_split(split_file).indices(ids)
     else:
-        part_names = [pair.part for pair in pair_set.pairs]
-        parts = {name: [i for i, part in enumerate(part_names) if part == name] for name in ("train", "val", "test")}
+        part_names = [pair.part for pair in pairs]
+        parts = {part: [i for i, own in enumerate(part_names) if own == part] for part in PARTS}
         parts["train"] += [i for i, part in enumerate(part_names) if not part]
         parts["train"].sort(key=lambda i: _hash(config.split_seed, ids[i]))
         if parts["val"] and not parts["test"]:
@@ -154,12 +172,12 @@ def split_pairs(pair_set: PairSet, config: SegmentDataConfig) -> dict[str, np.nd
             parts["test"], parts["train"] = _cut(parts["train"], round(config.test * total))
         if not parts["val"]:
             parts["val"], parts["train"] = _cut(parts["train"], round(config.val * total))
-    if empty := [name for name, members in parts.items() if not members]:
+    if empty := [part for part, members in parts.items() if not members]:
         raise DataError(
-            f"{pair_set.name}: {len(ids)} tiles leave none for {' and '.join(empty)}; add tiles, raise data.val or "
+            f"{name}: {len(ids)} tiles leave none for {' and '.join(empty)}; add tiles, raise data.val or "
             "data.test, or give data.split_file"
         )
-    return {name: np.sort(np.array(members, np.int64)) for name, members in parts.items()}
+    return {part: np.sort(np.array(members, np.int64)) for part, members in parts.items()}
 
 
 def _cut(members: list[int], count: int) -> tuple[list[int], list[int]]:

@@ -32,7 +32,7 @@ def geojson(source: Path, objects: Iterable[tuple[np.ndarray, dict[str, Any]]]) 
         from rasterio.warp import transform_geom
     except ImportError:
         raise NotAvailable("GeoJSON needs rasterio: install sightline[geo]") from None
-    crs, transform, size = _georeference(source)
+    crs, transform, size = georeference(source)
     features = []
     for mask, properties in objects:
         if mask.shape != size:
@@ -48,7 +48,7 @@ def geojson(source: Path, objects: Iterable[tuple[np.ndarray, dict[str, Any]]]) 
     return {"type": "FeatureCollection", "features": features}
 
 
-def _georeference(source: Path) -> tuple[Any, Any, tuple[int, int]]:
+def georeference(source: Path) -> tuple[Any, Any, tuple[int, int]]:
     """Return coordinate system, transform, and height and width of a GeoTIFF."""
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning, RasterioError

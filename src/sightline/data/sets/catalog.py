@@ -33,6 +33,7 @@ class Entry:
         licence: as far as the publisher states it.
         archives: to download; () where a person must fetch it.
         by_hand: what a person must do, where terms must be accepted first.
+        page: where that is done.
         inside: the folder or CSV of the unpacked set that is opened.
         conversion: what turns the unpacked files into images that can be opened, a name of `convert.CONVERSIONS`.
     """
@@ -41,6 +42,7 @@ class Entry:
     licence: str
     archives: tuple[Archive, ...] = ()
     by_hand: str = ""
+    page: str = ""
     inside: str = ""
     conversion: str = ""
 
@@ -50,17 +52,20 @@ CATALOG: dict[str, Entry] = {
     "mini-imagenet": Entry(
         "38,400 training images of 84 px, 64 classes (Vinyals et al. 2016; split of Ravi and Larochelle 2017)",
         "ImageNet's terms: non-commercial research",
-        by_hand="accept ImageNet's terms, make or obtain Mini-ImageNet from your copy, as class folders",
+        by_hand="accept ImageNet's terms, and make the 64 training classes from your copy, as class folders",
+        page="https://www.image-net.org/download.php (the split: https://github.com/twitter-research/meta-learning-lstm)",
     ),
     "office-home": Entry(
         "15,500 images, 65 classes in 4 styles (Venkateswara et al. 2017)",
         "non-commercial research and education",
-        by_hand="fill in the request form on the page of the Office-Home data set, as STYLE/CLASS folders",
+        by_hand="fill in the request form on the page of the data set; it comes as STYLE/CLASS folders",
+        page="https://www.hemanthdv.org/officeHomeDataset.html",
     ),
     "deepglobe-landcover": Entry(
         "803 satellite tiles of 2448 px with masks of 7 classes (Demir et al. 2018)",
         "the DeepGlobe challenge's terms: research and education",
-        by_hand="accept the challenge's terms on the DeepGlobe page, as NNNN_sat.jpg with NNNN_mask.png",
+        by_hand="accept the challenge's terms on its page; it comes as NNNN_sat.jpg with NNNN_mask.png",
+        page="http://deepglobe.org/challenge.html",
     ),
     "cifar-10": Entry(
         "60,000 pictures of 32 px, 10 classes (Krizhevsky 2009); opens the 50,000 of the training part",
@@ -159,12 +164,20 @@ def find(source: str) -> Path:
         home = data_home() / source
         if home.is_dir():
             return home / CATALOG[source].inside
+        if CATALOG[source].by_hand:
+            raise DataError(f"data.source = {source!r}: not here. {by_hand_text(source)}")
         raise DataError(f"data.source = {source!r}: not fetched yet; run `sightline data fetch {source}`")
     names = [*DEMO, *CATALOG]
     raise DataError(
         f"data.source = {source!r}: no such folder or file, and no data set of that name.{nearest(source, names)} "
         f"Known names: {', '.join(names)}"
     )
+
+
+def by_hand_text(name: str) -> str:
+    """Return how a data set is got whose terms a person must accept, and the folder that it goes to."""
+    entry = CATALOG[name]
+    return f"{entry.about}. By hand: {entry.by_hand}. Page: {entry.page}. Then put the files under {data_home() / name}"
 
 
 def catalog_rows() -> list[dict[str, Any]]:

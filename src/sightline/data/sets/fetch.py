@@ -47,7 +47,8 @@ def fetch(name: str, out: Path | None = None) -> Path:
     print(f"{name}: {entry.about}\nlicence: {entry.licence}", file=sys.stderr)
     if entry.by_hand:
         raise DataError(
-            f"{name}: its terms must be accepted by a person: {entry.by_hand}; then put the files under {target}"
+            f"{name}: its terms must be accepted by a person. By hand: {entry.by_hand}. Page: {entry.page}. Then put "
+            f"the files under {target}"
         )
     archives = [download(archive, data_home() / "downloads") for archive in entry.archives]
     with staged(target) as private:

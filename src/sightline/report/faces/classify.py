@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sightline.config import ClassifyConfig
+from sightline.config import BackboneConfig, ClassifyConfig
 from sightline.report import pictures
 from sightline.report.document import Answer, Block, Section, Table, Text
 from sightline.report.face import Heading, Rows, StudyView
@@ -12,7 +12,7 @@ from sightline.report.sentences import score_interval
 from sightline.runs import RunFolder
 from sightline.runs.metrics import METRICS
 from sightline.runs.numbers import count, plain
-from sightline.runs.results import ClassifyResult
+from sightline.runs.results import ClassifyResult, ScoredResult
 from sightline.runs.study_result import Embedding
 
 HIDDEN = "Left out: the study file asks that the pictures are not shown."
@@ -32,9 +32,9 @@ class ClassifyFace:
         config = ClassifyConfig.build(run.config(), where=str(run.path))
         optim = config.optim
         return [
-            ("Backbone", f"{config.backbone}, stem {config.stem}"),
+            ("Backbone", network_text(run, config)),
             ("Input", f"{config.input_size} px, augmentation {config.augment}"),
-            ("Optimiser", f"{optim.name}, learning rate {plain(optim.lr)}, weight decay "
+            ("Optimiser", f"{optim.name}, learning rate {rate_text(optim.lr, config.tune)}, weight decay "
                           f"{plain(optim.weight_decay)}"),
             ("Schedule", f"× {plain(optim.plateau_factor)} when the validation loss has not fallen for "
                          f"{optim.plateau_patience} epochs" if optim.schedule == "plateau" else optim.schedule),
@@ -74,6 +74,18 @@ class ClassifyFace:
         ]
 
 
+def network_text(run: RunFolder, config: BackboneConfig) -> str:
+    """Return backbone and stem as a finished run has them, for weights may bring their own; else as it was asked to."""
+    network = run.result_as(ScoredResult).network if run.is_done else None
+    of = network if network is not None else config
+    return f"{of.backbone}, stem {of.stem}"
+
+
+def rate_text(rate: float, tried: Sequence[float]) -> str:
+    """Return a learning rate, or those of which each arm took the one best on validation."""
+    return f"best on validation of {', '.join(plain(other) for other in tried)}" if tried else plain(rate)
+
+
 def _scored(run: RunFolder) -> list[Section]:
     if not run.is_done:
         return []
@@ -97,14 +109,15 @@ def _embedding(view: StudyView) -> list[Block]:
 def _qualities(embedding: Embedding) -> Table:
     first, last = embedding.first, embedding.last
     rows = [
-        ["k-NN accuracy", *(ACCURACY.score(of.knn) for of in (first, last))],
+        ["k-NN accuracy among training samples", *(ACCURACY.score(of.knn) for of in (first, last))],
         ["Silhouette, features", *(f"{of.silhouette:.3f}" for of in (first, last))],
         ["Silhouette, map", *(f"{of.map_silhouette:.3f}" for of in (first, last))],
         ["Trustworthiness of the map", *(f"{of.trustworthiness:.3f}" for of in (first, last))],
     ]
     caption = (
-        "Beside the picture, so that the eye is not the only judge. k-NN (leave one out) and silhouette are of the "
-        "features, not of the map; trustworthiness says how far neighbours in the map are neighbours in the features."
+        "Beside the picture, so that the eye is not the only judge. k-NN (each sample by the others) and silhouette "
+        "are of the features, not of the map, and of training samples, whose labels the network may have learnt: they "
+        "are no test accuracy. Trustworthiness says how far neighbours in the map are neighbours in the features."
     )
     header = ("Measure", f"Epoch {first.epoch}", f"Epoch {last.epoch}")
     return Table(caption, header, rows, (False, True, True))

@@ -8,12 +8,10 @@ from sightline.config import PretrainConfig
 from sightline.report.document import Answer, Block, Section, Text, Warnings
 from sightline.report.face import Rows, StudyView
 from sightline.report.pictures import pretraining_health
+from sightline.report.pretrainings import KNN, pretrainings_table
 from sightline.runs import RunFolder
 from sightline.runs.numbers import count, percent, plain
 from sightline.runs.results import MethodReport, PretrainResult
-
-RUN = "pretrain"
-KNN = "knn/accuracy"
 
 
 class PretrainFace:
@@ -69,13 +67,13 @@ class PretrainFace:
         return [Section("pretraining", "Health of pretraining", [*blocks, *shown])]
 
     def study_sections(self, view: StudyView) -> Sequence[Section]:
-        """Return the health of the study's own pretraining, or that an arm waits for one."""
-        run = view.runs.get(RUN)
+        """Return the health of the study's own pretraining, of several the first one's, or that an arm waits for it."""
+        run = next(iter(view.pretrainings), None)
         if run is None:
             waiting = any(arm.parts.weights == "own" for arm in view.result.arms)
             blocks: list[Block] = [Text(["This study pretrained nothing."])] if waiting else []
         else:
-            blocks = [_state(run), *pretraining_health(run, method_of(run))]
+            blocks = [_state(view, run), *pretrainings_table(view.result), *pretraining_health(run, method_of(run))]
         return [Section("pretraining", "Health of pretraining", blocks)] if blocks else []
 
 
@@ -87,12 +85,14 @@ def method_of(run: RunFolder) -> MethodReport:
     return run.result_as(PretrainResult).method
 
 
-def _state(run: RunFolder) -> Block:
-    if not run.is_done:
-        info = run.info()
-        return Warnings("Pretraining did not finish", [f"{info.status}: {info.reason or 'interrupted'}."])
-    result = run.result_as(PretrainResult)
-    return Warnings("Warnings", result.warnings) if result.warnings else Text([result.method.fine])
+def _state(view: StudyView, first: RunFolder) -> Block:
+    unfinished = [(run.path.name, run.info()) for run in view.pretrainings if not run.is_done]
+    if unfinished:
+        reasons = [f"{name}: {info.status}: {info.reason or 'interrupted'}." for name, info in unfinished]
+        return Warnings("Pretraining did not finish", reasons)
+    result = first.result_as(PretrainResult)
+    warnings = view.result.pretrain.warnings if view.result.pretrain is not None else result.warnings
+    return Warnings("Warnings", warnings) if warnings else Text([result.method.fine])
 
 
 FACE = PretrainFace()

@@ -8,7 +8,7 @@ from sightline.config import SegmentConfig
 from sightline.report import pictures, segmentation
 from sightline.report.document import Answer, Block, Section, Text
 from sightline.report.face import Heading, Rows, StudyView
-from sightline.report.faces.classify import HIDDEN
+from sightline.report.faces.classify import HIDDEN, network_text, rate_text
 from sightline.report.sentences import score_interval
 from sightline.runs import RunFolder
 from sightline.runs.metrics import METRICS
@@ -38,10 +38,10 @@ class SegmentFace:
         optim = config.optim
         average = f", weights averaged with momentum {plain(config.ema)}" if config.ema else ""
         return [
-            ("Encoder", f"{config.backbone}, stem {config.stem}"),
+            ("Encoder", network_text(run, config)),
             ("Crops", f"{config.crop} px, scale {plain(config.augment.scale)}, flips{turned}, colour jitter"),
             ("Loss", f"{config.loss}, class weights {config.class_weights}"),
-            ("Optimiser", f"{optim.name}, learning rate {plain(optim.lr)}, weight decay "
+            ("Optimiser", f"{optim.name}, learning rate {rate_text(optim.lr, config.tune)}, weight decay "
                           f"{plain(optim.weight_decay)}, schedule {optim.schedule}{average}"),
             ("Epochs, batch", f"{config.epochs} epochs of batches of {config.batch_size}; the epoch best on "
                               "validation by mean IoU is judged"),

@@ -15,10 +15,23 @@ from torch import Tensor
 
 from sightline.config import ClassifyConfig
 from sightline.data import Images, Loader, Split, load_images, split
-from sightline.engine import Context, Progress, attempt, check_sizes, make_progress, record, resolve_workers, train
+from sightline.data.copies.seen import keep_trained_on
+from sightline.engine import (
+    Context,
+    Progress,
+    attempt,
+    check_sizes,
+    choose_rate,
+    make_progress,
+    record,
+    resolve_workers,
+    train,
+    tuning_of,
+)
+from sightline.engine.example import ExampleStep
 from sightline.errors import DataError
 from sightline.files import text_digest
-from sightline.files.atomic import write_json
+from sightline.files.atomic import atomic_path, write_json
 from sightline.metrics import statistics
 from sightline.models import Backbone, Classifier, InitialBackbone, LinearHead, reading_of, save_model
 from sightline.models.batch_norm import use_any_batch_norm
@@ -27,12 +40,14 @@ from sightline.models.features import extract_features
 from sightline.models.freezing import freeze, is_frozen
 from sightline.randomness import generator
 from sightline.runs import RunFolder
-from sightline.runs.artifacts import FEATURES, SPLIT, TUNING
-from sightline.runs.results import ClassAccuracy, ClassifyResult, Init, Interval
-from sightline.tasks.classify.example_step import example_step
+from sightline.runs.artifacts import FEATURES, SPLIT
+from sightline.runs.results import ClassAccuracy, ClassifyResult, Init, Interval, Network
+from sightline.tasks.classify.example_step import example_step, steps_of
 from sightline.tasks.classify.inputs import FeatureInputs, ImageInputs
 from sightline.tasks.classify.linear import PENALTIES, fit_linear
 from sightline.tasks.classify.task import ClassifyTask
+
+VALIDATION = "val_accuracy"  # of result.json: by which a learning rate is chosen
 
 
 def classify(
@@ -55,7 +70,7 @@ def classify(
         NotAvailable: the reference weights cannot be had now.
         WeightsError: the weights do not fit.
     """
-    if config.train == "head" and config.head_solver == "lbfgs":
+    if config.fits_head:
         report = progress or make_progress()
         inputs = _open_inputs(config, report.say)
         work = partial(_fit_head, on_test=on_test)
@@ -64,7 +79,7 @@ def classify(
         config,
         out,
         inputs=_open_inputs,
-        example=lambda config, inputs: example_step(config, inputs.start.backbone.name, inputs.start.backbone.stem),
+        example=_example,
         build_task=_build_task,
         finish=partial(_finish, on_test=on_test),
         resume=resume,
@@ -108,7 +123,8 @@ def _open_inputs(config: ClassifyConfig, say: Callable[[str], object]) -> Inputs
             "point at class folders, CLASS/image, or a CSV id,filename,label"
         )
     parts = split(listing, config.data.split, config.data.split_file)
-    train = labelled_part(parts.train, listing.labels, config.label_fraction, config.data.split.seed)
+    seed = config.data.split.seed
+    train = labelled_part(parts.train, listing.labels, config.label_fraction, seed, config.label_draw)
     if len(listing.classes) < 2:
         raise DataError(
             f"{config.data.source}: all images are of one class, {', '.join(listing.classes)}; a classifier needs two"
@@ -119,16 +135,22 @@ def _open_inputs(config: ClassifyConfig, say: Callable[[str], object]) -> Inputs
     return Inputs(images, parts, train, start)
 
 
-def labelled_part(train: np.ndarray, labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Return a stratified fraction of the training indices, at least one a class; smaller ones are subsets."""
+def labelled_part(train: np.ndarray, labels: np.ndarray, fraction: float, seed: int, draw: int = 0) -> np.ndarray:
+    """Return a stratified fraction of the training indices, at least one a class; smaller ones of a draw are parts."""
     if fraction >= 1:
         return train
     chosen = []
     for label in np.unique(labels[train]):
         members = train[labels[train] == label]
-        order = generator(seed, "classify/labels", sample=int(label)).permutation(len(members))
+        order = generator(seed, "classify/labels", epoch=draw, sample=int(label)).permutation(len(members))
         chosen.append(members[order[: max(1, round(fraction * len(members)))]])
     return np.sort(np.concatenate(chosen))
+
+
+def _example(config: ClassifyConfig, inputs: Inputs) -> ExampleStep:
+    example = example_step(config, inputs.start.backbone.name, inputs.start.backbone.stem)
+    steps = steps_of(config, example, len(inputs.train), len(inputs.parts.val), len(inputs.parts.test))
+    return replace(example, steps=steps)
 
 
 def _build_task(context: Run) -> ClassifyTask:
@@ -249,6 +271,8 @@ def _judge(context: Run, trained: Trained, seconds: float, on_test: bool) -> Non
     inputs, run = context.inputs, context.run
     _save_weights(context, trained.network)
     write_json(run.path / SPLIT, inputs.parts.to_dict())
+    if on_test:
+        keep_trained_on(run, inputs.images.__getitem__, inputs.train, inputs.parts.val)
     accuracy, per_class = _test_scores(context, trained) if on_test else (None, None)
     result = ClassifyResult(
         val_accuracy=trained.val_accuracy,
@@ -256,13 +280,19 @@ def _judge(context: Run, trained: Trained, seconds: float, on_test: bool) -> Non
         trained_on=len(inputs.train),
         images_seen=trained.images_seen,
         lr=trained.lr,
+        tuning=tuning_of(run, context.config.tune, VALIDATION),
         penalty=trained.penalty,
         init=Init(source=inputs.start.source, matched=inputs.start.matched),
         bad_images=len(inputs.images.listing.bad),
         split={name: len(ids) for name, ids in inputs.parts.to_dict().items()},
         accuracy=accuracy,
         per_class=per_class,
-    )
+        network=Network(
+            backbone=inputs.start.backbone.name, stem=inputs.start.backbone.stem,
+            input_size=context.config.input_size,
+            parameters=sum(value.numel() for value in trained.network.parameters()),
+        ),
+    )  # fmt: skip
     run.finish(result, {"fit_seconds": seconds})
 
 
@@ -318,8 +348,8 @@ def _fit_head(context: Run, on_test: bool) -> None:
     freeze(backbone, config.train)
     pictures = ImageInputs(config, inputs.images, inputs.start.preprocessing, fabric.device)
     labels, val = inputs.images.listing.labels, inputs.parts.val
-    context.report.say(f"{name}: computing features of {len(inputs.train) + len(val)} images once")
-    features, val_features = (extract_features(backbone, pictures.plain, part, fabric) for part in (inputs.train, val))
+    features_of = frozen_features(context, backbone, pictures)
+    features, val_features = features_of(inputs.train), features_of(val)
     context.report.say(f"{name}: fitting the head by L-BFGS under {len(PENALTIES)} penalties")
     classes = len(inputs.images.listing.classes)
     fit = fit_linear(features, labels[inputs.train], val_features, labels[val], classes)
@@ -333,7 +363,7 @@ def _fit_head(context: Run, on_test: bool) -> None:
     seconds = time.perf_counter() - begin
 
     def probabilities(samples: np.ndarray) -> np.ndarray:
-        logits = extract_features(backbone, pictures.plain, samples, fabric) @ fit.weight.T + fit.bias
+        logits = features_of(samples) @ fit.weight.T + fit.bias
         return torch.from_numpy(logits).softmax(dim=1).numpy()
 
     values = {"val/accuracy": fit.val_accuracy}
@@ -344,25 +374,44 @@ def _fit_head(context: Run, on_test: bool) -> None:
     _judge(context, trained, seconds, on_test)
 
 
+def frozen_features(context: Run, backbone: Backbone, pictures: ImageInputs) -> Callable[[np.ndarray], np.ndarray]:
+    """Return sample indices → features of the plain images, float32 (N, dim).
+
+    With `shared_features` those of all images are computed once and kept in a file that is named by all they depend
+    on; random weights, which every seed has its own of, are not shared.
+    """
+    config, inputs, report, name = context.config, context.inputs, context.report, context.run.path.name
+
+    def extract(samples: np.ndarray) -> np.ndarray:
+        report.say(f"{name}: computing features of {len(samples)} images once")
+        return extract_features(backbone, pictures.plain, samples, context.fabric)
+
+    if not config.shared_features or not inputs.start.checksum:
+        return extract
+    settings = [config.data.to_dict(), config.input_size, inputs.start.preprocessing.to_dict(), config.precision]
+    key = text_digest(inputs.images.listing.fingerprint, inputs.start.checksum, json.dumps(settings))
+    path = Path(config.shared_features) / f"{key}.npy"
+    if not path.is_file():
+        features = extract(np.arange(len(inputs.images)))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.save(file, features)
+    table = np.load(path, mmap_mode="r", allow_pickle=False)
+    return lambda samples: np.asarray(table[samples])
+
+
 # -- the learning rate
 def _tuned(context: Run) -> ClassifyConfig:
-    """Train once for each learning rate of `tune`, below the run's own folder; return the best one's on validation.
-
-    The trials are runs themselves: a resumed run goes on in the midst of them, and repeats none.
-    """
+    """Return the configuration with the learning rate of `tune` that is best on validation."""
     config = context.config
     if not config.tune:
         return config
-    scores: dict[float, float] = {}
-    for lr in config.tune:
-        trial = _with_lr(config, lr).model_copy(update={"keep_features": 0})
-        folder = context.run.path / TUNING / f"lr-{lr:g}"
-        done = classify(trial, folder, resume=True, on_test=False, progress=context.report)
-        scores[lr] = done.result()["val_accuracy"]
-    best = max(scores, key=lambda lr: scores[lr])
-    tried = ", ".join(f"{lr:g}: {score:.3f}" for lr, score in scores.items())
-    context.report.say(f"{context.run.path.name}: learning rate {best:g} is best on validation of {tried}")
-    return _with_lr(config, best)
+
+    def trial(lr: float, folder: Path) -> RunFolder:
+        tried = _with_lr(config, lr).model_copy(update={"keep_features": 0})
+        return classify(tried, folder, resume=True, on_test=False, progress=context.report)
+
+    return _with_lr(config, choose_rate(context.run, config.tune, trial, VALIDATION, context.report.say))
 
 
 def _with_lr(config: ClassifyConfig, lr: float) -> ClassifyConfig:

@@ -43,12 +43,17 @@ def workload(config: ClassifyConfig) -> Workload:
     """Return what a run of `config` comes to: its epochs, or where features are cached one pass for each view."""
     listing = list_images(config.data)
     parts = split(listing, config.data.split, config.data.split_file)
-    images, rest = len(listing), len(parts.val) + len(parts.test)
     train = len(parts.train) * config.label_fraction
     example = example_step(config, config.backbone, config.stem)
+    steps = steps_of(config, example, train, len(parts.val), len(parts.test))
+    return Workload(len(listing), steps, example)
+
+
+def steps_of(config: ClassifyConfig, example: ExampleStep, train: float, val: int, test: int) -> float:
+    """Return how many times `example` does as much as a run on parts of these sizes."""
     if config.train == "head" and config.feature_cache:
-        seen = train * (config.cached_views if config.augment != "none" else 1) + rest
+        seen = train * (config.cached_views if config.augment != "none" else 1) + val + test
     else:
-        seen = config.epochs * (train + len(parts.val) * (1.0 if config.train == "head" else FORWARD))
+        seen = config.epochs * (train + val * (1.0 if config.train == "head" else FORWARD))
     # A run for each learning rate that is tried, and then the run itself.
-    return Workload(images, (len(config.tune) + 1) * seen / (example.batch * config.devices), example)
+    return (len(config.tune) + 1) * seen / (example.batch * config.devices)

@@ -12,6 +12,7 @@ import torch
 from sightline.config import FEATURE_BATCH, DataConfig, RunConfig
 from sightline.config.types import Device
 from sightline.data import Sample, UnreadableImage, decode, list_unlabelled, load_images, shrink, tell
+from sightline.data.copies.seen import trained_on
 from sightline.data.images.reading import Reading
 from sightline.data.images.survey import remarks_on
 from sightline.engine import make_fabric
@@ -114,12 +115,14 @@ def evaluate(run_path: Path, data: DataConfig, *, device: Device = "auto") -> Cl
     """Judge a classifier on all images of a labelled data set.
 
     Returns:
-        The accuracy with its 95 % Wilson interval.
+        The accuracy with its 95 % Wilson interval, how many of the images the run was trained on, and the accuracy on
+        the others.
 
     Raises:
         DataError: the data has other classes than the run.
     """
-    labeler = LabelMaker(RunFolder.open(run_path), device)
+    run = RunFolder.open(run_path)
+    labeler = LabelMaker(run, device)
     stored = data.model_copy(update={"image_size": data.image_size or labeler.image_size})
     images = load_images(stored, progress=tell, earlier=labeler.reading)
     listing = images.listing
@@ -134,9 +137,18 @@ def evaluate(run_path: Path, data: DataConfig, *, device: Device = "auto") -> Cl
     )
     truth = np.array([labeler.classes.index(name) for name in listing.classes])[listing.labels]
     correct = probabilities.argmax(axis=1) == truth
+    known = trained_on(run, images.__getitem__, np.arange(len(images)))
+    some = known is not None and known.any() and not known.all()
+    return ClassifyEvaluation(
+        accuracy=_accuracy(correct),
+        seen=None if known is None else int(known.sum()),
+        unseen=_accuracy(correct[~known]) if known is not None and some else None,
+    )
+
+
+def _accuracy(correct: np.ndarray) -> Interval:
     low, high = statistics.wilson(int(correct.sum()), len(correct))
-    accuracy = Interval(value=float(correct.mean()), low=low, high=high, n=len(correct))
-    return ClassifyEvaluation(accuracy=accuracy)
+    return Interval(value=float(correct.mean()), low=low, high=high, n=len(correct))
 
 
 def _decode_all(listed: Sequence[Sample], size: int, reading: Reading) -> list[np.ndarray]:

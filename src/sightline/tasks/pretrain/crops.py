@@ -16,14 +16,31 @@ from sightline.views import MultiCrop
 from sightline.views.device import DeviceMultiCrop, Preprocessing
 
 
-def crop_loader(config: PretrainConfig, images: Images, fabric: Fabric) -> Loader[Crops]:
-    """Return the loader of normalized crops on the training device, of this process's share of each batch."""
+def preprocessing_of(config: PretrainConfig, start: Preprocessing) -> Preprocessing:
+    """Return how views are normalized: by the configuration's mean and std, else as the first weights were trained."""
+    views, channels = config.views, len(start.mean)
+    return Preprocessing(
+        views.global_size,
+        start.mean if views.mean is None else Preprocessing(mean=views.mean).for_channels(channels).mean,
+        start.std if views.std is None else Preprocessing(std=views.std).for_channels(channels).std,
+    )
+
+
+def crop_loader(config: PretrainConfig, images: Images, start: Preprocessing, fabric: Fabric) -> Loader[Crops]:
+    """Return the loader of normalized crops on the training device, of this process's share of each batch.
+
+    Args:
+        config: of the run.
+        images: to learn from.
+        start: how the first weights take images.
+        fabric: device, processes.
+    """
     views = config.views
     # Views on a device are of RGB only; it refuses others where it is asked for.
     here = fabric.device.type == "cuda" and images.channels == RGB
     on_device = config.views_on == "device" or (config.views_on == "auto" and here)
     render = DeviceMultiCrop(views, fabric.device) if on_device else MultiCrop(views)
-    to_device = Preprocessing(views.global_size, views.mean, views.std).for_channels(images.channels).on(fabric.device)
+    to_device = preprocessing_of(config, start).on(fabric.device)
 
     def by_view(crops: np.ndarray | Tensor) -> Tensor:
         count, batch = crops.shape[:2]

@@ -44,4 +44,9 @@ def example_step(config: PretrainConfig) -> ExampleStep:
 def workload(config: PretrainConfig) -> Workload:
     """Return what a run of `config` comes to: all epochs over all images."""
     images, example = len(list_images(config.data, labels=False).samples), example_step(config)
-    return Workload(images, config.epochs * images / (example.batch * config.devices), example)
+    return Workload(images, steps_of(config, example, images), example)
+
+
+def steps_of(config: PretrainConfig, example: ExampleStep, images: int) -> float:
+    """Return how many times `example` does as much as a run on so many images."""
+    return config.epochs * images / (example.batch * config.devices)

@@ -78,11 +78,13 @@ class Monitor:
     Args:
         config: the run's.
         images: those it learns from.
+        preprocessing: of the images, as training has it.
         fabric: device, precision.
     """
 
-    def __init__(self, config: PretrainConfig, images: Images, fabric: Fabric) -> None:
+    def __init__(self, config: PretrainConfig, images: Images, preprocessing: Preprocessing, fabric: Fabric) -> None:
         self._config, self._images, self._fabric = config, images, fabric
+        self._to_device = preprocessing.on(fabric.device)
         data = config.monitor.data
         self._labelled = (
             load_images(data.stored_for(config.views.global_size), earlier=images.reading) if data else None
@@ -96,14 +98,10 @@ class Monitor:
             yield from evaluator(snapshot)
 
     def _features(self, backbone: Backbone, source: Images, indices: np.ndarray) -> np.ndarray:
-        views = self._config.views
-        resize = Resize(views.global_size)
-        to_device = (
-            Preprocessing(views.global_size, views.mean, views.std)
-            .for_channels(source.channels)
-            .on(self._fabric.device)
+        resize = Resize(self._config.views.global_size)
+        return extract_features(
+            backbone, lambda ids: self._to_device(resize(source.gather(ids))), indices, self._fabric
         )
-        return extract_features(backbone, lambda ids: to_device(resize(source.gather(ids))), indices, self._fabric)
 
 
 def feature_remarks(health: Mapping[str, float]) -> list[str]:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sightline.config import PretrainConfig
 from sightline.data import Images, load_images
 from sightline.engine import Context, Progress, train
+from sightline.engine.example import ExampleStep
 from sightline.errors import ConfigError, DataError
 from sightline.files import text_digest
 from sightline.models import InitialBackbone, reading_of, save_model
 from sightline.runs import RunFolder
 from sightline.runs.results import PretrainResult
-from sightline.tasks.pretrain.crops import crop_loader
-from sightline.tasks.pretrain.example_step import example_step
+from sightline.tasks.pretrain.crops import crop_loader, preprocessing_of
+from sightline.tasks.pretrain.example_step import example_step, steps_of
 from sightline.tasks.pretrain.methods import method_class
 from sightline.tasks.pretrain.monitor import Monitor
 from sightline.tasks.pretrain.task import PretrainTask
-from sightline.views.device import Preprocessing
 
 
 def pretrain(config: PretrainConfig, out: Path, *, resume: bool = False, progress: Progress | None = None) -> RunFolder:
@@ -43,7 +43,7 @@ def pretrain(config: PretrainConfig, out: Path, *, resume: bool = False, progres
         config,
         out,
         inputs=open_inputs,
-        example=lambda config, inputs: example_step(config),
+        example=_example,
         build_task=build_task,
         finish=_finish,
         notes={"method": method_class(config.method).report(config).to_dict()},
@@ -73,11 +73,17 @@ def open_inputs(config: PretrainConfig, say: Callable[[str], object]) -> Inputs:
     return Inputs(images, InitialBackbone.of(config, images.channels, say))
 
 
+def _example(config: PretrainConfig, inputs: Inputs) -> ExampleStep:
+    example = example_step(config)
+    return replace(example, steps=steps_of(config, example, len(inputs.images)))
+
+
 def build_task(context: Context[PretrainConfig, Inputs]) -> PretrainTask:
     """Return the task as `pretrain` runs it, with its monitor."""
-    config, images, fabric = context.config, context.inputs.images, context.fabric
-    monitor = Monitor(config, images, fabric)
-    return PretrainTask(context.inputs.start.backbone, config, crop_loader(config, images, fabric), fabric, monitor)
+    config, images, fabric, start = context.config, context.inputs.images, context.fabric, context.inputs.start
+    monitor = Monitor(config, images, preprocessing_of(config, start.preprocessing), fabric)
+    loader = crop_loader(config, images, start.preprocessing, fabric)
+    return PretrainTask(start.backbone, config, loader, fabric, monitor)
 
 
 def _check_size(config: PretrainConfig, count: int) -> None:
@@ -100,7 +106,6 @@ def _finish(context: Context[PretrainConfig, Inputs], task: PretrainTask, second
     """Write weights and result; `warnings` names every collapse or plateau by epoch."""
     run, config, images = context.run, context.config, context.inputs.images
     method, backbone = task.method.report(config), task.method.backbone
-    views = config.views
     save_model(
         run,
         backbone.state_dict(),
@@ -111,9 +116,7 @@ def _finish(context: Context[PretrainConfig, Inputs], task: PretrainTask, second
             "dim": backbone.dim,
             "method": method.title,
             "in_chans": backbone.in_chans,
-            "preprocessing": Preprocessing(views.global_size, views.mean, views.std)
-            .for_channels(backbone.in_chans)
-            .to_dict(),
+            "preprocessing": preprocessing_of(config, context.inputs.start.preprocessing).to_dict(),
             "reading": images.reading.to_dict(),
         },
     )

@@ -86,8 +86,8 @@ class PretrainTask(Task):
         yield from self._evaluation(epoch, self.method.backbone)
 
     def remarks(self, epoch: int, values: Mapping[str, float]) -> list[str]:
-        """Name what went wrong once the warm-up is over; before, a loss near chance is no news."""
-        if epoch + 1 <= self.config.optim.warmup_epochs:
+        """Name what went wrong once the warm-up is over, or at the end; before, a loss near chance is no news."""
+        if epoch + 1 <= self.config.optim.warmup_epochs and epoch + 1 < self.config.epochs:
             return []
         health = {name.removeprefix("health/"): value for name, value in values.items()}
         return [*self.method.remarks(health), *feature_remarks(health)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from sightline.config import IGNORE_INDEX, RunConfig, SegmentConfig, SegmentDataConfig
 from sightline.config.types import Device
 from sightline.data import Palette, SegmentImages, load_masks, load_parts
+from sightline.data.copies.seen import trained_on
 from sightline.data.images.reading import Reading
 from sightline.engine import make_fabric
 from sightline.errors import DataError
@@ -18,8 +20,8 @@ from sightline.models.cpu import place
 from sightline.models.segmentation import load_segmenter
 from sightline.runs import RunFolder
 from sightline.runs.artifacts import INTERVENTIONS
-from sightline.runs.results import SegmentEvaluation
-from sightline.tasks.segment.counts import count_tiles, describe_counts, keep_mask_at_evaluation
+from sightline.runs.results import Interval, SegmentEvaluation
+from sightline.tasks.segment.counts import Counts, count_tiles, describe_counts, headline, keep_mask_at_evaluation
 from sightline.tasks.segment.interventions import interventions as measure_skips
 from sightline.tasks.segment.predictor import Predictor
 from sightline.views.device import Preprocessing
@@ -38,7 +40,8 @@ def evaluate(
         device: auto, cpu, cuda or mps.
 
     Returns:
-        Mean IoU with its interval, Boundary IoU, pixel accuracy and counts by class; interventions where asked for.
+        Mean IoU with its interval, of all tiles and without those that the run was trained on, Boundary IoU, pixel
+        accuracy and counts by class; interventions where asked for.
 
     Raises:
         RunError: no finished segment run.
@@ -62,13 +65,26 @@ def evaluate(
     keep_mask = partial(keep_mask_at_evaluation, network, config)
     counts = count_tiles(predictor, images, indices, keep_mask=keep_mask, truth=truth, classes=len(palette.classes))
     scenes = None if images.scenes is None else [images.scenes[i] for i in indices]
-    result = SegmentEvaluation(**vars(describe_counts(counts, palette.classes, scenes)))
+    known = trained_on(run, images.image, np.array(indices))
+    result = SegmentEvaluation(
+        **vars(describe_counts(counts, palette.classes, scenes)),
+        seen=None if known is None else int(known.sum()),
+        unseen=_without(counts, scenes, known),
+    )
     if not interventions:
         return result
     seed = config.data.split_seed
     measured = measure_skips(predictor, images, indices, part=part, data=data.source, seed=seed, truth=truth)
     measured.write(run.path / INTERVENTIONS)
     return replace(result, interventions=measured)
+
+
+def _without(counts: Counts, scenes: Sequence[str] | None, known: np.ndarray | None) -> Interval | None:
+    """Return mean IoU of the tiles that the run was not trained on; None where these are all or none."""
+    if known is None or not known.any() or known.all():
+        return None
+    others = np.flatnonzero(~known).tolist()
+    return headline(counts.confusion[others], None if scenes is None else [scenes[i] for i in others])
 
 
 def _matching(images: SegmentImages, palette: Palette) -> np.ndarray | None:

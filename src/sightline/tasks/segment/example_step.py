@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
 from sightline.config import SegmentConfig
@@ -35,12 +37,18 @@ def example_step(config: SegmentConfig, backbone: str, stem: Stem) -> ExampleSte
 
 
 def workload(config: SegmentConfig) -> Workload:
-    """Return what a run of `config` comes to: its epochs, and validation after each of them.
+    """Return what a run of `config` comes to: its epochs with validation, and as much for each learning rate.
 
     Validation and test see whole tiles; they are taken to be of the crop's size.
     """
     listing = list_pairs(config.data)
     parts = {name: len(part) for name, part in split_pairs(listing, config.data).items()}
     example = example_step(config, config.backbone, config.stem)
+    return Workload(len(listing.pairs), steps_of(config, example, parts), example)
+
+
+def steps_of(config: SegmentConfig, example: ExampleStep, parts: Mapping[str, int]) -> float:
+    """Return how many times `example` does as much as a run on parts of these sizes."""
     seen = config.epochs * (parts["train"] + FORWARD * parts["val"]) + FORWARD * parts["test"]
-    return Workload(len(listing.pairs), seen / (example.batch * config.devices), example)
+    tried = len(config.tune) * config.epochs * (parts["train"] + FORWARD * parts["val"])
+    return (seen + tried) / (example.batch * config.devices)

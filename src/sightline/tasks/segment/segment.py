@@ -14,8 +14,20 @@ from torch import Tensor
 
 from sightline.config import SegmentConfig
 from sightline.data import Loader, SegmentImages, check_classes, load_parts
+from sightline.data.copies.seen import keep_trained_on
 from sightline.data.masks.formats import palette_png
-from sightline.engine import Context, Extra, Progress, attempt, check_sizes, resolve_workers, train
+from sightline.engine import (
+    Context,
+    Extra,
+    Progress,
+    attempt,
+    check_sizes,
+    choose_rate,
+    resolve_workers,
+    train,
+    tuning_of,
+)
+from sightline.engine.example import ExampleStep
 from sightline.files import text_digest
 from sightline.files.atomic import write_json
 from sightline.metrics import segmentation
@@ -37,9 +49,9 @@ from sightline.randomness import sample_keys
 from sightline.runs import RunFolder, artifacts
 from sightline.runs.artifacts import INTERVENTIONS
 from sightline.runs.mask_history import MaskColors
-from sightline.runs.results import Init, SegmentResult
+from sightline.runs.results import Init, Network, SegmentResult
 from sightline.tasks.segment.counts import Counts, count_tiles, describe_counts, keep_mask_at_evaluation
-from sightline.tasks.segment.example_step import example_step
+from sightline.tasks.segment.example_step import example_step, steps_of
 from sightline.tasks.segment.interventions import interventable, interventions, some_tiles
 from sightline.tasks.segment.losses import build_loss
 from sightline.tasks.segment.predictor import Predictor
@@ -48,15 +60,19 @@ from sightline.tasks.segment.task import SegmentBatch, SegmentTask, Validation
 from sightline.views import JointCrop
 
 PART = "test"  # judged once, at the end
+VALIDATION = "val_mean_iou"  # of result.json: by which a learning rate is chosen
 
 
-def segment(config: SegmentConfig, out: Path, *, resume: bool = False, progress: Progress | None = None) -> RunFolder:
+def segment(
+    config: SegmentConfig, out: Path, *, resume: bool = False, on_test: bool = True, progress: Progress | None = None
+) -> RunFolder:
     """Train and judge a segmentation network.
 
     Args:
         config: what to do, fully resolved.
         out: the run folder, new, or with `resume` one of the same configuration and data.
         resume: go on from the checkpoint; a finished run is returned as it is.
+        on_test: use the test part, once, at the end; a trial of a learning rate is judged on validation, and no more.
         progress: where to report; the terminal by default.
 
     Returns:
@@ -72,10 +88,10 @@ def segment(config: SegmentConfig, out: Path, *, resume: bool = False, progress:
         config,
         out,
         inputs=open_inputs,
-        example=lambda config, inputs: example_step(config, inputs.start.backbone.name, inputs.start.backbone.stem),
+        example=_example,
         build_task=build_task,
-        finish=_finish,
-        extras=_extras,
+        finish=_finish if on_test else _finish_trial,
+        extras=_extras if on_test else None,
         resume=resume,
         progress=progress,
     )
@@ -107,10 +123,16 @@ def open_inputs(config: SegmentConfig, say: Callable[[str], object]) -> Inputs:
     return Inputs(images, start)
 
 
+def _example(config: SegmentConfig, inputs: Inputs) -> ExampleStep:
+    example = example_step(config, inputs.start.backbone.name, inputs.start.backbone.stem)
+    sizes = {name: len(part) for name, part in inputs.images.parts.items()}
+    return replace(example, steps=steps_of(config, example, sizes))
+
+
 # -- training
 def build_task(context: Run) -> SegmentTask:
     """Build the task: the network with its encoder's weights loaded, its batches and its validation."""
-    config, fabric, images = context.config, context.fabric, context.inputs.images
+    config, fabric, images = _tuned(context), context.fabric, context.inputs.images
     policy = SkipPolicy.of(config.skips)
     network = place(_network(context, policy), fabric.device)
     loader = Loader(
@@ -127,6 +149,22 @@ def build_task(context: Run) -> SegmentTask:
     )
     loss = build_loss(config.loss, _class_weights(context))
     return SegmentTask(network, config, loader, loss, partial(_validate, context), _mask_keeper(context))
+
+
+def _tuned(context: Run) -> SegmentConfig:
+    """Return the configuration with the learning rate of `tune` that is best on validation."""
+    config = context.config
+    if not config.tune:
+        return config
+
+    def with_lr(lr: float) -> SegmentConfig:
+        return config.model_copy(update={"optim": config.optim.model_copy(update={"lr": lr}), "tune": ()})
+
+    def trial(lr: float, folder: Path) -> RunFolder:
+        tried = with_lr(lr).model_copy(update={"log_images": (), "interventions": False})
+        return segment(tried, folder, resume=True, on_test=False, progress=context.report)
+
+    return with_lr(choose_rate(context.run, config.tune, trial, VALIDATION, context.report.say))
 
 
 def _network(context: Run, policy: SkipPolicy) -> Segmenter:
@@ -230,13 +268,13 @@ def _mask_keeper(context: Run) -> Callable[[int, Segmenter], None]:
 # -- the end
 def _finish(context: Run, task: SegmentTask, seconds: float) -> None:
     """Write weights, split, counts of every test tile and the result; judge once on the test part."""
-    network = task.use_best()
-    images, config, start = context.inputs.images, context.config, context.inputs.start
+    network, images = task.use_best(), context.inputs.images
     _save(context, network)
     write_json(
         context.run.path / artifacts.SPLIT,
         {name: [images.ids[i] for i in part] for name, part in images.parts.items()} | images.named_scenes(),
     )
+    keep_trained_on(context.run, images.image, images.parts["train"], images.parts["val"])
     test, drawn = images.parts[PART], list[bytes]()
     keep = lambda mask: drawn.append(palette_png(mask, images.palette.colors))  # noqa: E731
     counts = _counts(context, network, PART, seen=keep)
@@ -250,21 +288,37 @@ def _finish(context: Run, task: SegmentTask, seconds: float) -> None:
     if scenes is not None:
         arrays["scenes"] = np.array(scenes)
     context.run.write_arrays(artifacts.COUNTS, **arrays)
-    result = SegmentResult(
+    context.run.finish(_result(context, task, counts, scenes), {"fit_seconds": seconds})
+
+
+def _finish_trial(context: Run, task: SegmentTask, seconds: float) -> None:
+    """Write what validation says of the best epoch: enough to choose a learning rate by."""
+    counts = _counts(context, task.use_best(), "val")
+    context.run.finish(_result(context, task, counts, None), {"fit_seconds": seconds})
+
+
+def _result(context: Run, task: SegmentTask, counts: Counts, scenes: list[str] | None) -> SegmentResult:
+    images, config, start = context.inputs.images, context.config, context.inputs.start
+    parameters = sum(value.numel() for value in task.evaluated.parameters())
+    return SegmentResult(
         **vars(describe_counts(counts, images.palette.classes, scenes)),
         classes=tuple(images.palette.classes),
         val_mean_iou=task.best.score,
         best_epoch=task.best.epoch + 1,
+        lr=task.config.optim.lr,
+        tuning=tuning_of(context.run, config.tune, VALIDATION),
         trained_on=len(images.parts["train"]),
         images_seen=task.steps_per_epoch * config.batch_size * config.epochs,
-        parameters=sum(value.numel() for value in network.parameters()),
+        parameters=parameters,
+        network=Network(
+            backbone=start.backbone.name, stem=start.backbone.stem, input_size=config.crop, parameters=parameters
+        ),
         init=Init(source=start.source, matched=start.matched),
         bad_images=len(images.bad),
         interventions=None,
         split={name: len(part) for name, part in images.parts.items()},
         progress=(),
     )
-    context.run.finish(result, {"fit_seconds": seconds})
 
 
 def _extras(context: Run) -> list[Extra]:

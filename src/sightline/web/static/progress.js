@@ -142,6 +142,7 @@ function openImage(index) {
   pictures.clear();
   stage = Math.min(stage, image.epochs.length - 1);
   byId("stage").max = String(image.epochs.length - 1);
+  document.querySelector(".time").hidden = image.epochs.length < 2;
   byId("first").textContent = `epoch ${image.epochs[0]}`;
   byId("last").textContent = `epoch ${image.epochs.at(-1)}`;
   views.truth.hidden = !image.has_truth;
@@ -152,7 +153,8 @@ function openImage(index) {
 function openRun(index) {
   pause();
   run = index;
-  const { title, images, classes } = runs[run];
+  const { title, images, classes, heading } = runs[run];
+  byId("title").textContent = heading ?? "Masks over training";
   byId("subtitle").textContent = `${title} · ${images.length} pictures`;
   byId("image").replaceChildren(...images.map((entry, i) => make("option", { value: String(i) }, entry.name)));
   byId("legend").replaceChildren(...classes.map(({ name, color }) => {

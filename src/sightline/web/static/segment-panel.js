@@ -1,46 +1,79 @@
 // The panel beside the picture: proposed masks, classes, objects.
 
-import { byId, icon, make } from "./shell.js";
+import { askJson, byId, icon, make, notice } from "./shell.js";
+import { BACKGROUND, UNLABELLED } from "./work.js";
 
 // The report's colors: mid tones that read on light and dark.
 const COLORS = ["#3478d4", "#d1702a", "#2f9158", "#9463c9", "#d14a5a", "#21929a", "#cf5c9f", "#8f8526", "#a0694b", "#75808f"];
+// Beside the classes: label, name, color.
+const SPECIAL = [[BACKGROUND, "Background", "#20262e"], [UNLABELLED, "Unlabelled", "#75808f"]];
 const SIDE = 160; // pixels of a proposal's picture
 
 const seconds = (value) => (value < 0.9995 ? `${Math.round(value * 1000)} ms` : `${value.toFixed(1)} s`);
 
 export class Panel {
-  /** host: render(), work(), keep(), choose(index), shape() → the picture. */
+  /** host: render(), work(), keep(), choose(index), reopen(object), shape() → the picture. */
   constructor(host) {
     this.host = host;
     this.classes = [{ name: "object", color: COLORS[0] }];
     this.label = 0; // the class that the next object gets
     this.chosen = 0; // id of the object that is marked
+    this.project = false; // whether classes are kept by the server
     byId("class-add").addEventListener("click", () => this.addClass());
   }
 
-  begin(classes) {
+  begin(classes, project = false) {
+    this.project = project;
     if (classes.length) this.classes = classes.map((c) => ({ ...c }));
     this.drawClasses();
   }
 
-  color(label) { return this.classes[label]?.color ?? COLORS[0]; }
+  color(label) { return this.classes[label]?.color ?? SPECIAL.find(([l]) => l === label)?.[2] ?? COLORS[0]; }
+  name(label) { return this.classes[label]?.name ?? SPECIAL.find(([l]) => l === label)?.[1] ?? "object"; }
+
+  /** Between the places of classes in the list and their values in the project's masks. */
+  value(label) { return label === BACKGROUND ? 0 : label === UNLABELLED ? 255 : (this.classes[label]?.value ?? label + 1); }
+  labelOf(value) {
+    if (value === 0 || value === 255) return value ? UNLABELLED : BACKGROUND;
+    const at = this.classes.findIndex((c) => c.value === value);
+    if (at >= 0) return at;
+    // Of a class that another tab has just made.
+    askJson("/api/project").then((said) => { this.take(said.classes); this.drawClasses(); this.host.render(); }).catch(() => {});
+    return this.classes.push({ value, name: `class ${value}`, color: COLORS[value % COLORS.length] }) - 1;
+  }
 
   pick(label) {
-    if (label >= this.classes.length) return;
+    if (label >= this.classes.length && label !== UNLABELLED) return;
     this.label = label;
     this.drawClasses();
     this.host.render();
   }
 
-  addClass() {
+  async addClass() {
     const used = new Set(this.classes.map((c) => c.color));
     const color = COLORS.find((c) => !used.has(c)) ?? COLORS[this.classes.length % COLORS.length];
-    this.classes.push({ name: `class ${this.classes.length + 1}`, color });
+    let number = this.classes.length + 1;
+    while (this.classes.some((c) => c.name === `class ${number}`)) number += 1;
+    const made = { name: `class ${number}`, color };
+    if (this.project) { if (!await this.saveClass(made)) return; } else this.classes.push(made);
     this.pick(this.classes.length - 1);
-    const field = byId("classes").lastElementChild.querySelector('input[type="text"]');
+    const field = byId("classes").children[this.label].querySelector('input[type="text"]');
     field.focus();
     field.select();
   }
+
+  /** Let the project have a class, new or changed; true if it has it. */
+  async saveClass({ value = null, name, color }) {
+    if (!this.project) return true;
+    try {
+      const said = await askJson("/api/project/classes", { method: "POST", json: { value, name: name.trim() || "class", color } });
+      this.take(said.classes);
+      return true;
+    } catch (error) { notice(error.message); return false; }
+  }
+
+  /** Take the project's classes; places stay, for classes are only ever added at the end. */
+  take(classes) { this.classes = classes.map((c) => ({ ...c })); }
 
   remove() {
     const work = this.host.work();
@@ -68,7 +101,9 @@ export class Panel {
     const masks = work?.now.answer?.masks ?? [];
     const box = byId("candidates");
     byId("ask-empty").hidden = Boolean(masks.length || work?.now.prompts.points.length || work?.now.prompts.box);
-    byId("ask-actions").hidden = !masks.length;
+    byId("ask-empty").hidden ||= Boolean(work?.now.polygon);
+    byId("ask-actions").hidden = byId("mend").hidden = !masks.length;
+    byId("keep").textContent = work?.now.editing ? "Keep the change" : "Keep as object";
     byId("keep").disabled = !work?.mask?.area;
     box.hidden = masks.length < 2;
     const key = `${work?.now.answer?.number}/${this.color(this.label)}`;
@@ -112,12 +147,27 @@ export class Panel {
       const radio = make("input", { type: "radio", name: "class", "aria-label": `Next object is ${item.name}`, onchange: () => this.pick(i) });
       radio.checked = i === this.label;
       const color = make("input", { type: "color", value: item.color, "aria-label": `Color of ${item.name}`,
-        oninput: (event) => { item.color = event.target.value; this.host.render(); } });
+        oninput: (event) => { item.color = event.target.value; this.host.render(); }, onchange: () => this.rename(i, item) });
       const name = make("input", { type: "text", value: item.name, maxlength: "80", "aria-label": `Name of class ${i + 1}`, spellcheck: "false",
-        oninput: (event) => { item.name = event.target.value; this.host.render(); } });
+        oninput: (event) => { item.name = event.target.value; this.host.render(); }, onchange: () => this.rename(i, item) });
       const parts = [radio, color, name, ...(i < 9 ? [make("kbd", { "aria-hidden": "true" }, String(i + 1))] : [])];
       return make("li", { class: i === this.label ? "chosen" : "" }, ...parts);
+    }), ...SPECIAL.map(([label, title, color]) => {
+      const radio = make("input", { type: "radio", name: "class", "aria-label": `Next object is ${title}`, onchange: () => this.pick(label) });
+      radio.checked = label === this.label;
+      const swatch = make("span", { class: "swatch" });
+      swatch.style.background = color;
+      const said = label === BACKGROUND ? "Surely none of the classes" : "Neither taught nor judged";
+      return make("li", { class: label === this.label ? "special chosen" : "special" }, radio, swatch, make("span", { class: "quiet", title: said }, title));
     }));
+  }
+
+  async rename(index, item) {
+    if (await this.saveClass(item)) return;
+    const known = (await askJson("/api/project").catch(() => null))?.classes;
+    if (known) this.take(known);
+    this.drawClasses();
+    this.host.render();
   }
 
   // -- objects
@@ -129,17 +179,19 @@ export class Panel {
   }
 
   objectRow(work, object, index) {
-    const name = `object ${index + 1}, ${this.classes[object.label]?.name}`;
+    const name = `object ${index + 1}, ${this.name(object.label)}`;
+    const choices = [...this.classes.map((c, i) => [i, c.name]), ...SPECIAL];
     const swatch = make("span", { class: "swatch" });
     swatch.style.background = this.color(object.label); // a property set by script, which the policy allows
     const select = make("select", { "aria-label": `Class of object ${index + 1}`, onchange: (event) => {
       work.edit(object.id, { label: Number(event.target.value) });
       this.host.render();
-    } }, ...this.classes.map((c, i) => make("option", { value: String(i), selected: i === object.label }, c.name)));
+    } }, ...choices.map(([label, title]) => make("option", { value: String(label), selected: label === object.label }, title)));
     const share = (100 * object.mask.area) / (object.mask.width * object.mask.height);
     const button = (shape, label, act) => make("button", { type: "button", class: "button ghost square", "aria-label": `${label} ${name}`, title: label, onclick: act }, icon(shape));
-    const row = make("li", { class: object.id === this.chosen ? "chosen" : "" }, swatch, select,
+    const row = make("li", { class: object.id === this.chosen ? "chosen" : "", "data-id": object.id }, swatch, select,
       make("span", { class: "size" }, share < 0.1 ? "<0.1%" : `${share.toFixed(1)}%`),
+      button("pen", "Change", () => this.host.reopen(object)),
       button(object.shown ? "eye" : "eye-off", object.shown ? "Hide" : "Show", () => { work.edit(object.id, { shown: !object.shown }); this.host.render(); }),
       button("trash", "Remove", () => { work.drop(object.id); this.host.render(); }));
     row.addEventListener("pointerenter", () => this.mark(object.id));

@@ -1,14 +1,16 @@
-// The segment page: pictures, questions to the engine, objects, export.
+// The segment page: pictures, questions to the engine, objects, what is kept of them, export.
 
 import { ask, askJson, byId, keys, make, notice, save, typing } from "./shell.js";
+import { cornerPlace, dropIslands, fillHoles, maskOf, pixelsOf, polygonPixels, stroke } from "./drawing.js";
 import { Mask } from "./mask.js";
+import { PictureList } from "./picture-list.js";
+import { Saver } from "./saving.js";
 import { Stage } from "./stage.js";
-import { Work, asksNothing } from "./work.js";
+import { NOTHING, Work, asksNothing } from "./work.js";
 import { Panel } from "./segment-panel.js";
 
-const AT_ONCE = 80; // tiles put into the strip at a time
 const works = new Map(); // picture id → what was done to it
-let pictures = [], current = null, shown = null, engine = null, listed = 0;
+let current = null, shown = null, engine = null, project = null;
 let asking = null; // AbortController of the newest question
 let answers = 0; // counts answers, to know whether the engine still holds the one we would refine
 
@@ -17,10 +19,21 @@ const stage = new Stage(byId("canvas"), {
   // To a thirty-second of a pixel: more is noise.
   point: (x, y, inside) => question((work) => work.addPoint(fine(x), fine(y), inside), "points"),
   box: (...box) => question((work) => work.setBox(box.map(fine)), "box"),
+  stroke: (points, radius, add) => drawn((pixels, size) => stroke(pixels, size, points, radius, add ? 1 : 0)),
+  corner: (x, y, near) => corners((points) => points.toSpliced(cornerPlace(points, [x, y], near), 0, [fine(x), fine(y)])),
+  cornerTo: (index, x, y) => corners((points) => points.with(index, [fine(x), fine(y)])),
+  cornerAway: (index) => corners((points) => points.toSpliced(index, 1)),
   moved: (text) => { byId("notice").textContent = text; },
   zoomed: (scale) => { byId("zoom-value").textContent = `${Math.round(scale * 100)}%`; },
 });
-const panel = new Panel({ render, marked: paint, work: () => works.get(current?.id), keep, choose, shape: () => stage.image });
+const panel = new Panel({ render, marked: paint, work: () => works.get(current?.id), keep, choose, reopen, shape: () => stage.image });
+const list = new PictureList((picture) => open(picture));
+const saver = new Saver({
+  said: (text, good) => { byId("saved").textContent = text; byId("saved").classList.toggle("bad", !good); },
+  merged: (id, what) => { works.get(id)?.merge(what); saver.want(id, works.get(id).now.objects); render(); },
+  state: (id, state, count) => { list.note(id, state, count); drawState(); },
+  value: (label) => panel.value(label),
+});
 
 // -- asking
 function question(change, kind) {
@@ -97,6 +110,35 @@ function keep() {
   render();
 }
 
+/** Change the pixels of the current mask, or of an empty one. */
+function drawn(act) {
+  const work = works.get(current?.id);
+  if (!work || shown !== current) return;
+  asking?.abort();
+  const size = [stage.image.height, stage.image.width];
+  work.draw(maskOf(act(pixelsOf(work.mask, size), size), size));
+  render();
+}
+
+function corners(change) {
+  const work = works.get(current?.id);
+  if (!work || shown !== current) return;
+  asking?.abort();
+  const points = change(work.now.polygon ?? []), size = [stage.image.height, stage.image.width];
+  work.setPolygon(points, points.length > 2 ? maskOf(polygonPixels(points, size), size) : null);
+  render();
+}
+
+function reopen(object) {
+  const work = works.get(current?.id);
+  if (!work) return;
+  asking?.abort();
+  work.reopen(object);
+  panel.pick(object.label);
+  tool(object.polygon ? "polygon" : "add");
+  render();
+}
+
 function choose(index) {
   const work = works.get(current?.id);
   const count = work?.now.answer?.masks.length ?? 0;
@@ -109,7 +151,7 @@ function clear() {
   const work = works.get(current?.id);
   if (!work) return;
   asking?.abort();
-  if (!asksNothing(work.now.prompts) || work.now.answer) work.clear();
+  if (!asksNothing(work.now.prompts) || work.now.answer || work.now.polygon) work.clear();
   panel.chosen = 0;
   render();
 }
@@ -126,11 +168,21 @@ function back(step) {
 function tool(name) {
   if (document.querySelector(`[data-tool="${name}"]`).disabled) return;
   stage.tool = name;
+  byId("brush").hidden = !["brush", "erase"].includes(name);
   stage.cursor();
   for (const button of byId("tools").children) {
     button.setAttribute("aria-checked", String(button.dataset.tool === name));
     button.tabIndex = button.dataset.tool === name ? 0 : -1;
   }
+}
+
+/** Make the brush larger or smaller. */
+function brush(step) {
+  const field = byId("brush-size");
+  field.value = String(Number(field.value) + step * Math.max(1, Math.round(Number(field.value) / 5)));
+  stage.radius = Number(field.value) / 2;
+  byId("brush-value").textContent = `${field.value} px`;
+  stage.draw();
 }
 
 async function exportAs(format) {
@@ -153,21 +205,65 @@ async function exportAs(format) {
   } catch (error) { notice(error.message); }
 }
 
+async function exportAll() {
+  busy(true, "Writing the whole project…");
+  try {
+    const format = byId("export-format").value;
+    const response = await ask(`/api/project/export/${format}`);
+    const name = decodeURIComponent(response.headers.get("Content-Disposition").split("''")[1]);
+    save(await response.blob(), name);
+    notice(`Exported ${name}`);
+  } catch (error) { notice(error.message, 8); } finally { busy(false); }
+}
+
 // -- drawing
 function render() {
   const work = works.get(current?.id);
   byId("undo").disabled = !work?.before.length;
   byId("redo").disabled = !work?.after.length;
   panel.draw(work);
+  drawState();
   for (const button of document.querySelectorAll("[data-export]")) {
     button.disabled = !(work?.now.objects.length || work?.mask?.area);
   }
   if (!work) return;
   paint();
-  const tile = byId("pictures").querySelector(`[data-id="${current.id}"]`);
-  tile?.querySelector(".done")?.remove();
-  const count = work.now.objects.length;
-  if (tile && count) tile.append(make("span", { class: "done", title: `${count} objects` }, String(count)));
+  if (saver.has(current.id)) saver.want(current.id, work.now.objects);
+  else list.note(current.id, current.state, work.now.objects.length);
+}
+
+/** Say which picture this is, and how far it is. */
+function drawState() {
+  if (!project || !current) return;
+  byId("picture-place").textContent = list.place;
+  byId("picture-name").textContent = current.name;
+  byId("picture-name").title = current.name;
+  for (const [id, state] of [["done", "done"], ["skip", "skipped"]]) {
+    byId(id).disabled = !saver.has(current.id);
+    byId(id).setAttribute("aria-pressed", String(current.state === state));
+  }
+  byId("next-unfinished").disabled = !list.unfinished;
+}
+
+/** Mark the picture as done or skipped, or take that back. */
+function markAs(state) {
+  if (!saver.has(current?.id)) return false;
+  const { objects } = works.get(current.id).now;
+  const now = current.state === state ? (objects.length ? "begun" : "untouched") : state;
+  current.state = now;
+  saver.want(current.id, objects, now);
+  list.note(current.id, now, objects.length);
+  drawState();
+  return now === state;
+}
+
+function finish(state) {
+  if (markAs(state)) nextUnfinished();
+}
+
+function nextUnfinished() {
+  if (list.unfinished) open(list.unfinished);
+  else if (project) notice("All pictures are done or skipped.");
 }
 
 function paint() {
@@ -177,42 +273,38 @@ function paint() {
     prompts: work.now.prompts,
     mask: work.mask,
     color: panel.color(panel.label),
-    objects: work.now.objects.filter((o) => o.shown).map((o) => ({ ...o, color: panel.color(o.label) })),
+    polygon: work.now.polygon,
+    objects: work.now.objects.filter((o) => o.shown && o.id !== work.now.editing).map((o) => ({ ...o, color: panel.color(o.label) })),
     chosen: panel.chosen,
   });
 }
 
 // -- pictures
-function fillStrip() {
-  const list = byId("pictures");
-  for (const picture of pictures.slice(listed, listed + AT_ONCE)) list.append(tileOf(picture));
-  listed = Math.min(pictures.length, listed + AT_ONCE);
-}
-
-function tileOf(picture) {
-  const image = make("img", { src: `/api/pictures/${picture.id}/thumbnail`, alt: "", loading: "lazy", draggable: "false" });
-  const button = make("button", { type: "button", class: "tile", "data-id": picture.id, title: picture.name, "aria-label": picture.name,
-    onclick: () => open(picture) }, image);
-  return make("li", {}, button);
+/** An object as the project keeps it. */
+function kept({ id, value, mask, points, box, text, polygon }, size) {
+  const prompts = points.length || box || text ? { points, box, text } : NOTHING;
+  return { id, label: panel.labelOf(value), mask: new Mask(mask, size), prompts, polygon: polygon.length ? polygon : undefined, shown: true };
 }
 
 async function open(picture) {
   asking?.abort();
   const before = current;
   current = picture;
-  while (listed < pictures.length && listed <= pictures.indexOf(picture)) fillStrip();
-  for (const tile of document.querySelectorAll(".tile")) {
-    if (tile.dataset.id === picture.id) {
-      tile.setAttribute("aria-current", "true");
-      tile.scrollIntoView({ block: "nearest", inline: "nearest" });
-    } else tile.removeAttribute("aria-current");
-  }
+  list.mark(picture);
   busy(true, "Opening…");
   try {
     const blob = await (await ask(`/api/pictures/${picture.id}/image`)).blob();
     const image = await createImageBitmap(blob);
     if (current !== picture) { image.close(); return; }
     if (shown !== picture) works.get(shown?.id)?.release();
+    const size = [image.height, image.width];
+    if (project && !picture.uploaded && !works.has(picture.id)) {
+      const objects = await saver.load(picture.id, (object) => kept(object, size));
+      if (current !== picture) { image.close(); return; }
+      if (!works.has(picture.id)) works.set(picture.id, new Work(objects));
+    } else {
+      saver.refresh(picture.id);
+    }
     if (!works.has(picture.id)) works.set(picture.id, new Work());
     byId("welcome").hidden = true;
     byId("canvas").setAttribute("aria-label", `${picture.name}, ${image.width} by ${image.height} pixels`);
@@ -228,9 +320,8 @@ async function open(picture) {
 }
 
 function go(step) {
-  if (!pictures.length) return;
-  const at = pictures.indexOf(current);
-  open(pictures[(at + step + pictures.length) % pictures.length]);
+  const next = list.step(step);
+  if (next) open(next);
 }
 
 async function upload(files) {
@@ -243,9 +334,8 @@ async function upload(files) {
     busy(true, `Opening ${file.name}…`);
     try {
       const made = await askJson(`/api/pictures?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file });
-      pictures.unshift(made);
-      byId("pictures").prepend(tileOf(made));
-      listed += 1;
+      list.prepend(made);
+      if (project) notice(`${made.name} is shown, but is not part of the project; export what you keep of it.`, 8);
       first ??= made;
     } catch (error) { notice(error.message, 8); } finally { busy(false); }
   }
@@ -283,10 +373,14 @@ document.addEventListener("keyup", (event) => stage.keyUp(event));
 document.addEventListener("keydown", (event) => {
   if (event.key === " " && (event.target === document.body)) { event.preventDefault(); stage.space = true; stage.cursor(); }
 });
-document.querySelector(".strip").addEventListener("scroll", (event) => {
-  const box = event.currentTarget;
-  if (box.scrollTop + box.clientHeight > box.scrollHeight - 400 || box.scrollLeft + box.clientWidth > box.scrollWidth - 400) fillStrip();
-});
+byId("fill-holes").addEventListener("click", () => drawn(fillHoles));
+byId("drop-islands").addEventListener("click", () => drawn(dropIslands));
+byId("brush-size").addEventListener("input", () => brush(0));
+byId("export-all").addEventListener("submit", (event) => { event.preventDefault(); exportAll(); });
+byId("done").addEventListener("click", () => markAs("done"));
+byId("skip").addEventListener("click", () => finish("skipped"));
+byId("next-unfinished").addEventListener("click", nextUnfinished);
+document.addEventListener("visibilitychange", () => { if (!document.hidden && current) saver.refresh(current.id); });
 const area = byId("stage");
 for (const kind of ["dragenter", "dragover"]) area.addEventListener(kind, (event) => { event.preventDefault(); area.classList.add("drop"); });
 for (const kind of ["dragleave", "drop"]) area.addEventListener(kind, (event) => { event.preventDefault(); area.classList.remove("drop"); });
@@ -295,28 +389,39 @@ document.addEventListener("paste", (event) => {
   if (!typing(event) && event.clipboardData.files.length) upload([...event.clipboardData.files]);
 });
 window.addEventListener("beforeunload", (event) => {
-  if ([...works.values()].some((work) => work.unsaved)) event.preventDefault();
+  const lost = [...works].some(([id, work]) => work.unsaved && !saver.has(id));
+  if (lost || saver.pending) event.preventDefault();
 });
 
 const digits = Object.fromEntries([...Array(9).keys()].map((i) => [String(i + 1), () => panel.pick(i)]));
 keys({
   ...digits,
   a: () => tool("add"), r: () => tool("remove"), h: () => tool("pan"), x: () => tool(stage.tool === "remove" ? "add" : "remove"),
-  b: () => tool("box"), c: () => choose((works.get(current?.id)?.now.chosen ?? 0) + 1), k: keep, Escape: clear,
+  b: () => tool("box"), q: () => tool("brush"), w: () => tool("erase"), v: () => tool("polygon"), "[": () => brush(-1), "]": () => brush(1), c: () => choose((works.get(current?.id)?.now.chosen ?? 0) + 1), k: keep, Escape: clear,
   "ctrl+z": () => back("undo"), "ctrl+shift+z": () => back("redo"), "ctrl+y": () => back("redo"),
   Delete: () => panel.remove(), Backspace: () => panel.remove(),
   t: () => { if (!byId("words").hidden) byId("text").focus(); }, e: everything,
   "+": () => stage.zoom(1.4), "=": () => stage.zoom(1.4), "-": () => stage.zoom(1 / 1.4), 0: () => stage.fit(),
+  f: () => finish("done"), u: nextUnfinished,
   n: () => go(1), p: () => go(-1), o: () => byId("file").click(), s: () => exportAs("palette"),
 });
 
 // -- beginning
 async function begin() {
   tool("add");
+  brush(0);
   try {
-    pictures = (await askJson("/api/pictures")).pictures;
-    fillStrip();
-    if (pictures.length) open(pictures[0]);
+    const said = await askJson("/api/project");
+    project = said.name ? said : null;
+    if (project) {
+      byId("work").hidden = byId("export-all").hidden = false;
+      byId("saved").title = `Kept in the project ${project.name}`;
+      panel.begin(project.classes, true);
+    }
+    const states = project?.states ?? {};
+    const pictures = (await askJson("/api/pictures")).pictures.map((p) => ({ ...p, state: "untouched", objects: 0, ...states[p.id] }));
+    list.begin(pictures, Boolean(project));
+    if (pictures.length) open(pictures.find((p) => project && !["done", "skipped"].includes(p.state)) ?? pictures[0]);
     else byId("welcome").hidden = false;
     engine = await askJson("/api/engine");
     const named = [engine.model, engine.device].filter(Boolean).join(" · ");
@@ -326,7 +431,7 @@ async function begin() {
     if (!engine.accepts.includes("points")) tool(engine.accepts.includes("box") ? "box" : "pan");
     byId("words").hidden = !engine.accepts.includes("text");
     byId("everything").hidden = !engine.accepts.includes("everything");
-    panel.begin(engine.classes);
+    if (!project) panel.begin(engine.classes);
     render();
   } catch (error) {
     byId("engine").textContent = "no engine";

@@ -39,11 +39,11 @@ export class Failed extends Error {
 }
 
 /** Ask the server; a Failed holds its sentence. */
-export async function ask(path, { method = "GET", json, body, signal } = {}) {
+export async function ask(path, { method = "GET", json, body, signal, keepalive = false } = {}) {
   const headers = json === undefined ? {} : { "Content-Type": "application/json" };
   let response;
   try {
-    response = await fetch(path, { method, headers, body: json === undefined ? body : JSON.stringify(json), signal });
+    response = await fetch(path, { method, headers, body: json === undefined ? body : JSON.stringify(json), signal, keepalive });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Failed(0, "The server does not answer; it may have been stopped.");

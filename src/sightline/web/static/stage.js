@@ -9,14 +9,19 @@ const GAP = 26; // screen pixels around a fitted picture
 const INSIDE = "#2f7de1", OUTSIDE = "#d1384f";
 
 export class Stage {
-  /** handlers: point(x, y, inside), box(x0, y0, x1, y1), moved(text), zoomed(scale). */
+  /**
+   * handlers: point(x, y, inside), box(x0, y0, x1, y1), stroke(points, radius, add), corner(x, y, near), cornerTo(index, x, y),
+   * cornerAway(index), moved(text), zoomed(scale).
+   */
   constructor(canvas, handlers) {
     Object.assign(this, { canvas, handlers, tool: "add", space: false, pointers: new Map(), image: null });
     this.view = { scale: 1, x: 0, y: 0 };
-    this.scene = { prompts: { points: [], box: null }, mask: null, color: "#3478d4", objects: [], chosen: 0 };
+    this.scene = { prompts: { points: [], box: null }, mask: null, color: "#3478d4", objects: [], chosen: 0, polygon: null };
     this.cross = null; // the keyboard's crosshair, in pixels of the picture
     this.corner = null; // the first corner of the keyboard's box
     this.fitted = true;
+    this.radius = 6; // of the brush, in pixels of the picture
+    this.hover = null; // where the mouse is, for the brush
     new ResizeObserver(() => this.resize()).observe(canvas);
     window.addEventListener("themechange", () => this.draw());
     this.listen();
@@ -92,6 +97,7 @@ export class Stage {
     canvas.addEventListener("pointermove", (event) => this.move(event));
     canvas.addEventListener("pointerup", (event) => this.up(event));
     canvas.addEventListener("pointercancel", (event) => { this.pointers.delete(event.pointerId); this.drag = null; this.draw(); });
+    canvas.addEventListener("pointerleave", () => { this.hover = null; this.draw(); });
     canvas.addEventListener("contextmenu", (event) => event.preventDefault());
     canvas.addEventListener("wheel", (event) => {
       event.preventDefault();
@@ -114,12 +120,25 @@ export class Stage {
     const pans = this.space || this.tool === "pan" || event.button === 1;
     const touch = event.pointerType === "touch";
     const outside = event.button === 2 || event.shiftKey || this.tool === "remove";
-    const kind = pans ? "pan" : this.tool === "box" || !touch ? "box" : "pan";
-    this.drag = { kind, from: at, last: at, to: at, moved: false, click: !pans, outside };
+    const corner = this.tool === "polygon" ? this.cornerAt(at) : -1;
+    const hand = { brush: "stroke", erase: "stroke", polygon: "corner" }[this.tool];
+    const kind = pans ? "pan" : hand ? hand : this.tool === "box" || !touch ? "box" : "pan";
+    this.drag = { kind, from: at, last: at, to: at, moved: false, click: !pans, outside, corner, line: [this.toImage(at)] };
     this.cursor();
   }
 
+  get brushes() { return this.tool === "brush" || this.tool === "erase"; }
+
+  /** The corner of the polygon at a place on the screen, −1 for none. */
+  cornerAt([x, y]) {
+    return (this.scene.polygon ?? []).findIndex((point) => {
+      const [px, py] = this.toScreen(...point);
+      return Math.hypot(px - x, py - y) <= 2 * TAP;
+    });
+  }
+
   move(event) {
+    if (this.brushes) { this.hover = event.pointerType === "touch" ? null : this.place(event); this.draw(); }
     if (!this.pointers.has(event.pointerId)) return;
     const before = [...this.pointers.values()];
     const at = this.place(event);
@@ -130,6 +149,8 @@ export class Stage {
     drag.moved ||= Math.hypot(at[0] - drag.from[0], at[1] - drag.from[1]) > TAP;
     if (drag.moved && drag.kind === "pan") this.pan(at[0] - drag.last[0], at[1] - drag.last[1]);
     drag.last = drag.to = at;
+    if (drag.kind === "stroke") { drag.line.push(this.toImage(at)); this.draw(); }
+    if (drag.moved && drag.kind === "corner") this.draw();
     if (drag.moved && drag.kind === "box") this.draw();
   }
 
@@ -149,12 +170,21 @@ export class Stage {
     this.drag = null;
     this.cursor();
     if (!drag || !this.image) return;
-    if (drag.moved && drag.kind === "box") this.finishBox(this.toImage(drag.from), this.toImage(drag.to));
+    const now = this.toImage(this.place(event));
+    if (drag.kind === "stroke") this.handlers.stroke(drag.line, this.radius, (this.tool === "brush") !== drag.outside);
+    else if (drag.kind === "corner") this.finishCorner(drag, now);
+    else if (drag.moved && drag.kind === "box") this.finishBox(this.toImage(drag.from), this.toImage(drag.to));
     else if (!drag.moved && drag.click && this.tool !== "box") {
       const point = this.toImage(this.place(event));
       if (this.inImage(point)) this.handlers.point(...point, !drag.outside);
     }
     this.draw();
+  }
+
+  finishCorner({ corner, moved, outside }, at) {
+    if (corner >= 0 && outside) this.handlers.cornerAway(corner);
+    else if (corner >= 0) { if (moved) this.handlers.cornerTo(corner, ...this.clamp(at)); }
+    else if (this.inImage(at)) this.handlers.corner(...at, TAP / this.view.scale);
   }
 
   finishBox(a, b) {
@@ -185,6 +215,8 @@ export class Stage {
     } else if (event.key === "Enter") {
       this.cross ??= [this.image.width / 2, this.image.height / 2];
       if (this.corner) this.endKeyBox();
+      else if (this.tool === "polygon") this.handlers.corner(...this.cross, TAP / this.view.scale);
+      else if (this.brushes) this.handlers.stroke([this.cross], this.radius, (this.tool === "brush") !== event.shiftKey);
       else this.handlers.point(...this.cross, !(event.shiftKey || this.tool === "remove"));
     } else if (event.key.toLowerCase() === "b") {
       this.cross ??= [this.image.width / 2, this.image.height / 2];
@@ -241,6 +273,7 @@ export class Stage {
     if (this.scene.mask) this.paintMask(context, this.scene.mask, this.scene.color, 0.5, 2.5);
     context.restore();
     this.paintPrompts(context);
+    this.paintHand(context);
     if (this.cross && document.activeElement === this.canvas) this.paintCross(context);
   }
 
@@ -276,6 +309,49 @@ export class Stage {
       context.lineTo(px + 3.5, py);
       if (inside) { context.moveTo(px, py - 3.5); context.lineTo(px, py + 3.5); }
       context.stroke();
+    }
+  }
+
+  /** What is drawn by hand: the polygon's corners, the stroke under way, the brush. */
+  paintHand(context) {
+    const { polygon } = this.scene, { drag } = this;
+    if (polygon) {
+      const moving = drag?.kind === "corner" && drag.moved && drag.corner >= 0;
+      const places = polygon.map((point, i) => (moving && i === drag.corner ? drag.to : this.toScreen(...point)));
+      const line = new Path2D();
+      places.forEach(([x, y], i) => line[i ? "lineTo" : "moveTo"](x, y));
+      line.closePath();
+      for (const [ink, width] of [["#fff", 3.5], [INSIDE, 1.75]]) {
+        context.strokeStyle = ink;
+        context.lineWidth = width;
+        context.stroke(line);
+      }
+      context.fillStyle = "#fff";
+      for (const [x, y] of places) {
+        context.fillRect(x - 4.5, y - 4.5, 9, 9);
+        context.strokeRect(x - 4.5, y - 4.5, 9, 9);
+      }
+    }
+    const across = this.radius * this.view.scale;
+    if (drag?.kind === "stroke") {
+      context.strokeStyle = (this.tool === "brush") !== drag.outside ? this.scene.color : "#20262e";
+      context.globalAlpha = 0.55;
+      context.lineCap = context.lineJoin = "round";
+      context.lineWidth = Math.max(1, 2 * across);
+      context.beginPath();
+      drag.line.forEach((point, i) => context[i ? "lineTo" : "moveTo"](...this.toScreen(...point)));
+      if (drag.line.length === 1) context.lineTo(...this.toScreen(...drag.line[0]));
+      context.stroke();
+      context.globalAlpha = 1;
+    }
+    if (this.brushes && this.hover) {
+      for (const [ink, width] of [["#fff", 3], ["#20262e", 1.25]]) {
+        context.strokeStyle = ink;
+        context.lineWidth = width;
+        context.beginPath();
+        context.arc(...this.hover, Math.max(1.5, across), 0, 7);
+        context.stroke();
+      }
     }
   }
 

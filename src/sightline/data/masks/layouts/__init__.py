@@ -11,10 +11,12 @@ from sightline.data.masks.layouts.coco import coco
 from sightline.data.masks.layouts.folders import folders
 from sightline.data.masks.layouts.folders import sides as sides_of_folders
 from sightline.data.masks.layouts.labelme import labelme
+from sightline.data.masks.layouts.project import project
 from sightline.data.masks.layouts.yolo import yolo
 
 # Name, as `data.layout` has it, and finder, in the order in which auto tries them.
 MASK_LAYOUTS: dict[str, Layout] = {
+    "project": project,
     "folders": folders,
     "pairs": beside,
     "labelme": labelme,

@@ -31,7 +31,12 @@ LARGEST = 1 << 31
 
 def coco(source: str, root: Path, files: Files) -> Found | None:
     """Find COCO's annotations, in the source's folder or one below it."""
-    contents = {path: content for path in _candidates(root) if (content := _content(path)) is not None}
+    return coco_of(source, root, files, candidates(root))
+
+
+def coco_of(source: str, root: Path, files: Files, jsons: Iterable[Path]) -> Found | None:
+    """Find the annotations that some files hold; those that are not of COCO's form are passed over."""
+    contents = {path: content for path in jsons if (content := _content(path)) is not None}
     if not contents:
         return None
     names = sorted({c["name"] for content in contents.values() for c in content["categories"]})
@@ -52,7 +57,8 @@ def coco(source: str, root: Path, files: Files) -> Found | None:
     return Found(in_order(pairs.values()), by_category(source, names), "COCO's annotations")
 
 
-def _candidates(root: Path) -> Iterable[Path]:
+def candidates(root: Path) -> Iterable[Path]:
+    """Yield the JSON files of a folder and of those in it."""
     inner = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     for folder in (root, *inner):
         yield from sorted(path for path in folder.glob("*.json") if path.is_file() and not path.name.startswith("."))
@@ -95,7 +101,7 @@ def _pairs(
     known = {entry["id"] for entry in content["images"]}
     if stray := [str(image) for image in of_image if image not in known]:
         raise DataError(f"{path}: annotations of image {stray[0]}, which is none of its images")
-    part = part_on_way(path.relative_to(root)) or _part_of_name(path.stem)
+    part = (part_on_way(path.relative_to(root)) if path.is_relative_to(root) else "") or _part_of_name(path.stem)
     for entry in content["images"]:
         image = _image(source, root, path, entry["file_name"], places)
         yield pair_of(root, image, path, part, partial(_draw, path, entry, of_image[entry["id"]], number_of))

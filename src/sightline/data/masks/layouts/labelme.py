@@ -6,6 +6,7 @@ import base64
 import binascii
 import io
 import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,20 +24,25 @@ AREAS = ("polygon", "rectangle", "circle", "mask")
 BACKGROUND, IGNORED = "_background_", "__ignore__"
 
 
-def labelme(source: str, root: Path, files: Files) -> Found | None:
-    """Find labelme's annotations."""
+def beside(image: Path) -> Path:
+    """Return where labelme keeps what is drawn on an image."""
+    return image.with_suffix(".json")
+
+
+def labelme(source: str, root: Path, files: Files, place: Callable[[Path], Path] = beside) -> Found | None:
+    """Find labelme's annotations, which are beside the images unless `place` says where else."""
     contents: dict[Path, dict[str, Any]] = {}
     for image in files:
-        if (content := _content(image.with_suffix(".json"))) is not None:
+        if (content := _content(place(image))) is not None:
             contents[image] = content
     if not contents:
         return None
     taken: dict[Path, Path] = {}
     for image in contents:
-        if (other := taken.setdefault(image.with_suffix(".json"), image)) != image:
+        if (other := taken.setdefault(place(image), image)) != image:
             raise DataError(f"{source}: {other.name} and {image.name} have one {image.stem}.json; rename one of them")
     missing = [path for path in files if path not in contents and path.parent in {image.parent for image in contents}]
-    if missing:
+    if missing and place is beside:
         raise DataError(
             f"{source}: no annotation for {', '.join(path.name for path in missing[:5])} "
             f"({len(missing)} images); save one without shapes in labelme if nothing is on them, or remove them"
@@ -45,7 +51,7 @@ def labelme(source: str, root: Path, files: Files) -> Found | None:
     names = [label for label in labels if label not in (BACKGROUND, IGNORED)]
     other = sum(shape["shape_type"] not in AREAS for content in contents.values() for shape in content["shapes"])
     pairs = [
-        pair_of(root, image, file := image.with_suffix(".json"), draw=partial(_draw, file, image, content, names))
+        pair_of(root, image, file := place(image), draw=partial(_draw, file, image, content, names))
         for image, content in contents.items()
     ]
     said = (f"{other} points and lines have no area and are left out",) if other else ()

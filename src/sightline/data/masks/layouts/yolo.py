@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,22 @@ from sightline.errors import DataError
 LISTS = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml", "classes.txt")
 
 
-def yolo(source: str, root: Path, files: Files) -> Found | None:
-    """Find YOLO's polygons; an image without a file of them has no object."""
+def yolo(
+    source: str, root: Path, files: Files, place: Callable[[Path], Path] | None = None, listing: Path | None = None
+) -> Found | None:
+    """Find YOLO's polygons; an image without a file of them has no object.
+
+    Args:
+        source: for errors.
+        root: of the images.
+        files: the images.
+        place: where an image's objects are, if not in labels/ in place of images/; only those that are there count.
+        listing: the folder of data.yaml, if not `root`.
+    """
     labels = {image: label for image in files if (label := _label(root, image)) is not None}
-    names = _names(root)
+    if place is not None:
+        labels = {image: path for image in files if (path := place(image)).is_file()}
+    names = _names(listing or root)
     if not any(path.is_file() for path in labels.values()):
         return None
     lines = {image: _lines(path) for image, path in labels.items() if path.is_file()}
@@ -28,11 +41,9 @@ def yolo(source: str, root: Path, files: Files) -> Found | None:
         names = [f"class {i}" for i in range(highest + 1)]
     if highest >= len(names):
         raise DataError(f"{source}: an object is of class {highest}, and {len(names)} classes are named, from 0 on")
-    listing = next(path for path in labels.values() if path.is_file())
+    some = next(path for path in labels.values() if path.is_file())
     pairs = [
-        pair_of(
-            root, image, path if path.is_file() else listing, draw=partial(_draw, path, image, lines.get(image, []))
-        )
+        pair_of(root, image, path if path.is_file() else some, draw=partial(_draw, path, image, lines.get(image, [])))
         for image, path in labels.items()
     ]
     empty = len(labels) - len(lines)

@@ -154,6 +154,7 @@ def _health(images: int) -> tuple[HealthPlot, ...]:
             words="lower finds the other view among all views of the batch",
             reference=chance_loss(images),
             reference_label="ln(2N − 1), a guess",
+            unlearnt_from=PLATEAU * chance_loss(images),
         ),
         HealthPlot(
             name="health/contrastive_accuracy",

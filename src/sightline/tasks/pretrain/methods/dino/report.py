@@ -7,6 +7,7 @@ import math
 from sightline.config import DinoConfig
 from sightline.runs.numbers import count, plain
 from sightline.runs.results import HealthPlot, MethodReport
+from sightline.tasks.pretrain.methods.dino.health import PLATEAU
 
 UNIFORM_LOSS = 1.0  # of ln K
 
@@ -45,6 +46,7 @@ def _health(ln_k: float) -> tuple[HealthPlot, ...]:
             words="1 is a uniform guess over the prototypes",
             reference=UNIFORM_LOSS,
             reference_label="a uniform guess",
+            unlearnt_from=PLATEAU,
         ),
         HealthPlot(
             name="health/teacher_entropy",

@@ -1,0 +1,71 @@
+"""The rules by which an arm is flagged; `runs.flags.FLAGS` names them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sightline.metrics.convergence import still_rising
+from sightline.runs import RunFolder
+from sightline.runs.flags import FLAGS
+from sightline.runs.kinds import KINDS, Kind, import_dotted
+from sightline.runs.metrics import Metric
+from sightline.runs.results import PretrainResult, ScoredResult
+from sightline.runs.study_result import Summary
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """An arm as a rule sees it.
+
+    Attributes:
+        kind: of its runs.
+        metric: that it is compared by.
+        score: by that metric.
+        runs: one a seed, finished.
+        pretrained: the finished pretrainings whose weights its runs start from.
+    """
+
+    kind: Kind
+    metric: Metric
+    score: Summary
+    runs: Sequence[RunFolder]
+    pretrained: Sequence[RunFolder] = ()
+
+
+def flags_of(judged: Judged) -> tuple[str, ...]:
+    """Return the names of the flags that an arm bears, in the order of the table."""
+    return tuple(name for name, flag in FLAGS.items() if import_dotted(flag.rule)(judged))
+
+
+def not_converged(judged: Judged) -> bool:
+    """Whether at least half of the runs ended while their validation score was rising."""
+    rising = [still_rising(validation_curve(run)) for run in judged.runs]
+    return bool(rising) and 2 * sum(rising) >= len(rising)
+
+
+def validation_curve(run: RunFolder) -> list[float]:
+    """Return the validation score of a finished run by epoch; [] of one that was not trained by epochs."""
+    kind = KINDS[run.info().kind]
+    result = run.result_as(kind.result)
+    if not kind.watched or not isinstance(result, ScoredResult) or not result.by_epochs:
+        return []
+    return [line[kind.watched] for line in run.metrics() if kind.watched in line]
+
+
+def at_chance(judged: Judged) -> bool:
+    """Whether the interval of the score does not leave out what the best constant answer scores."""
+    score = judged.score
+    if score.chance is None:
+        return False
+    return score.low <= score.chance if judged.metric.better == "higher" else score.high >= score.chance
+
+
+def not_learnt(judged: Judged) -> bool:
+    """Whether a class stayed below what its metric takes for learnt."""
+    return judged.kind.trained and bool(judged.metric.unlearnt(judged.score.per_class))
+
+
+def pretraining_not_learnt(judged: Judged) -> bool:
+    """Whether a pretraining ended where its method says that nothing was learnt."""
+    return any(run.result_as(PretrainResult).unlearnt for run in judged.pretrained)
