@@ -367,12 +367,19 @@ def check(data: Data) -> DataCheck:
 
 @_in_python
 def serve(
-    target: Source, *, port: int = 0, open_browser: bool = True, engine: str = DEFAULT_ENGINE, model: str | None = None
+    target: Source,
+    *,
+    project: Source | None = None,
+    port: int = 0,
+    open_browser: bool = True,
+    engine: str = DEFAULT_ENGINE,
+    model: str | None = None,
 ) -> None:
     """Open the local page and wait until it is stopped by Ctrl-C, or by interrupting the kernel of a notebook.
 
     Args:
-        target: demo; a study, run or embed folder; a folder of pictures, or one picture.
+        target: demo; a study, run or embed folder; a project; a folder of pictures, or one picture.
+        project: the folder in which the work on the pictures is kept; by default beside them, as NAME-project.
         port: to listen on; 0 takes a free one.
         open_browser: open the page; its address is printed anyhow.
         engine: the engine that segments, a key of `sightline.prompts.ENGINES`.
@@ -387,13 +394,16 @@ def serve(
     """
     from sightline.prompts import build_engine, engine_named
     from sightline.web import serve as run_server
-    from sightline.web.opening import open_site
+    from sightline.web.opening import Keeping, open_site
 
     engine_named(engine)
-    site = open_site(os.fspath(target))
-    run_server(
-        site, lambda: build_engine(engine, model, "auto"), host="127.0.0.1", port=port, open_browser=open_browser
-    )
+    site = open_site(os.fspath(target), None, Keeping(None if project is None else Path(project)))
+    make = lambda: build_engine(engine, model, "auto")  # noqa: E731
+    try:
+        run_server(site, make, host="127.0.0.1", port=port, open_browser=open_browser)
+    finally:
+        if site.keeper is not None:
+            site.keeper.close()
 
 
 # -- prompts
