@@ -7,6 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from sightline.cli.ending import end, say
+
 
 def report(
     path: Path,
@@ -25,5 +27,6 @@ def report(
     """
     from sightline.report import write
 
-    for written in write(path, out):
-        print(written)
+    page, *others = write(path, out)
+    say(f"Beside the page: {len(others)} files, its Markdown and its figures.")
+    end({"report": page}, ("serve", path))

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from sightline import notebook
 from sightline.runs.record import Number, Record
 
 Row = dict[str, Any]  # of a table: column → value
@@ -146,6 +147,9 @@ class Evaluation(Record):
     def value(self) -> float:
         """The score itself, in 0–1."""
         return self.interval.value
+
+    def _repr_html_(self) -> str:
+        return "".join(notebook.table(rows, title) for title, rows in self.tables())
 
     def warning(self) -> str:
         """Return what a person should know before believing the score; "" where there is nothing."""
