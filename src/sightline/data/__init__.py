@@ -21,7 +21,7 @@ from sightline.data.masks.classes import check_classes
 from sightline.data.masks.listing import Pair, PairSet, holds_masks, list_pairs, split_pairs
 from sightline.data.masks.load import SegmentImages, load_masks, load_parts
 from sightline.data.masks.palette import DEEPGLOBE, Palette
-from sightline.data.sets.catalog import catalog_rows, find
+from sightline.data.sets.catalog import catalog_rows, demo_home, find
 from sightline.data.sets.demo import write_demo
 from sightline.data.sets.fetch import fetch
 from sightline.files import cache_home, data_home
@@ -50,6 +50,7 @@ __all__ = [
     "check_masks",
     "data_home",
     "decode",
+    "demo_home",
     "fetch",
     "find",
     "holds_masks",

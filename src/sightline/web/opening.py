@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sightline.config import DataConfig
-from sightline.data import find, is_image, list_images, tell
+from sightline.data import demo_home, find, is_image, list_images, tell
 from sightline.data.masks.project import ProjectFolder
 from sightline.data.masks.project_import import read_existing
 from sightline.errors import RunError, UserError
@@ -189,7 +189,7 @@ def _report(path: Path) -> Path | None:
 
 def _demo() -> Site:
     """Return generated pictures, made on first use: scenes, and objects as in photographs."""
-    if not (data_home() / "demo").exists():
+    if not demo_home().exists():
         print("demo: drawing the pictures, once; some ten seconds", file=sys.stderr, flush=True)
     objects = find("demo/objects")
     scenes = sorted((objects.parent / "landcover" / "validation").glob("*_sat.jpg"))[:DEMO_SCENES]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sightline.data.sets.demo import write_demo
+from sightline.data.sets.demo import VERSION, write_demo
 from sightline.errors import DataError, nearest
 from sightline.files.homes import data_home
 
@@ -142,6 +142,11 @@ DEMO = {
 }
 
 
+def demo_home() -> Path:
+    """Return where the demo's pictures are, once they are made: each version of them in a folder of its own."""
+    return data_home() / f"demo-{VERSION}"
+
+
 def find(source: str) -> Path:
     """Return the path that a source means: itself, or a named data set; the demo is made on first use.
 
@@ -152,7 +157,7 @@ def find(source: str) -> Path:
     if path.exists():
         return path
     if source in DEMO:
-        home = data_home() / "demo"
+        home = demo_home()
         if not (home / "pool.csv").is_file():
             try:
                 write_demo(home)

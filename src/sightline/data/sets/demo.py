@@ -1,7 +1,8 @@
 """The generated data set: object pictures with and without labels in four styles, and land-cover scenes with masks.
 
-Every picture is a function of (seed, part, index). Classes are shapes; position, size, turn, colours, background,
-clutter and noise vary, so that neighbours in pixel space say little and a small network has something to learn.
+Every picture is a function of (seed, part, index). Classes are shapes, several of one in a picture; position, size,
+turn, colours, background, clutter and noise vary, so that neighbours in pixel space say little and a small network has
+something to learn.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from sightline.errors import DataError
 from sightline.files.staging import staged
 from sightline.randomness import generator
 
+VERSION = 2  # of the pictures: another one is another folder
 SIDE = 64  # pixels of an object picture
 DRAWN = 2 * SIDE  # drawn at twice the size and averaged down, for smooth edges
 UNLABELLED = 2400  # two minutes of DINO on two cores see each about ten times
@@ -131,18 +133,27 @@ def draw_object(shape: str, style: str, rng: np.random.Generator) -> np.ndarray:
 
 
 def _shape_mask(shape: str, rng: np.random.Generator) -> np.ndarray:
-    """Return the shape's mask, uint8 0 or 1, placed, sized, turned and stretched at random."""
+    """Return the mask of several copies of a shape on a turned grid, uint8 0 or 1, sized and turned at random.
+
+    Several, so that most crops of a picture show the shape: what two views share is then what tells the classes apart.
+    """
     outline, hole = SHAPES[shape]
-    radius = DRAWN * rng.uniform(0.17, 0.33)
-    center = rng.uniform(radius, DRAWN - radius, 2)
-    angle, stretch = rng.uniform(0, 2 * np.pi), rng.uniform(0.8, 1.25)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    cell = DRAWN / rng.uniform(1.8, 2.8)
+    radius, angle, phase = cell * rng.uniform(0.38, 0.48), rng.uniform(0, 2 * np.pi), rng.uniform(-0.5, 0.5, 2)
+    grid = _turn(rng.uniform(0, 2 * np.pi)) * cell
     mask = np.zeros((DRAWN, DRAWN), np.uint8)
-    for points, value in ((outline, 1), (hole, 0)):
-        if points is not None:
-            placed = (points * [stretch, 1 / stretch]) @ turn.T * radius + center
-            cv2.fillPoly(mask, [np.rint(placed * 16).astype(np.int32)], value, shift=4)
+    for row, column in np.ndindex(7, 7):  # from the middle further than the corners, whatever the turn
+        center = DRAWN / 2 + (np.array([row, column]) - 3 + phase + rng.uniform(-0.08, 0.08, 2)) @ grid
+        turn = _turn(angle + rng.uniform(-0.4, 0.4))
+        for points, value in ((outline, 1), (hole, 0)):
+            if points is not None:
+                cv2.fillPoly(mask, [np.rint((points @ turn * radius + center) * 16).astype(np.int32)], value, shift=4)
     return mask
+
+
+def _turn(angle: float) -> np.ndarray:
+    """Return the matrix that turns rows of points by an angle in radians, float64 (2, 2)."""
+    return np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
 
 
 def _texture(rng: np.random.Generator, color: np.ndarray, strength: float, cells: int) -> np.ndarray:
