@@ -18,12 +18,12 @@ from sightline.engine import make_fabric
 from sightline.errors import DataError
 from sightline.files import Outputs
 from sightline.files.atomic import atomic_path
-from sightline.metrics import statistics
 from sightline.models import load_classifier
 from sightline.models.cpu import place
 from sightline.runs import RunFolder
 from sightline.runs.outputs import LabelPredictions
-from sightline.runs.results import ClassifyEvaluation, Interval
+from sightline.runs.results import ClassifyEvaluation
+from sightline.tasks.classify.scores import accuracy_of, classify_scores
 from sightline.views import Resize
 from sightline.views.device import Preprocessing
 
@@ -114,8 +114,8 @@ def evaluate(run_path: Path, data: DataConfig, *, device: str = "auto") -> Class
     """Judge a classifier on all images of a labelled data set.
 
     Returns:
-        The accuracy with its 95 % Wilson interval, how many of the images the run was trained on, and the accuracy on
-        the others.
+        The accuracy with its 95 % Wilson interval, how many of the images the run was trained on, the accuracy on the
+        others, and what is confused, on all images.
 
     Raises:
         DataError: the data has other classes than the run.
@@ -139,15 +139,13 @@ def evaluate(run_path: Path, data: DataConfig, *, device: str = "auto") -> Class
     known = trained_on(run, images.__getitem__, np.arange(len(images)))
     some = known is not None and known.any() and not known.all()
     return ClassifyEvaluation(
-        accuracy=_accuracy(correct),
+        accuracy=accuracy_of(correct),
         seen=None if known is None else int(known.sum()),
-        unseen=_accuracy(correct[~known]) if known is not None and some else None,
+        unseen=accuracy_of(correct[~known]) if known is not None and some else None,
+        scores=classify_scores(
+            probabilities, truth, labeler.classes, listing.ids, [sample.style for sample in listing.samples]
+        ),
     )
-
-
-def _accuracy(correct: np.ndarray) -> Interval:
-    low, high = statistics.wilson(int(correct.sum()), len(correct))
-    return Interval(value=float(correct.mean()), low=low, high=high, n=len(correct))
 
 
 def _decode_all(listed: Sequence[Sample], size: int, reading: Reading) -> list[np.ndarray]:
