@@ -161,6 +161,7 @@ def predict(
     root: Source | None = None,
     tta: bool = False,
     probabilities: bool = False,
+    top_k: int | None = None,
     masks: MaskForm | None = None,
     device: str = "auto",
 ) -> LabelPredictions | MaskPredictions:
@@ -172,14 +173,17 @@ def predict(
         out: of a classifier the CSV to write, id,filename,label, or None for none; of a segmenter the folder of masks.
         root: folder that the CSV's file names are below, its own by default; classifiers only.
         tta: average the masks over flips and turns, at 8 times the work; segmenters only.
-        probabilities: write the masks' probabilities too, as NAME.npy, float16 (K, H, W); segmenters only.
+        probabilities: write them too, a column probability:CLASS of the CSV for each class; of a segmenter NAME.npy,
+            float16 (K, H, W).
+        top_k: write so many of the most probable labels too, in columns top1,top1_probability,top2 and so on;
+            classifiers only.
         masks: rgb (colors), index (values), or palette (values with a table of colors), by default colors or values
             as the masks that the run was trained on; segmenters only.
         device: auto, cpu, cuda or mps.
 
     Returns:
-        Of a classifier `ids`, `labels`, `probabilities` float32 (N, K) and `classes`; of a segmenter `paths` of the
-        masks and `classes`.
+        Of a classifier `ids`, `labels`, `probabilities` float32 (N, K), `classes` and `top(k)`; of a segmenter
+        `paths` of the masks and `classes`.
 
     Raises:
         RunError: no run, an unfinished one, or one of another kind.
@@ -188,7 +192,8 @@ def predict(
     """
     options: dict[str, Any] = {"root": None if root is None else Path(root), "tta": tta}
     options |= {"probabilities": probabilities, "masks": masks}
-    work = function_of(RunFolder.open(Path(run)), "predict", {key: value for key, value in options.items() if value})
+    options = {key: value for key, value in options.items() if value} | ({} if top_k is None else {"top_k": top_k})
+    work = function_of(RunFolder.open(Path(run)), "predict", options)
     return work(Path(run), Path(images), None if out is None else Path(out), device=device)
 
 
@@ -211,7 +216,8 @@ def evaluate(
         device: auto, cpu, cuda or mps.
 
     Returns:
-        The score: `metric`, `value` and `interval` (value, low, high, n); of a segmenter also `boundary_iou`,
+        The score: `metric`, `value` and `interval` (value, low, high, n); of a classifier also `scores` (confusion,
+        calibration, accuracy by style, most confident mistakes); of a segmenter also `boundary_iou`,
         `pixel_accuracy`, `per_class`, `confusion` and `interventions`. `seen` counts the images that the run was
         trained or chosen on, and `unseen` is the score of the others, where there are both.
 

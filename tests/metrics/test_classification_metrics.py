@@ -84,5 +84,5 @@ def test_pairs_and_mistakes_come_in_order_and_none_is_invented():
     assert most_confused(confusion, 9) == [(1, 0), (0, 1), (1, 2)]
     assert most_confused(np.diag([1, 2]), 3) == []
     confidence, correct = np.array([0.9, 0.6, 0.8, 0.8]), np.array([True, False, False, False])
-    assert confident_mistakes(confidence, correct, 2).tolist() == [2, 3]
-    assert confident_mistakes(confidence, np.ones(4, bool), 2).tolist() == []
+    assert confident_mistakes(confidence, correct, 2) == [2, 3]
+    assert confident_mistakes(confidence, np.ones(4, bool), 2) == []

@@ -114,8 +114,8 @@ def pooled(parts: list[Reliability]) -> Reliability:
     return Reliability(counts, means[0], means[1])
 
 
-def confident_mistakes(confidence: np.ndarray, correct: np.ndarray, number: int) -> np.ndarray:
-    """Return the samples that are wrong, the most confident first, int64 (at most `number`,); equal ones in order.
+def confident_mistakes(confidence: np.ndarray, correct: np.ndarray, number: int) -> list[int]:
+    """Return the samples that are wrong, the most confident first; equal ones in order.
 
     Args:
         confidence: probability of the label that was given (N,).
@@ -123,4 +123,4 @@ def confident_mistakes(confidence: np.ndarray, correct: np.ndarray, number: int)
         number: how many at most.
     """
     wrong = np.flatnonzero(~np.asarray(correct, bool))
-    return wrong[np.argsort(-np.asarray(confidence, np.float64)[wrong], kind="stable")[:number]]
+    return wrong[np.argsort(-np.asarray(confidence, np.float64)[wrong], kind="stable")[:number]].tolist()

@@ -104,7 +104,7 @@ def classify_scores(
                 id=ids[i], label=classes[int(labels[i])], predicted=classes[int(predicted[i])],
                 probability=float(confidence[i]),
             )
-            for i in classification.confident_mistakes(confidence, correct, MISTAKES).tolist()
+            for i in classification.confident_mistakes(confidence, correct, MISTAKES)
         ),
     )  # fmt: skip
 
