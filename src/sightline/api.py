@@ -275,22 +275,24 @@ def export(run: Source, *, format: ExportFormat, out: Source | None = None) -> E
     return function_of(folder, "export")(folder, format, target)
 
 
-def report(path: Source, out: Source | None = None) -> tuple[Path, ...]:
+def report(path: Source, out: Source | None = None, *, beside: Source | None = None) -> tuple[Path, ...]:
     """Write the report of a study or a run, from its files alone.
 
     Args:
         path: the folder of a study or of a run.
-        out: a folder, or a file ending in .html; `path` by default.
+        out: a folder, or a file ending in .html; `path` by default, of two studies FIRST-beside-SECOND next to the
+            first.
+        beside: a second study: the page is then of the arms and comparisons that both have.
 
     Returns:
-        The files written: the page, its Markdown, the figures.
+        The files written: the page, its Markdown, the figures, and of a study tables/ as CSV and LaTeX.
 
     Raises:
         RunError: `path` holds neither, or a study without a result.
     """
     from sightline.report import write
 
-    return tuple(write(Path(path), None if out is None else Path(out)))
+    return tuple(write(Path(path), *(None if of is None else Path(of) for of in (out, beside))))
 
 
 # -- prompts

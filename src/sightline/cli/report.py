@@ -10,11 +10,17 @@ from cyclopts import Parameter
 
 def report(
     path: Path,
+    beside: Path | None = None,
     /,
     *,
-    out: Annotated[Path | None, Parameter(name="--out", help="Folder to write to; PATH by default.")] = None,
+    out: Annotated[
+        Path | None,
+        Parameter(name="--out", help="Folder to write to; PATH by default, of two studies PATH-beside-BESIDE."),
+    ] = None,
 ) -> None:
-    """Write the report of a study or a run, from its files alone.
+    """Write the report of a study or a run, from its files alone; or of two studies side by side.
+
+    Beside the page of a study stand its main tables, tables/*.csv and *.tex.
 
     Example: sightline report demo-study
 
@@ -22,8 +28,10 @@ def report(
     ----------
     path
         Folder of a study or of a run.
+    beside
+        Folder of a second study: the page is then of the arms that both have.
     """
     from sightline.report import write
 
-    for written in write(path, out):
+    for written in write(path, out, beside):
         print(written)
