@@ -30,8 +30,7 @@ from sightline.data import decode
 from sightline.files.atomic import write_json
 from sightline.prompts import DEFAULT_ENGINE, ImageState, PromptEngine, Prompts, build_engine, pixel
 from sightline.randomness import generator
-from sightline.tasks.prompt import clicks
-from sightline.tasks.prompt.semantic import Clicked
+from sightline.tasks.prompt.semantic import Clicked, clicks
 
 # OpenCV's own sample (samples/python/grabcut.py) makes one iteration a key press; its tutorial makes five.
 ITERATIONS = 5

@@ -19,7 +19,8 @@ from sightline.runs import RunFolder
 from sightline.runs.info import RunInfo
 
 CALLS = [
-    "classify", "embed", "evaluate", "export", "load", "predict", "pretrain", "prompt", "report", "segment", "study",
+    "check", "classify", "embed", "evaluate", "export", "load", "predict", "pretrain", "prompt", "report", "segment",
+    "serve", "study",
 ]  # fmt: skip
 ERRORS = [
     "ConfigError", "DataError", "NonFinite", "NotAvailable", "RunError", "SightlineError", "TrainingFailed",

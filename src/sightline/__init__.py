@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sightline import views
     from sightline.api import (
         __version__,
+        check,
         classify,
         embed,
         evaluate,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         prompt,
         report,
         segment,
+        serve,
         study,
     )
     from sightline.errors import (
@@ -56,6 +58,7 @@ __all__ = [
     "UserError",
     "WeightsError",
     "__version__",
+    "check",
     "classify",
     "embed",
     "evaluate",
@@ -66,6 +69,7 @@ __all__ = [
     "prompt",
     "report",
     "segment",
+    "serve",
     "study",
     "views",
 ]

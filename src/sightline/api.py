@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
 from PIL.Image import Image
@@ -24,12 +27,12 @@ from sightline.config import (
     from_keywords,
     resolve,
 )
-from sightline.config.types import ExportFormat, MaskForm
-from sightline.errors import ConfigError
+from sightline.config.types import Device, ExportFormat, MaskForm
+from sightline.errors import ConfigError, DataError, SightlineError
 from sightline.prompts import DEFAULT_ENGINE, Box, EverythingSettings, Point, PromptResult, Prompts
 from sightline.runs import RunFolder, StudyFolder
 from sightline.runs.kinds import import_dotted, kind_named
-from sightline.runs.outputs import EmbeddingQuality, Exported, LabelPredictions, MaskPredictions
+from sightline.runs.outputs import DataCheck, EmbeddingQuality, Exported, LabelPredictions, MaskPredictions
 from sightline.runs.results import ClassifyEvaluation, SegmentEvaluation
 from sightline.runs.run import Run
 from sightline.runs.verbs import data_config, export_target, function_of
@@ -41,7 +44,40 @@ Source = str | os.PathLike[str]
 Data = Source | Mapping[str, Any] | DataConfig | SegmentDataConfig
 
 
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+# What messages call by a flag, and how the same is written in Python.
+_KEYWORDS: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
+    (r"--resume(?: \(in Python resume=True\))?", lambda match: "resume=True"),
+    (r"--set (\w+)\.(\w+)=([^\s);,]+)", lambda match: f'{match[1]}={{"{match[2]}": {match[3]}}}'),
+    (r"--set (\w+=[^\s);,]+)", lambda match: match[1]),
+    (r"--([a-z][a-z-]*)", lambda match: match[1].replace("-", "_")),
+)
+
+
+def _in_python(call: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Let the errors of a call name keywords where those of the command line name flags."""
+
+    @wraps(call)
+    def worded(*arguments: _P.args, **keywords: _P.kwargs) -> _R:
+        try:
+            return call(*arguments, **keywords)
+        except SightlineError as error:
+            error.args = (keywords_text(str(error)),)
+            raise
+
+    return worded
+
+
+def keywords_text(text: str) -> str:
+    """Return a message with keywords in place of flags: "--set optim.lr=1" becomes 'optim={"lr": 1}'."""
+    for pattern, keyword in _KEYWORDS:
+        text = re.sub(pattern, keyword, text)
+    return text
+
+
 # -- training
+@_in_python
 def pretrain(data: Data, out: Source, *, recipe: str = "dino-small", resume: bool = False, **keys: Any) -> Run:
     """Pretrain a backbone without labels: `sl.pretrain("photos/", out="runs/dino", epochs=100)`.
 
@@ -69,6 +105,7 @@ def pretrain(data: Data, out: Source, *, recipe: str = "dino-small", resume: boo
     return _run(config, out, resume)
 
 
+@_in_python
 def classify(data: Data, out: Source, *, init: Source | None = None, resume: bool = False, **keys: Any) -> Run:
     """Train a classifier and judge it once on the test part: `sl.classify("pets/", out="runs/c", init=dino)`.
 
@@ -91,6 +128,7 @@ def classify(data: Data, out: Source, *, init: Source | None = None, resume: boo
     return _run(resolve(ClassifyConfig, environment=from_environment(), flags=flags), out, resume)
 
 
+@_in_python
 def segment(data: Data, out: Source, *, init: Source | None = None, resume: bool = False, **keys: Any) -> Run:
     """Train a segmentation network and judge it once on the test part: `sl.segment("tiles/", out="runs/a")`.
 
@@ -113,6 +151,7 @@ def segment(data: Data, out: Source, *, init: Source | None = None, resume: bool
     return _run(resolve(SegmentConfig, environment=from_environment(), flags=flags), out, resume)
 
 
+@_in_python
 def study(source: Source | StudyConfig, out: Source, *, only: tuple[str, ...] = (), jobs: int = 1) -> StudyFolder:
     """Run a study file, or a study by name, and write its report: `study.result["C"].value` is the mean of an arm.
 
@@ -138,6 +177,7 @@ def study(source: Source | StudyConfig, out: Source, *, only: tuple[str, ...] = 
 
 
 # -- finished runs
+@_in_python
 def load(path: Source) -> Run:
     """Open a finished run: `sl.load("runs/c").accuracy`.
 
@@ -153,9 +193,10 @@ def load(path: Source) -> Run:
     return Run.load(path)
 
 
+@_in_python
 def predict(
     run: Source,
-    images: Source,
+    images: Source | Image | np.ndarray | Sequence[Any],
     out: Source | None = None,
     *,
     root: Source | None = None,
@@ -163,13 +204,15 @@ def predict(
     probabilities: bool = False,
     top_k: int | None = None,
     masks: MaskForm | None = None,
-    device: str = "auto",
+    device: Device = "auto",
 ) -> LabelPredictions | MaskPredictions:
     """Name the class of new images with a classifier, or draw their masks with a segmenter.
 
     Args:
         run: a finished classify or segment run.
-        images: a folder that is searched through, one image, or for a classifier a CSV with columns id,filename.
+        images: a folder that is searched through, one image, or for a classifier a CSV with columns id,filename; or one
+            image in memory (PIL, array, tensor), or a sequence of paths and images in memory, which are named 000000,
+            000001, … in their order.
         out: of a classifier the CSV to write, id,filename,label, or None for none; of a segmenter the folder of masks.
         root: folder that the CSV's file names are below, its own by default; classifiers only.
         tta: average the masks over flips and turns, at 8 times the work; segmenters only.
@@ -194,16 +237,22 @@ def predict(
     options |= {"probabilities": probabilities, "masks": masks}
     options = {key: value for key, value in options.items() if value} | ({} if top_k is None else {"top_k": top_k})
     work = function_of(RunFolder.open(Path(run)), "predict", options)
-    return work(Path(run), Path(images), None if out is None else Path(out), device=device)
+    target = None if out is None else Path(out)
+    if isinstance(images, str | os.PathLike):
+        return work(Path(run), Path(images), target, device=device)
+    with tempfile.TemporaryDirectory() as folder:
+        _write_images(images, Path(folder))
+        return work(Path(run), Path(folder), target, device=device)
 
 
+@_in_python
 def evaluate(
     run: Source,
     data: Data,
     *,
     part: Literal["all", "train", "val", "test"] = "all",
     interventions: bool = False,
-    device: str = "auto",
+    device: Device = "auto",
 ) -> ClassifyEvaluation | SegmentEvaluation:
     """Evaluate a classifier on labelled images, or a segmenter on images with masks.
 
@@ -232,6 +281,7 @@ def evaluate(
     return work(Path(run), data_config(folder, _data(data)["data"]), device=device)
 
 
+@_in_python
 def embed(run: Source, data: Data, out: Source, **keys: Any) -> EmbeddingQuality:
     """Write penultimate features of a run on images: embedding.parquet with id, label and features float32 (dim,).
 
@@ -254,6 +304,7 @@ def embed(run: Source, data: Data, out: Source, **keys: Any) -> EmbeddingQuality
     return run_embed(config, Path(out))
 
 
+@_in_python
 def export(run: Source, *, format: ExportFormat, out: Source | None = None) -> Exported:
     """Write a trained network for other programs, after checking that it gives the same there.
 
@@ -275,6 +326,7 @@ def export(run: Source, *, format: ExportFormat, out: Source | None = None) -> E
     return function_of(folder, "export")(folder, format, target)
 
 
+@_in_python
 def report(path: Source, out: Source | None = None, *, beside: Source | None = None) -> tuple[Path, ...]:
     """Write the report of a study or a run, from its files alone.
 
@@ -295,9 +347,77 @@ def report(path: Source, out: Source | None = None, *, beside: Source | None = N
     return tuple(write(Path(path), *(None if of is None else Path(of) for of in (out, beside))))
 
 
+# -- data
+@_in_python
+def check(data: Data) -> DataCheck:
+    """Open every image of a data set and tell its layout, classes, sizes and unreadable files: `sl.check("pets/")`.
+
+    Args:
+        data: a folder, list file, CSV, known name, or a mapping with the keys of DataConfig or SegmentDataConfig.
+
+    Returns:
+        Rows of what and value; `check.value("images")`. Of images with masks also what the masks mean, and leaks
+        between the parts of the split.
+
+    Raises:
+        DataError: no such data, or no images.
+    """
+    from sightline.data import check as check_images
+    from sightline.data import check_masks, find, holds_masks, passed_rows, walk
+
+    values = _data(data)["data"]
+    source = str(values["source"])
+    if not isinstance(data, DataConfig) and holds_masks(SegmentDataConfig(source=source)):
+        found = check_masks(SegmentDataConfig.build(values))
+        return DataCheck(source=source, rows=tuple(found.rows() + passed_rows(walk(find(source)).passed)))
+    return DataCheck(source=source, rows=tuple(check_images(DataConfig.build(values))))
+
+
+@_in_python
+def serve(
+    target: Source,
+    *,
+    project: Source | None = None,
+    port: int = 0,
+    open_browser: bool = True,
+    engine: str = DEFAULT_ENGINE,
+    model: str | None = None,
+) -> None:
+    """Open the local page and wait until it is stopped by Ctrl-C, or by interrupting the kernel of a notebook.
+
+    Args:
+        target: demo; a study, run or embed folder; a project; a folder of pictures, or one picture.
+        project: the folder in which the work on the pictures is kept; by default beside them, as NAME-project.
+        port: to listen on; 0 takes a free one.
+        open_browser: open the page; its address is printed anyhow.
+        engine: the engine that segments, a key of `sightline.prompts.ENGINES`.
+        model: a hub id or a path of its weights.
+
+    Returns:
+        Nothing, once it is stopped.
+
+    Raises:
+        UserError: nothing there that could be shown, or a port that is taken.
+        NotAvailable: weights that cannot be had now.
+    """
+    from sightline.prompts import build_engine, engine_named
+    from sightline.web import serve as run_server
+    from sightline.web.opening import Keeping, open_site
+
+    engine_named(engine)
+    site = open_site(os.fspath(target), None, Keeping(None if project is None else Path(project)))
+    make = lambda: build_engine(engine, model, "auto")  # noqa: E731
+    try:
+        run_server(site, make, host="127.0.0.1", port=port, open_browser=open_browser)
+    finally:
+        if site.keeper is not None:
+            site.keeper.close()
+
+
 # -- prompts
+@_in_python
 def prompt(
-    image: Source | np.ndarray | Image,
+    image: Source | np.ndarray | Image | Sequence[Any],
     *,
     points: Sequence[tuple[float, float] | Point] = (),
     box: Box | None = None,
@@ -305,7 +425,7 @@ def prompt(
     everything: bool = False,
     engine: str = DEFAULT_ENGINE,
     model: str | None = None,
-    device: str = "auto",
+    device: Device = "auto",
     multimask: bool = True,
     settings: EverythingSettings | None = None,
     out: Source | None = None,
@@ -313,7 +433,9 @@ def prompt(
     """Find masks in one image: `sl.prompt("photo.jpg", points=[(120, 80, 1)], engine="sam2")`.
 
     Args:
-        image: a file; a PIL image; or an array, uint8, (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGB and alpha.
+        image: a file; a PIL image; an array or list of any numeric type, (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGB
+            and alpha; or a torch tensor, channels first. Floats up to 1 are 0–1; else numbers are 0–255, in uint16 also
+            0–65535.
         points: (x, y) or (x, y, 1) for inside, (x, y, 0) for outside; pixels of the image, pixel centers at integers.
         box: (x0, y0, x1, y1), in the same pixels.
         text: words, for an engine that takes them.
@@ -340,6 +462,24 @@ def prompt(
     if isinstance(image, str | os.PathLike):
         return next(iter(prompt_files([Path(image)], request, settings=settings, **keys)))
     return prompt_array(image, request, settings=settings, **keys)
+
+
+def _write_images(images: Any, folder: Path) -> None:
+    """Write or link images under the numbers of their order."""
+    from PIL.Image import fromarray
+
+    from sightline.tasks.prompt.arrays import rgb_array
+
+    # An array or a tensor of four dimensions is many images; a list always is.
+    series: Any = [images] if isinstance(images, Image) or getattr(images, "ndim", 4) < 4 else images
+    for number, image in enumerate(series):
+        if isinstance(image, str | os.PathLike):
+            path = Path(image).absolute()
+            if not path.is_file():
+                raise DataError(f"{image}: no such file; give paths of images")
+            (folder / f"{number:06d}{path.suffix}").symlink_to(path)
+        else:
+            fromarray(rgb_array(image)).save(folder / f"{number:06d}.png")
 
 
 def _labeled(point: Sequence[float]) -> Point:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import pytest
 
 from sightline import recipes
 from sightline.cli.flags import FLAGS, config_flags
-from sightline.cli.main import run
+from sightline.cli.main import VERBS, run
 from sightline.config import ClassifyConfig, EmbedConfig, PretrainConfig, SegmentConfig
 
 
@@ -65,17 +66,64 @@ def test_a_command_gets_what_was_given_and_nothing_else():
     assert FLAGS == "flags"
 
 
-@pytest.mark.parametrize("verb", ["pretrain", "classify", "segment"])
-@pytest.mark.parametrize("mistake", [("--set", "optim.lrr=1"), ("--epochs", "0"), ("--epoch", "3")])
-def test_a_mistake_is_told_without_torch(tmp_path, verb, mistake):
+MISTYPED_STUDIES = {
+    "armss: [A]": "Did you mean 'arms'",
+    "arms: [AA]\nclassify: {data: {source: x}}": "Did you mean 'A'",
+    "arms: [A]\nclassify: {data: {source: x}, set: {epochss: 3}}": "Did you mean 'epochs'",
+    "arms: [unet]\nsegment: {data: {source: x, layuot: pairs}}": "Did you mean 'layout'",
+    "arms: [C]\npretrain: {recipe: dino-smal, data: {source: x}}\nclassify: {data: {source: x}}": "dino-small",
+}
+
+
+def mistakes(tmp_path) -> list[tuple[list[str], str]]:
+    """Return command lines with one mistake each, and what is said of it."""
+    lines: list[tuple[list[str], str]] = []
+    for verb in ("pretrain", "classify", "segment"):
+        begin = [verb, "x", "--out", str(tmp_path / "run")]
+        lines += [([*begin, "--set", "optim.lrr=1"], "Did you mean 'lr'"), ([*begin, "--epochs", "0"], "greater than")]
+        lines += [([*begin, "--epoch", "3"], "Did you mean --epochs"), ([*begin, "--set", "device=gpu"], "'cuda'")]
+        lines += [(begin, "no such folder or file")]
+    for number, (text, words) in enumerate(MISTYPED_STUDIES.items()):
+        (tmp_path / f"{number}.yaml").write_text(f"name: x\nseeds: [0]\n{text}\n")
+        lines.append((["study", str(tmp_path / f"{number}.yaml"), "--out", str(tmp_path / "run")], words))
+    lines += [(["study", "demo", "--only", "Q", "--out", str(tmp_path / "run")], "no such arm")]
+    lines += [(["study", "demo", "--dry"], "--dry-run")]
+    prompt = ["prompt", "x.jpg", "--out", str(tmp_path / "run")]
+    lines += [([*prompt, "--point", "1,x,+"], "120,80,+"), ([*prompt, "--point", "1,2", "--engine", "sam22"], "'sam2'")]
+    lines += [([*prompt, "--point", "1,2", "--format", "oco"], "Did you mean 'coco'")]
+    lines += [([*prompt, "--point", "1,2"], "no such file or folder")]
+    for verb in (["predict", "x", "y", "--out", "z"], ["evaluate", "x", "y"], ["export", "x", "--format", "onnx"]):
+        lines += [(verb, "holds no run"), ([*verb, "--devise", "cpu"], "Unknown option")]
+    lines += [
+        (["embed", "x", "y", "--out", "z"], "holds no run"),
+        (["embed", "x", "y", "--out", "z", "--tsn"], "--tsne"),
+    ]
+    lines += [(["report", "x"], "holds neither"), (["report", "x", "--ou", "y"], "--out")]
+    lines += [(["serve", "demo", "--port", "99999"], "1 to 65535"), (["serve", "demo", "--engine", "samm"], "'sam'")]
+    lines += [(["data", "check", "x", "--layout", "clases"], '"classes"'), (["data", "chek", "x"], "check")]
+    lines += [(["data", "check", "x", "--sed", "1"], "--seed"), (["data", "fetch", "cifar-11"], "'cifar-10'")]
+    lines += [(["bench", "step", "--precision", "bf17"], "bf16-mixed"), (["bench", "step", "--device", "gpu"], "cuda")]
+    lines += [(["init", "--uot", "x"], "--out"), (["init", str(tmp_path / "x")], "no such folder")]
+    lines += [(["runs", "--wach"], "--watch"), (["runs", str(tmp_path / "x")], "no such folder")]
+    return [*lines, (["doctor", "--jsn"], "--json")]
+
+
+def test_a_mistake_is_told_without_torch_by_every_verb(tmp_path):
+    lines = mistakes(tmp_path)
+    assert {line[0] for line, _ in lines} == set(VERBS)
     code = (
-        "import sys; from sightline.cli.main import run\n"
-        f"code = run([{verb!r}, 'x', '--out', {str(tmp_path / 'run')!r}, *{mistake!r}])\n"
-        "assert code == 2 and 'torch' not in sys.modules, code"
+        "import contextlib, io, json, sys; from sightline.cli.main import run\n"
+        "for line, words in json.load(sys.stdin):\n"
+        "    text = io.StringIO()\n"
+        "    with contextlib.redirect_stderr(text), contextlib.redirect_stdout(text): code = run(line)\n"
+        "    said = ' '.join(text.getvalue().replace('│', ' ').split())\n"
+        "    assert code == 2 and words in said and 'torch' not in sys.modules, (line, words, code, said)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=json.dumps(lines), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
-    assert any(word in done.stderr for word in ("Did you mean", "greater than"))
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("verb", ["pretrain", "classify", "segment"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 
 import pytest
@@ -89,6 +90,16 @@ def test_a_later_one_is_written_into_the_folder_and_the_run_goes_on_from_there(t
     assert (info.status, info.reason) == ("failed", f"DataError: broken at {stage}")
     with pytest.raises(RunError, match="add --resume"):
         Again(tmp_path / "run").run()
+    assert Again(tmp_path / "run").run(resume=True).is_done
+
+
+@pytest.mark.parametrize("stage", ["task", "finish"])
+def test_a_run_that_ctrl_c_ended_is_interrupted_and_goes_on(tmp_path, stage):
+    life = Life(tmp_path / "run")
+    life.at = lambda name: signal.raise_signal(signal.SIGINT) if name == stage else None
+    with pytest.raises(KeyboardInterrupt):
+        life.run()
+    assert RunFolder.open(tmp_path / "run").state == ("interrupted", "stopped by a signal")
     assert Again(tmp_path / "run").run(resume=True).is_done
 
 

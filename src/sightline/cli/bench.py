@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 
 from sightline.cli.common import Json, show
 from sightline.cli.flags import Device, description
-from sightline.config import RunConfig, SegmentConfig
+from sightline.config import RunConfig, SegmentConfig, types
 
 if TYPE_CHECKING:
     from sightline.bench.page import Page
@@ -23,7 +23,7 @@ app = App(
 Write = Annotated[
     Path | None, Parameter(name="--write", help="File to write a page to, for example docs/benchmarks/X.md.")
 ]
-Precision = Annotated[str, Parameter(help=description(RunConfig, "precision"))]
+Precision = Annotated[types.Precision, Parameter(help=description(RunConfig, "precision"))]
 
 
 @app.command

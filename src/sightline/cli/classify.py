@@ -6,9 +6,11 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from sightline.cli.common import Json, Out, Resume, Set, given, show
+from sightline.cli.common import Json, Out, Resume, Set, check_begin, given, show
+from sightline.cli.ending import classify_answer, end, labelled_next, say
 from sightline.cli.flags import config_flags, run_layer
 from sightline.config import ClassifyConfig, from_environment, resolve
+from sightline.runs.results import ClassifyResult
 
 # Learning rates a decade apart around the default, which suit heads and whole networks.
 LR_GRID = (1e-5, 1e-4, 1e-3, 1e-2)
@@ -55,6 +57,7 @@ def classify(
     """
     layer = run_layer(data, flags) | ({"tune": list(LR_GRID)} if tune else {})
     config = resolve(ClassifyConfig, environment=from_environment(), assignments=set, flags=layer)
+    check_begin(data, out, resume=resume)
     from sightline.tasks.classify import classify as run_classify
 
     run = run_classify(config, out, resume=resume)
@@ -62,4 +65,8 @@ def classify(
     accuracy = result["accuracy"]
     row = {"run": str(run.path), "test accuracy": accuracy["value"], "low": accuracy["low"], "high": accuracy["high"]}
     chosen = given(**{"best epoch": result.get("best_epoch"), "penalty": result.get("penalty")})
-    show([row | {"n": accuracy["n"]} | chosen], as_json=as_json, title="classification")
+    if as_json:
+        show([row | {"n": accuracy["n"]} | chosen], as_json=True)
+        return
+    say(*classify_answer(run.result_as(ClassifyResult)))
+    end({"run": run.path}, *labelled_next(run.path))

@@ -45,6 +45,35 @@ def data_layer(source: str, layout: str | None = None, style: str | None = None)
     return {"data": {"source": source, **given(layout=layout, style=style)}}
 
 
+def check_source(source: str) -> None:
+    """Refuse data that are neither a path nor a known name, before what trains is imported.
+
+    Raises:
+        DataError: neither.
+    """
+    if not Path(source).expanduser().exists():
+        from sightline.data import find
+
+        find(source)
+
+
+def check_begin(source: str, out: Path, *, resume: bool) -> None:
+    """Refuse what a run cannot begin with, before what trains is imported.
+
+    Raises:
+        DataError: no such data.
+        RunError: `out` holds something else, or a run and `resume` is not given.
+    """
+    check_source(source)
+    # Another process of the same run may have begun the folder already.
+    if first_process():
+        from sightline.runs import RunFolder
+
+        RunFolder.check_vacant(out, resume=resume)
+        if "torch" not in sys.modules:
+            print("loading torch", file=sys.stderr, flush=True)
+
+
 def say_weights(run: Path) -> None:
     """Say on stderr that a run's network was loaded whole: a run that is not is refused."""
     from safetensors import safe_open
@@ -59,7 +88,7 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -
 
     A table that is wider than the terminal is written as one line a value instead: no path and no number is cut.
     """
-    if not _first_process():
+    if not first_process():
         return
     if as_json:
         print(json_text(list(rows), indent=1))
@@ -86,14 +115,9 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -
                 print(f"  {column}: {cell}")
 
 
-def say_where(*lines: str) -> None:
-    """Print where results are and what comes next, a line each, uncut; of several processes the first does."""
-    if _first_process():
-        print("\n".join(lines))
-
-
-def _first_process() -> bool:
-    return os.environ.get("RANK", "0") == "0"
+def first_process() -> bool:
+    """Return whether this is the only or the first process of a run."""
+    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"))
 
 
 def _text(value: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, get_args
 from cyclopts import App, Parameter
 
 from sightline.cli.common import Json, data_layer, given, show
+from sightline.cli.ending import end, say
 from sightline.cli.flags import Layout, Style
 from sightline.config import SegmentDataConfig
 from sightline.config.types import MaskLayout
@@ -34,7 +35,7 @@ def demo(folder: Path, /, *, seed: int = 0) -> None:
     from sightline.data import write_demo
 
     write_demo(folder, seed=seed)
-    print(folder)
+    end({"written": folder}, ("data", "check", folder / "landcover"), ("study", "demo"))
 
 
 @app.command
@@ -54,7 +55,40 @@ def fetch(
     if name is None:
         show(data.catalog_rows(), as_json=as_json, title="known data sets")
         return
-    print(data.fetch(name, out))
+    folder = data.fetch(name, out)
+    end({"data": folder}, ("data", "check", folder))
+
+
+@app.command
+def sheet(
+    source: str,
+    /,
+    *,
+    out: Annotated[Path, Parameter(name="--out", help="PNG to write.")],
+    layout: Layout = None,
+    style: Style = None,
+) -> None:
+    """Write a contact sheet: images of each class, or tiles with their masks laid over them.
+
+    Example: sightline data sheet labelled/ --out sheet.png
+
+    Parameters
+    ----------
+    source
+        Folder, list file, CSV, or known name.
+    """
+    from sightline.config import DataConfig
+    from sightline.data import check_masks, holds_masks, write_sheet
+    from sightline.data.labelled.sheet import write_contact_sheet
+
+    masks = SegmentDataConfig.build({"source": source})
+    if layout in (None, *get_args(MaskLayout)) and style is None and holds_masks(masks):
+        masks = masks.model_copy(update=given(layout=layout))
+        write_sheet(check_masks(masks, progress=lambda line: print(line, file=sys.stderr)), out)
+    else:
+        shown = write_contact_sheet(DataConfig.build(data_layer(source, layout, style)["data"]), out)
+        say(f"{shown} images, evenly spaced in the list of each class.")
+    end({"sheet": out}, ("data", "check", source))
 
 
 @app.command
@@ -141,6 +175,8 @@ def check(
             write_sheet(result, sheet)
             rows.append({"what": "sheet", "value": str(sheet)})
         show(rows, as_json=as_json, title=source)
+        if not as_json:
+            end({}, ("segment", source, "--out", "OUT"))
         return
     if write_split is not None or sheet is not None:
         raise ConfigError(
@@ -157,3 +193,5 @@ def check(
     elif features is not None:
         raise ConfigError(f"--features {features}: judges labels, and {source} has none; leave it out")
     show(rows, as_json=as_json, title=source)
+    if not as_json:
+        end({}, ("classify" if found.images.listing.classes else "pretrain", source, "--out", "OUT"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sightline.cli.common import Json, show
+from sightline.cli.ending import end
 
 
 def doctor(*, as_json: Json = False) -> None:
@@ -27,3 +28,5 @@ def doctor(*, as_json: Json = False) -> None:
     for row in published_rows():
         facts[f"weights {row['weights']}"] = f"{row['here']} ({row['network']}, {row['trained on']}, {row['licence']})"
     show([{"what": key, "value": str(value)} for key, value in facts.items()], as_json=as_json)
+    if not as_json:
+        end({}, ("study", "demo"), ("init", "FOLDER"))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sightline.cli.common import Json, Out, show
+from sightline.cli.common import Json, Out, check_source, show
+from sightline.cli.ending import embed_answer, end, say
 from sightline.cli.flags import config_flags, run_layer
 from sightline.config import EmbedConfig, from_environment, resolve
+from sightline.runs.artifacts import EMBEDDING
 
 
 @config_flags(EmbedConfig, "split", "tsne", "select", "select_by", "data.layout", "data.style", "seed", "device")
@@ -33,9 +35,18 @@ def embed(
     data
         Images, with or without labels.
     """
+    from sightline.runs import RunFolder
+    from sightline.runs.verbs import able_kind
+
     layer = run_layer(data, flags) | {"run": str(run)}
     config = resolve(EmbedConfig, environment=from_environment(), flags=layer)
+    able_kind(RunFolder.open(run), "embed")
+    check_source(data)
     from sightline.tasks.embed import embed as run_embed
 
     quality = run_embed(config, out)
-    show([{"out": str(out), **quality.to_dict()}], as_json=as_json, title="embedding")
+    if as_json:
+        show([{"out": str(out), **quality.to_dict()}], as_json=True)
+        return
+    say(*embed_answer(quality))
+    end({"features": out / EMBEDDING}, ("serve", out))

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from sightline.cli.common import Json, data_layer, given, say_weights, show
+from sightline.cli.common import Json, check_source, data_layer, given, say_weights, show
+from sightline.cli.ending import end, interval_answer, say
 from sightline.cli.flags import Device, Layout, Style
 
 
@@ -58,16 +59,17 @@ def evaluate(
 
     folder = RunFolder.open(run)
     options = given(part=part if part != "all" else None, interventions=interventions or None)
-    work = function_of(folder, "evaluate", options)
     layer = data_layer(data, layout, style)["data"] | given(split_file=str(split_file) if split_file else None)
-    result: Evaluation = work(run, data_config(folder, layer), device=device)
+    config = data_config(folder, layer)
+    check_source(data)
+    result: Evaluation = function_of(folder, "evaluate", options)(run, config, device=device)
     say_weights(run)
     if warning := result.warning():
         print(f"! {data}: {warning}", file=sys.stderr)
     if as_json:
         show([{"run": str(run), **result.row()}], as_json=True)
         return
-    (title, scores), *further = result.tables()
-    show([{"run": str(run), **row} for row in scores], as_json=False, title=title)
-    for title, rows in further:
+    say(interval_answer(result.metric, result.interval, "images"))
+    for title, rows in result.tables():
         show(rows, as_json=False, title=title)
+    end({"run": run}, ("predict", run, "IMAGES", "--out", "OUT"))

@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from sightline.cli.common import Json, say_weights, show
+from sightline.cli.ending import end, say
 from sightline.config.types import ExportFormat
 
 
@@ -38,7 +39,15 @@ def export(
     from sightline.runs.verbs import export_target, function_of
 
     folder = RunFolder.open(run)
-    written = function_of(folder, "export")(folder, format, export_target(folder, format, out))
+    target = export_target(folder, format, out)
+    written = function_of(folder, "export")(folder, format, target)
     say_weights(run)
     row = {"largest difference": written.max_difference, "largest output": written.largest}
-    show([{"wrote": str(written.path), **row, "open with": written.open_with}], as_json=as_json, title="export")
+    if as_json:
+        show([{"wrote": str(written.path), **row, "open with": written.open_with}], as_json=True)
+        return
+    say(
+        f"Checked: outputs there differ from PyTorch's by {written.max_difference:.2g} at most; the largest is "
+        f"{written.largest:.3g}."
+    )
+    end({"written": written.path, "open with": written.open_with})

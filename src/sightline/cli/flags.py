@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from cyclopts import Parameter
 from pydantic.fields import FieldInfo
 
-from sightline.config import DataConfig, Frozen, RunConfig, merge
+from sightline.config import DataConfig, Frozen, RunConfig, merge, types
 from sightline.config.base import lookup, nested
 
 # The parameter of a command that receives what its generated flags were given.
@@ -134,7 +134,7 @@ def _text(value: Any) -> str:
 
 # Flags of verbs that have no configuration of their own.
 Layout = Annotated[
-    str | None,
+    Literal[types.Layout, types.MaskLayout] | None,
     Parameter(
         name="--layout",
         help="Layout of the source: folder, list, classes, styles or csv, and with masks pairs, folders, labelme, coco "
@@ -142,4 +142,4 @@ Layout = Annotated[
     ),
 ]
 Style = Annotated[str | None, Parameter(name="--style", help=description(DataConfig, "style"))]
-Device = Annotated[str, Parameter(name="--device", help=description(RunConfig, "device"))]
+Device = Annotated[types.Device, Parameter(name="--device", help=description(RunConfig, "device"))]

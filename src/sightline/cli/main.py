@@ -7,31 +7,48 @@ import io
 import os
 import sys
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Group
 
 from sightline.errors import SightlineError
 from sightline.files import explained, keep_traceback, log_folder
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 
-VERBS = {
-    "study": "sightline.cli.study:study",
-    "report": "sightline.cli.report:report",
-    "pretrain": "sightline.cli.pretrain:pretrain",
-    "classify": "sightline.cli.classify:classify",
-    "segment": "sightline.cli.segment:segment",
-    "predict": "sightline.cli.predict:predict",
-    "evaluate": "sightline.cli.evaluate:evaluate",
-    "embed": "sightline.cli.embed:embed",
-    "export": "sightline.cli.export:export",
-    "prompt": "sightline.cli.prompt:prompt",
-    "serve": "sightline.cli.serve:serve",
-    "data": "sightline.cli.data:app",
-    "bench": "sightline.cli.bench:app",
-    "doctor": "sightline.cli.doctor:doctor",
+# In the order of the work, as the help lists them.
+STAGES = {
+    "Before the work": {
+        "doctor": "sightline.cli.doctor:doctor",
+        "data": "sightline.cli.data:app",
+        "init": "sightline.cli.init:init",
+    },
+    "The comparison": {
+        "study": "sightline.cli.study:study",
+        "runs": "sightline.cli.runs:runs",
+        "report": "sightline.cli.report:report",
+    },
+    "One run at a time": {
+        "pretrain": "sightline.cli.pretrain:pretrain",
+        "classify": "sightline.cli.classify:classify",
+        "segment": "sightline.cli.segment:segment",
+    },
+    "With a finished run": {
+        "evaluate": "sightline.cli.evaluate:evaluate",
+        "predict": "sightline.cli.predict:predict",
+        "embed": "sightline.cli.embed:embed",
+        "export": "sightline.cli.export:export",
+    },
+    "Masks without training": {
+        "prompt": "sightline.cli.prompt:prompt",
+        "serve": "sightline.cli.serve:serve",
+    },
+    "Speed": {
+        "bench": "sightline.cli.bench:app",
+    },
 }
+VERBS = {verb: path for stage in STAGES.values() for verb, path in stage.items()}
 
 
 def make_app(*, summaries: bool = False) -> App:
@@ -48,8 +65,19 @@ def make_app(*, summaries: bool = False) -> App:
         help_flags=["--help", "-h"],
         suppress_keyboard_interrupt=False,  # `run` says how to go on
     )
-    for verb, path in VERBS.items():
-        app.command(path, name=verb, **({"help": _summary(path)} if summaries else {}))
+    everywhere = Group("Everywhere", sort_key=len(STAGES))
+    app["--help"].group = app["--version"].group = (everywhere,)
+    place = count()
+    app.register_install_completion_command(
+        "--install-completion",
+        group=everywhere,
+        help="Install completion of verbs and flags for your shell (bash, zsh, fish, PowerShell).",
+    )
+    for number, (title, verbs) in enumerate(STAGES.items()):
+        stage = Group(title, sort_key=number)
+        for verb, path in verbs.items():
+            summary = {"help": _summary(path)} if summaries else {}
+            app.command(path, name=verb, group=stage, sort_key=next(place), **summary)
     return app
 
 

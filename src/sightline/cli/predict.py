@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from sightline.cli.common import given, say_weights
+from sightline.cli.ending import end, say
 from sightline.cli.flags import Device
 from sightline.config.types import MaskForm
 
@@ -78,4 +79,5 @@ def predict(
     options = given(root=root, tta=tta or None, probabilities=probabilities or None, top_k=top_k, masks=masks)
     predictions = function_of(RunFolder.open(run), "predict", options)(run, source, out, device=device)
     say_weights(run)
-    print(f"{len(predictions)} {predictions.noun} → {out}")
+    say(f"{len(predictions)} {predictions.noun} of {len(predictions.classes)} classes.")
+    end({"written": out}, ("evaluate", run, "DATA"), ("report", run))

@@ -7,9 +7,11 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from sightline import recipes
-from sightline.cli.common import Json, Out, Resume, Set, show
+from sightline.cli.common import Json, Out, Resume, Set, check_begin, show
+from sightline.cli.ending import end, pretrain_answer, say
 from sightline.cli.flags import config_flags, run_layer
 from sightline.config import PretrainConfig, from_environment, resolve
+from sightline.runs.results import PretrainResult
 
 RECIPE = "dino-small"
 
@@ -59,9 +61,19 @@ def pretrain(
         flags=run_layer(data, flags),
         where=f"pretrain ({recipe})",
     )
+    check_begin(data, out, resume=resume)
     from sightline.tasks.pretrain import pretrain as run_pretrain
 
     run = run_pretrain(config, out, resume=resume)
     result = run.result()
     rows = {"run": str(run.path), "images": result["images"], "epochs": result["epochs"], **result["health"]}
-    show([rows], as_json=as_json, title="pretraining")
+    if as_json:
+        show([rows], as_json=True)
+        return
+    say(*pretrain_answer(run.result_as(PretrainResult)))
+    end(
+        {"run": run.path},
+        ("classify", "LABELLED", "--out", "OUT", "--init", run.path),
+        ("report", run.path),
+        ("embed", run.path, "IMAGES", "--out", "OUT", "--tsne"),
+    )

@@ -9,8 +9,10 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from sightline.cli.common import Json, Out, show
+from sightline.cli.ending import end, say
+from sightline.cli.flags import Device
 from sightline.files.atomic import json_text
-from sightline.prompts import DEFAULT_ENGINE, ENGINES, EverythingSettings, engines_text
+from sightline.prompts import DEFAULT_ENGINE, ENGINES, EverythingSettings, Prompts, engine_named, engines_text
 
 _TEXT = " and ".join(name for name, info in ENGINES.items() if "text" in info.accepts)
 _SETTINGS = EverythingSettings()
@@ -49,7 +51,7 @@ def prompt(
         bool, Parameter(negative="", show_default=False, help="Only the best mask of each prompt.")
     ] = False,
     settings: Annotated[EverythingSettings, Parameter(name="*", group="Everything mode")] = _SETTINGS,
-    device: str = "auto",
+    device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Cut things out of images without training: by points, a box, words, or everything at once.
@@ -62,12 +64,20 @@ def prompt(
     ----------
     images
         Image files, or folders that are searched through.
-    device
-        Device to compute on: auto, cpu, cuda or mps.
     """
     from sightline.errors import ConfigError
-    from sightline.prompts import Prompts
-    from sightline.tasks.prompt import DEFAULT_FORMATS, Request, parse_box, parse_point, prompt_files, read_prompts
+    from sightline.tasks.prompt import (
+        DEFAULT_FORMATS,
+        Request,
+        check_formats,
+        parse_box,
+        parse_point,
+        prompt_files,
+        read_prompts,
+    )
+
+    engine_named(engine)
+    check_formats(formats)
 
     pointed = Prompts(tuple(map(parse_point, point)), None if box is None else parse_box(box), text)
     if prompts is not None and (pointed.kinds() or everything):
@@ -91,6 +101,10 @@ def prompt(
             show([_row(result.record)], as_json=False)
     if as_json:
         print(json_text(records, indent=1))
+        return
+    found = sum(record["masks"] for record in records)
+    say(f"{found} masks in {len(records)} images. A score is the engine's own guess of the overlap, 0 to 1.")
+    end({"masks": out}, ("serve", images[0] if images else out))
 
 
 def _row(record: dict) -> dict[str, object]:

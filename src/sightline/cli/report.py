@@ -7,6 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from sightline.cli.ending import end, say
+
 
 def report(
     path: Path,
@@ -33,5 +35,6 @@ def report(
     """
     from sightline.report import write
 
-    for written in write(path, out, beside):
-        print(written)
+    page, *others = write(path, out, beside)
+    say(f"Beside the page: {len(others)} files, its Markdown, its figures and tables.")
+    end({"report": page}, ("serve", path))

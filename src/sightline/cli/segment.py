@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sightline.cli.common import Json, Out, Resume, Set, show
+from sightline.cli.common import Json, Out, Resume, Set, check_begin, show
+from sightline.cli.ending import end, labelled_next, say, segment_answer
 from sightline.cli.flags import config_flags, run_layer
 from sightline.config import SegmentConfig, from_environment, resolve
+from sightline.runs.results import SegmentResult
 
 
 @config_flags(
@@ -49,6 +51,7 @@ def segment(
     """
     layer = run_layer(data, flags)
     config = resolve(SegmentConfig, environment=from_environment(), assignments=set, flags=layer)
+    check_begin(data, out, resume=resume)
     from sightline.tasks.segment import segment as run_segment
 
     run = run_segment(config, out, resume=resume)
@@ -56,6 +59,9 @@ def segment(
     score = result["mean_iou"]
     row = {"run": str(run.path), "test mean IoU": score["value"], "low": score["low"], "high": score["high"]}
     rows = [row | {"tiles": score["n"], "Boundary IoU": result["boundary_iou"], "best epoch": result["best_epoch"]}]
-    show(rows, as_json=as_json, title="segmentation")
-    if not as_json:
-        show([{"class": name, **values} for name, values in result["per_class"].items()], as_json=False)
+    if as_json:
+        show(rows, as_json=True)
+        return
+    say(*segment_answer(run.result_as(SegmentResult)))
+    show([{"class": name, **values} for name, values in result["per_class"].items()], as_json=False)
+    end({"run": run.path}, *labelled_next(run.path))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from sightline.prompts import DEFAULT_ENGINE, ENGINES
+from sightline.cli.flags import Device
+from sightline.prompts import DEFAULT_ENGINE, ENGINES, engine_named
 
 if TYPE_CHECKING:
     from sightline.prompts import PromptEngine
@@ -28,7 +29,7 @@ def serve(
     ] = False,
     engine: Annotated[str, Parameter(help=f"The engine that segments: {', '.join(ENGINES)}.")] = DEFAULT_ENGINE,
     model: Annotated[str | None, Parameter(help="The engine's weights, a hub id or a path.")] = None,
-    device: str = "auto",
+    device: Device = "auto",
     masks: Annotated[
         Path | None,
         Parameter(
@@ -71,16 +72,11 @@ def serve(
     ----------
     target
         demo; a study, run or embed folder; a project; a folder of pictures, or one picture.
-    device
-        Device to compute on: auto, cpu, cuda or mps.
     """
     import sys
     from dataclasses import replace
 
     from sightline.errors import ConfigError
-    from sightline.web import Settings, serve
-    from sightline.web.opening import Keeping, open_site
-    from sightline.web.settings import MEGA
 
     limits = {"max-upload-mb": max_upload_mb, "max-megapixels": max_megapixels, "memory-mb": memory_mb}
     for name, value in (limits | {"session-hours": session_hours}).items():
@@ -88,6 +84,10 @@ def serve(
             raise ConfigError(f"--{name} {value:g}: must be above 0")
     if not 0 <= port <= 65535:
         raise ConfigError(f"--port {port}: expected 1 to 65535, or 0 for a free one")
+    engine_named(engine)
+    from sightline.web import Settings, serve
+    from sightline.web.opening import Keeping, open_site
+    from sightline.web.settings import MEGA
 
     def predict(run: Path, pictures: Path, drawn: Path) -> None:
         from sightline.cli.common import say_weights

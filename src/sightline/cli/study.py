@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from textwrap import fill
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
 
-from sightline.cli.common import Json, say_where, show
+from sightline.cli.common import Json, show
+from sightline.cli.ending import command, end, paragraph, say
 from sightline.cli.flags import config_flags
 from sightline.config import StudyConfig
 
@@ -58,19 +57,26 @@ def study(
 
     folder = (out or Path(f"{Path(file).stem}-study")).absolute()
     config = read_study(file, from_environment(), flags)
+    nodes = expand(config, folder, only)  # every mistake in it is told before torch is imported
     if dry_run:
         from sightline.study import check_sources
         from sightline.study.estimate import estimate
 
-        nodes = expand(config, folder, only)
         check_sources(nodes, folder)
-        show(estimate(nodes, folder), as_json=as_json, title=f"plan of {config.name} → {folder}")
+        rows = estimate(nodes, folder)
+        show(rows, as_json=as_json, title=f"plan of {config.name}")
+        if not as_json:
+            end({"study": folder}, ("study", file, *(("--out", out) if out else ())))
         return
     from sightline.errors import TrainingFailed
     from sightline.report import write
     from sightline.study import run_study
 
-    finished = run_study(config, folder, only=only, jobs=jobs)
+    try:
+        finished = run_study(config, folder, only=only, jobs=jobs)
+    except KeyboardInterrupt:
+        again = command("study", file, *(("--out", out) if out else ()))
+        raise KeyboardInterrupt(f"What is done stays done; this goes on: {again}") from None
     page = write(folder)[0]
     if as_json:
         show([_row(arm) for arm in finished.result.arms], as_json=True)
@@ -78,7 +84,8 @@ def study(
         _print_answers(finished.result)
         for metric, arms in _done_by_metric(finished.result).items():
             show([_line(arm) for arm in arms], as_json=False, title=f"{config.name}: {metric}")
-        say_where(*_absences(finished.result), "report:", str(page))
+        say(*_absences(finished.result))
+        end({"report": page}, ("serve", folder), ("report", folder))
     if failed := [arm for arm in finished.result.arms if arm.status == "failed"]:
         raise TrainingFailed(
             f"{config.name}: arm {', '.join(arm.arm for arm in failed)} failed, the others are in the report: "
@@ -90,11 +97,10 @@ def _print_answers(result: StudyResult) -> None:
     """Print each question of the study with its answer, and the sentences that it rests on."""
     from sightline.report.answers import answers
 
-    width = max(40, Console().width)
     for answer in answers(result):
         print(f"{answer.question} {answer.short}")
         for sentence in answer.sentences:
-            print(fill(sentence.replace("\N{NO-BREAK SPACE}", " "), width, initial_indent="  ", subsequent_indent="  "))
+            print(paragraph(sentence, "  "))
     print()
 
 

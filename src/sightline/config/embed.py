@@ -9,7 +9,7 @@ from pydantic import Field
 from sightline.config.base import Resolved
 from sightline.config.data import DataConfig
 from sightline.config.run import FEATURE_BATCH
-from sightline.config.types import Above, NonNegative, Positive
+from sightline.config.types import Above, Device, NonNegative, Positive
 
 Selection = Literal["diverse", "typical", "uncertain", "random"]
 
@@ -32,5 +32,5 @@ class EmbedConfig(Resolved):
         "of as many clusters), uncertain (where a classifier wavers between two classes) or random, to compare with.",
     )
     seed: int = Field(default=0, description="Seed of the map, and of what is chosen.")
-    device: str = Field(default="auto", description="Device to compute on: auto, cpu, cuda or mps.")
+    device: Device = Field(default="auto", description="Device to compute on: auto, cpu, cuda or mps.")
     batch_size: Positive = Field(default=FEATURE_BATCH, description="Images at a time.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from sightline.config.base import Resolved
-from sightline.config.types import Positive, Precision, Threads, Weight
+from sightline.config.types import Device, Positive, Precision, Threads, Weight
 
 # Images at a time where nothing is trained: near the fastest on a CPU at 64 px and at 224 (docs/log.md).
 FEATURE_BATCH = 96
@@ -23,7 +23,7 @@ class RunConfig(Resolved):
     harmless: ClassVar[tuple[str, ...]] = ("workers", "checkpoint_minutes", "keep_checkpoint", "environment")
 
     seed: int = Field(default=0, description="Seed of every random draw of the run.")
-    device: str = Field(default="auto", description="Device to compute on: auto, cpu, cuda or mps.")
+    device: Device = Field(default="auto", description="Device to compute on: auto, cpu, cuda or mps.")
     devices: Positive = Field(default=1, description="Processes that train together, one a device.")
     precision: Precision = Field(
         default="auto",

@@ -40,6 +40,7 @@ DropMode = Literal["zero", "structural"]
 # What of a classifier is trained.
 Train = Literal["head", "last-stage", "all"]
 Precision = Literal["auto", "32-true", "bf16-mixed"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
 # What a network can be written as, for other programs.
 ExportFormat = Literal["onnx", "timm", "hf", "smp"]
 Schedule = Literal["cosine", "poly", "plateau", "constant"]

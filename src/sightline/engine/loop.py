@@ -98,7 +98,10 @@ def fit(
         task.trained = fabric.setup_module(task.trained, move_to_device=False)
     watch = _NonFiniteWatch(fabric.device, run)
     mark = mark or _mark_nothing
-    report.start(run.path.name, total, position.step, str(run.path))
+    # A configuration without batches of images has no speed in images.
+    images = getattr(config, "batch_size", 0) * task.accumulate
+    report.start(run.path.name, total, position.step, str(run.path), images=images)
+    note = ""
 
     try:
         with StopRequest() as stop:
@@ -120,9 +123,11 @@ def fit(
                     if position.step % config.log_every == 0 or position.step == total:
                         watch.check()
                         logged = position.means() | scheduled
-                        report.advance(position.step, f"epoch {epoch + 1}/{epochs} loss {logged['loss']:.4g}")
+                        note = f"epoch {epoch + 1} of {epochs}, loss {logged['loss']:.4g}"
                         if chief:
                             run.append_metrics(step=position.step, epoch=epoch, values=logged)
+
+                    report.advance(position.step, note)
 
                     # -- checkpoint; on the last step of an epoch only after evaluation, whose state it holds
                     if position.step < (epoch + 1) * per_epoch:

@@ -75,7 +75,7 @@ def settle_precision(config: C, out: Path, example: ExampleStep, say: Callable[[
     elif not example.worth_timing:
         verdict = Verdict(EXACT, "the run is shorter than measuring would be")
     else:
-        verdict = _known_or_measured(config, example)
+        verdict = _known_or_measured(config, example, say)
     say(f"precision: {verdict.chosen} ({verdict.reason})")
     return config.model_copy(update={"precision": verdict.chosen}), verdict
 
@@ -127,7 +127,7 @@ def step_seconds(config: RunConfig, example: ExampleStep) -> float:
     return _measured(config, example, (precision,))[precision]
 
 
-def _known_or_measured(config: RunConfig, example: ExampleStep) -> Verdict:
+def _known_or_measured(config: RunConfig, example: ExampleStep, say: Callable[[str], object] | None = None) -> Verdict:
     device = torch.device(resolve_device(config.device))
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -136,6 +136,8 @@ def _known_or_measured(config: RunConfig, example: ExampleStep) -> Verdict:
     path = cache_home() / "precision" / f"{digest}.json"
     if (known := _known(path, facts, example.precisions)) is not None:
         return _verdict(known)
+    if say is not None and len(example.precisions) > 1:
+        say("precision: timing a step in 32 bits and in bf16, once on this machine; some seconds")
     seconds = _measured(config, example, example.precisions)
     write_json(path, {"facts": facts, "seconds": seconds})
     return _verdict(seconds)
@@ -175,4 +177,4 @@ def _faster(seconds: Mapping[str, float]) -> str:
 
 def _machine(device: torch.device) -> dict[str, Any]:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else hardware()["processor"]
-    return {"device": device.type, "name": name, "torch": torch.__version__, "threads": torch.get_num_threads()}
+    return {"device": device.type, "processor": name, "torch": torch.__version__, "threads": torch.get_num_threads()}

@@ -8,18 +8,19 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-LINE_SECONDS = 20.0  # between two lines of a log file: often enough to see life, rare enough to read
+# Seconds between two lines of a log file: the first ones come soon, to show life and speed, later ones are rare.
+LINE_SECONDS = (0.0, 2.0, 5.0, 10.0, 20.0)
 
 
 class Progress(Protocol):
     """What the loop reports to."""
 
-    def start(self, what: str, total: int, done: int, where: str) -> None:
-        """Begin: `total` steps, `done` of them made before; results go to `where`."""
+    def start(self, what: str, total: int, done: int, where: str, unit: str = "step", images: int = 0) -> None:
+        """Begin: `total` units, `done` of them made before, each of so many images; results go to `where`."""
         ...
 
     def advance(self, done: int, note: str) -> None:
-        """Say that `done` steps are made; `note` holds the latest values."""
+        """Say that `done` units are made; `note` holds the latest values. Called after each of them."""
         ...
 
     def say(self, text: str) -> None:
@@ -37,23 +38,26 @@ class LineProgress:
     def __init__(self, write: Callable[[str], object] | None = None, clock: Callable[[], float] = time.monotonic):
         self._write = write or sys.stderr.write
         self._clock = clock
-        self._what, self._total, self._first, self._begin, self._last = "", 0, 0, 0.0, 0.0
+        self._what, self._unit, self._images, self._lines = "", "step", 0, 0
+        self._total, self._first, self._begin, self._last = 0, 0, 0.0, 0.0
 
-    def start(self, what: str, total: int, done: int, where: str) -> None:
+    def start(self, what: str, total: int, done: int, where: str, unit: str = "step", images: int = 0) -> None:
         """Print what begins and where results go."""
-        self._what, self._total, self._first = what, total, done
-        self._begin = self._last = self._clock()
-        resumed = f", going on at step {done}" if done else ""
-        self.say(f"{what}: {total} steps{resumed} → {where}")
+        self._what, self._total, self._first, self._unit, self._images = what, total, done, unit, images
+        self._lines, self._begin = 0, self._clock()
+        self._last = self._begin
+        self.say(f"{what}: {extent_text(total, done, unit, images)} → {where}")
 
     def advance(self, done: int, note: str) -> None:
         """Print a line when the last is old enough, or at the end."""
         now = self._clock()
-        if now - self._last < LINE_SECONDS and done < self._total:
+        if now - self._last < LINE_SECONDS[min(self._lines, len(LINE_SECONDS) - 1)] and done < self._total:
             return
-        self._last = now
-        left = (now - self._begin) / max(1, done - self._first) * (self._total - done)
-        self.say(f"{self._what}: {done}/{self._total}, {clock_text(left)} left  {note}")
+        self._last, self._lines = now, self._lines + 1
+        each = (now - self._begin) / max(1, done - self._first)
+        speed = f", {rate_text(self._images / each)}" if self._images and each else ""
+        left = f", {clock_text(each * (self._total - done))} left" if done < self._total else ""
+        self.say(f"{self._what}: {self._unit} {done} of {self._total}{speed}{left}  {note}".rstrip())
 
     def say(self, text: str) -> None:
         """Print one line."""
@@ -78,21 +82,25 @@ class BarProgress:
             TimeElapsedColumn(),
             TextColumn("<"),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[speed]}"),
             TextColumn("{task.fields[note]}"),
         )
         self._rich = Rich(*columns, console=Console(stderr=True))
-        self._bar = None
+        self._bar, self._images, self._first, self._begin = None, 0, 0, 0.0
 
-    def start(self, what: str, total: int, done: int, where: str) -> None:
+    def start(self, what: str, total: int, done: int, where: str, unit: str = "step", images: int = 0) -> None:
         """Open the bar."""
+        self._images, self._first, self._begin = images, done, time.monotonic()
         self._rich.start()
-        self._bar = self._rich.add_task(what, total=total, completed=done, note="")
-        self.say(f"{what} → {where}")
+        self._bar = self._rich.add_task(f"{what}, {unit}", total=total, completed=done, note="", speed="")
+        self.say(f"{what}: {extent_text(total, done, unit, images)} → {where}")
 
     def advance(self, done: int, note: str) -> None:
         """Move the bar."""
         if self._bar is not None:
-            self._rich.update(self._bar, completed=done, note=note)
+            seconds = time.monotonic() - self._begin
+            speed = rate_text(self._images * (done - self._first) / seconds) if self._images and seconds else ""
+            self._rich.update(self._bar, completed=done, note=note, speed=speed)
 
     def say(self, text: str) -> None:
         """Print above the bar."""
@@ -106,7 +114,7 @@ class BarProgress:
 class NoProgress:
     """A progress report that prints nothing, for ranks other than the first and for callers that want none."""
 
-    def start(self, what: str, total: int, done: int, where: str) -> None:
+    def start(self, what: str, total: int, done: int, where: str, unit: str = "step", images: int = 0) -> None:
         """Ignore."""
 
     def advance(self, done: int, note: str) -> None:
@@ -129,6 +137,17 @@ def make_progress() -> Progress:
 def is_first_process() -> bool:
     """Return whether this is the only or the first process, by what torchrun and SLURM set."""
     return os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")) == "0"
+
+
+def extent_text(total: int, done: int, unit: str, images: int) -> str:
+    """Return what is to be done, "5000 steps of 128 images, going on at step 40"."""
+    of = f" of {images} images" if images > 1 else ""
+    return f"{total} {unit}{'' if total == 1 else 's'}{of}" + (f", going on at {unit} {done}" if done else "")
+
+
+def rate_text(rate: float) -> str:
+    """Return "812 images/s" or "3.2 images/s"."""
+    return f"{rate:.0f} images/s" if rate >= 10 else f"{rate:.1f} images/s"
 
 
 def clock_text(seconds: float) -> str:

@@ -17,7 +17,7 @@ from sightline.engine.extras import Extra, make_extras, missing_extras
 from sightline.engine.loop import fit
 from sightline.engine.memory_errors import memory_advice
 from sightline.engine.precision import settle_precision
-from sightline.engine.progress import Progress, make_progress
+from sightline.engine.progress import Progress, clock_text, make_progress
 from sightline.engine.task import Task
 from sightline.errors import SightlineError, TrainingFailed
 from sightline.files import check_free, explained, keep_traceback, locked
@@ -107,6 +107,7 @@ def train(
         # The weights of a run: its checkpoint's (`fit`), else those of init, else random ones (`build_task`).
         task = build_task(context)
         seconds = fit(task, context.run, config, fabric=context.fabric, progress=report)
+        report.say(f"{context.run.path.name}: trained in {clock_text(seconds)}; now its weights and its result")
         if context.fabric.is_global_zero:
             finish(context, task, seconds)
 
@@ -127,8 +128,8 @@ def record(
 ) -> RunFolder:
     """Do `work` in a run folder, record how it ended, then make the extras; a finished run is not repeated.
 
-    On an error the status becomes failed, with the reason; on an interruption it stays running. `train` is this around
-    a training loop; a run that trains nothing comes here by itself.
+    On an error the status becomes failed, with the reason; on an interruption it becomes interrupted. `train` is this
+    around a training loop; a run that trains nothing comes here by itself.
 
     Args:
         config: of the run.
@@ -172,6 +173,11 @@ def _work(context: Context[C, D], work: Callable[[Context[C, D]], None]) -> None
     try:
         with memory_advice(context.config):
             work(context)
+    except KeyboardInterrupt:
+        if context.fabric.is_global_zero:
+            with suppress(OSError):
+                context.run.interrupt()
+        raise
     except Exception as error:
         if context.fabric.is_global_zero:
             _keep(context.run, error)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import sys
 import threading
 from types import FrameType
 from typing import Any, Self
@@ -11,7 +13,7 @@ HANDLED = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """A context in which the first signal only asks to stop; a second one stops at once."""
+    """A context in which the first signal only asks to stop, and is answered at once; a second one stops at once."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -30,5 +32,8 @@ class StopRequest:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         del frame
         if self.asked:
-            raise KeyboardInterrupt(f"second signal {number}")
+            raise KeyboardInterrupt("aborted; the same command with --resume goes on from the last checkpoint")
         self.asked = True
+        # The signal may have come in the midst of another line, whose writer cannot be entered twice.
+        with contextlib.suppress(RuntimeError):
+            print("\nstopping after this step; again to abort", file=sys.stderr, flush=True)

@@ -98,6 +98,11 @@ def check_free(path: Path, what: str) -> None:
     raise RunError(f"{what}: is in use by {holder}; {way_out}")
 
 
+def holder_of(path: Path) -> Holder | None:
+    """Return who holds a lock, None where nobody does; nothing is changed."""
+    return _holder(path) if path.is_file() else None
+
+
 @contextmanager
 def in_turn(path: Path, what: str, say: Say) -> Iterator[None]:
     """Hold the lock `path`, waiting for a process of this host that holds it; another host's is not waited for.

@@ -19,7 +19,7 @@ from sightline.prompts.prompts import (
     Region,
     pixel,
 )
-from sightline.prompts.registry import DEFAULT_ENGINE, ENGINES, EngineInfo, engines_text
+from sightline.prompts.registry import DEFAULT_ENGINE, ENGINES, EngineInfo, engine_named, engines_text
 
 __all__ = [
     "DEFAULT_ENGINE",
@@ -37,6 +37,7 @@ __all__ = [
     "Prompts",
     "Region",
     "build_engine",
+    "engine_named",
     "engines_text",
     "pixel",
 ]

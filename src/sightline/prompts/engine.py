@@ -10,9 +10,9 @@ from importlib import import_module
 
 import numpy as np
 
-from sightline.errors import ConfigError, DataError, nearest
+from sightline.errors import ConfigError, DataError
 from sightline.prompts.prompts import Answer, EverythingSettings, Prompts, Region
-from sightline.prompts.registry import DEFAULT_ENGINE, ENGINES
+from sightline.prompts.registry import DEFAULT_ENGINE, ENGINES, engine_named
 
 Progress = Callable[[int, int], object]
 
@@ -151,9 +151,7 @@ def build_engine(name: str = DEFAULT_ENGINE, model_id: str | None = None, device
         NotAvailable: weights that are neither here nor can be fetched.
         WeightsError: a path that holds another model.
     """
-    if name not in ENGINES:
-        raise ConfigError(f"engine = {name!r}: expected one of {', '.join(ENGINES)}.{nearest(name, ENGINES)}")
-    info = ENGINES[name]
+    info = engine_named(name)
     if model_id and not info.weights:
         raise ConfigError(f"model = {model_id!r}: {name} has no weights; choose --engine sam2, or give no model")
     module, _, attribute = info.path.partition(":")

@@ -10,6 +10,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from sightline import notebook
 from sightline.errors import ConfigError
 from sightline.run_lengths import box_of, decode_rle, encode_rle
 
@@ -157,7 +158,7 @@ class LazyMasks(Sequence[np.ndarray]):
         return self._regions[index].mask()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PromptResult:
     """Masks of one image, best first: `len`, iteration and `result[0]` give them one by one, `np.asarray(result)` all.
 
@@ -190,6 +191,15 @@ class PromptResult:
 
     def __getitem__(self, index: int) -> np.ndarray:
         return self.masks[index]
+
+    def __repr__(self) -> str:
+        best = f", best score {self.scores.max():.3g}" if len(self) else ""
+        return f"PromptResult({len(self)} masks of {self.size[0]} x {self.size[1]}, {self.record['engine']}{best})"
+
+    def _repr_html_(self) -> str:
+        rows = [{"mask": i, "score": float(score)} for i, score in enumerate(self.scores[: notebook.MOST])]
+        best = notebook.picture(self.masks[0].astype(np.uint8) * 255, "the best mask") if len(self) else ""
+        return notebook.table(rows, repr(self), len(self)) + best
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:

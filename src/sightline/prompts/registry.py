@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from sightline.errors import ConfigError, nearest
+
 
 class EngineInfo(NamedTuple):
     """One line of the registry.
@@ -89,6 +91,17 @@ ENGINES: dict[str, EngineInfo] = {
 
 # It runs anywhere at once: no weights, no GPU.
 DEFAULT_ENGINE = "graphcut"
+
+
+def engine_named(name: str) -> EngineInfo:
+    """Return the line of that name.
+
+    Raises:
+        ConfigError: no such engine.
+    """
+    if name not in ENGINES:
+        raise ConfigError(f"engine = {name!r}: expected one of {', '.join(ENGINES)}.{nearest(name, ENGINES)}")
+    return ENGINES[name]
 
 
 def engines_text() -> str:

@@ -21,6 +21,7 @@ from sightline.config import Frozen, RunConfig, read_yaml
 from sightline.errors import ConfigError, RunError
 from sightline.files import TRACEBACK, atomic_path, json_text, named, sweep, write_json, write_text
 from sightline.files.atomic import sweep_of
+from sightline.files.lock import holder_of
 from sightline.runs import artifacts
 from sightline.runs.artifacts import CONFIG, INFO, PREDICTIONS, RESULT
 from sightline.runs.info import FIT_SECONDS, RunInfo
@@ -87,6 +88,19 @@ class RunFolder:
         return run
 
     @classmethod
+    def check_vacant(cls, path: Path, *, resume: bool) -> None:
+        """Refuse a folder that no run can begin in, as far as its files alone tell.
+
+        Raises:
+            RunError: `path` holds something else, or a run and `resume` is not given.
+        """
+        run = cls(path)
+        if run.exists:
+            run._check_asked(resume)
+        elif run.path.is_dir() and not (run.path / CONFIG).is_file():
+            run._check_empty({}, resume, ())
+
+    @classmethod
     def open(cls, path: Path) -> Self:
         """Open a run that is there.
 
@@ -120,15 +134,19 @@ class RunFolder:
                     raise RunError(f"{self.path}: holds a run that has just begun; add --resume to go on with it")
         raise RunError(f"{self.path}: is not empty and holds no run; give a new or empty folder")
 
-    def _check_same(
-        self, values: dict[str, Any], kind: str, fingerprint: str, resume: bool, harmless: tuple[str, ...]
-    ) -> None:
-        info = self.info()
+    def _check_asked(self, resume: bool) -> None:
         if not resume:
+            info = self.info()
             raise RunError(
                 f"{self.path}: holds a {info.kind} run ({info.status}); "
                 "add --resume (in Python resume=True) to go on with it, or give another --out"
             )
+
+    def _check_same(
+        self, values: dict[str, Any], kind: str, fingerprint: str, resume: bool, harmless: tuple[str, ...]
+    ) -> None:
+        self._check_asked(resume)
+        info = self.info()
         differences = _differences(_without(self.config(), harmless), _without(values, harmless))
         if info.kind != kind:
             differences.insert(0, f"kind: {info.kind} there, {kind} now")
@@ -155,8 +173,22 @@ class RunFolder:
 
     @property
     def status(self) -> str:
-        """running, done or failed."""
+        """running, interrupted, done or failed, as run.json has it."""
         return self.info().status
+
+    @property
+    def state(self) -> tuple[str, str]:
+        """The status and its reason, with the lock's help: a run whose process is gone is not running.
+
+        Of a process on another host nobody here can say whether it lives; the reason names it.
+        """
+        info = self.info()
+        if info.status != "running":
+            return info.status, info.reason
+        holder = holder_of(self.path / artifacts.LOCK)
+        if holder is None or holder.state == "dead":
+            return "interrupted", "its process is gone; the same command with --resume goes on"
+        return "running", str(holder)
 
     @property
     def is_done(self) -> bool:
@@ -303,6 +335,10 @@ class RunFolder:
     def drop_checkpoint(self) -> None:
         """Remove the last checkpoint, of a run that has finished: nothing goes on from it."""
         shutil.rmtree(self.checkpoint.parent, ignore_errors=True)
+
+    def interrupt(self) -> None:
+        """Mark the run interrupted, by Ctrl-C or a scheduler; `--resume` goes on with it."""
+        self._update(status="interrupted", reason="stopped by a signal", finished=_now())
 
     def keep_seconds(self, seconds: float) -> None:
         """Note in run.json how long training took so far, for a run that goes on from here."""

@@ -44,8 +44,8 @@ class RunInfo(Provenance):
 
     Attributes:
         kind: a name of `KINDS`.
-        status: running, done or failed.
-        reason: why it failed, else "".
+        status: running, interrupted, done or failed.
+        reason: why it failed or was interrupted, else "".
         fingerprint: of the data and of the weights it starts from.
         seed: of every random draw.
         timings: seconds by what was timed.

@@ -128,7 +128,7 @@ KINDS: dict[str, Kind] = {
     "prompt": Kind(
         config=PromptConfig,
         result=PromptResult,
-        run="sightline.tasks.prompt:evaluate_engine",
+        run="sightline.tasks.prompt.evaluate:evaluate_engine",
         face="sightline.report.faces.prompt:FACE",
         workload="sightline.tasks.prompt.example_step:workload",
         details=PromptDetails,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, overload
 
 import numpy as np
 
+from sightline import notebook
 from sightline.runs.record import Record
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class LabelPredictions:
     """Labels that a classifier gave to N images, in the order in which they were listed.
 
@@ -48,8 +50,17 @@ class LabelPredictions:
             for row, ranked in zip(self.probabilities, order.tolist(), strict=True)
         ]
 
+    def __repr__(self) -> str:
+        return f"LabelPredictions({len(self)} images, {len(self.classes)} classes, path={_shown(self.path)})"
 
-@dataclass(frozen=True, kw_only=True)
+    def _repr_html_(self) -> str:
+        best = self.probabilities.max(axis=1) if len(self) else ()
+        listed = zip(self.ids[: notebook.MOST], self.labels, best, strict=False)
+        rows = [{"id": id_, "label": label, "probability": float(share)} for id_, label, share in listed]
+        return notebook.table(rows, repr(self), len(self)) + (notebook.link(self.path) if self.path else "")
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class MaskPredictions:
     """Masks that a segmenter drew of images.
 
@@ -65,6 +76,48 @@ class MaskPredictions:
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    def __repr__(self) -> str:
+        where = _shown(self.paths[0].parent if self.paths else None)
+        return f"MaskPredictions({len(self)} masks, {len(self.classes)} classes, in {where})"
+
+    def _repr_html_(self) -> str:
+        shown = [path for path in self.paths if path.suffix == ".png"][:1]
+        figures = "".join(map(notebook.figure, shown))
+        return notebook.table([{"mask": path.name} for path in self.paths], repr(self)) + figures
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class DataCheck(Sequence[Mapping[str, Any]]):
+    """What `check` found: rows of what and value, among them "layout", "images", "class NAME", "unreadable".
+
+    Attributes:
+        source: what was looked at.
+        rows: each with "what" and "value", of masks also with further columns.
+    """
+
+    source: str
+    rows: tuple[Mapping[str, Any], ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Mapping[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Mapping[str, Any]]: ...
+    def __getitem__(self, index: int | slice) -> Mapping[str, Any] | Sequence[Mapping[str, Any]]:
+        return self.rows[index]
+
+    def value(self, what: str) -> Any:
+        """Return the value of the row of that name; KeyError without one."""
+        return {row["what"]: row.get("value") for row in self.rows}[what]
+
+    def __repr__(self) -> str:
+        return f"DataCheck({self.source!r}, {len(self)} rows)"
+
+    def _repr_html_(self) -> str:
+        return notebook.table(self.rows, self.source)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +138,9 @@ class EmbeddingQuality(Record):
     map_silhouette: float | None = None
     n: int
 
+    def _repr_html_(self) -> str:
+        return notebook.table([self.to_dict()], "embedding")
+
 
 @dataclass(frozen=True)
 class Exported:
@@ -101,3 +157,11 @@ class Exported:
     max_difference: float
     largest: float
     open_with: str
+
+    def _repr_html_(self) -> str:
+        rows = [{"written": str(self.path), "open with": self.open_with, "largest difference": self.max_difference}]
+        return notebook.table(rows, "export")
+
+
+def _shown(path: Path | None) -> str:
+    return "None" if path is None else repr(str(path))

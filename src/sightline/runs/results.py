@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from sightline import notebook
 from sightline.runs.classify_scores import ClassifyScores
 from sightline.runs.interval import Interval
 from sightline.runs.record import Number, Record
@@ -130,6 +131,9 @@ class Evaluation(Record):
     def value(self) -> float:
         """The score itself, in 0–1."""
         return self.interval.value
+
+    def _repr_html_(self) -> str:
+        return "".join(notebook.table(rows, title) for title, rows in self.tables())
 
     def warning(self) -> str:
         """Return what a person should know before believing the score; "" where there is nothing."""

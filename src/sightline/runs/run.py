@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from sightline import notebook
 from sightline.errors import RunError
+from sightline.runs import artifacts
 from sightline.runs.folder import RunFolder
 from sightline.runs.kinds import kind_named
 from sightline.runs.record import Record
@@ -23,6 +25,10 @@ class Run:
     """
 
     path: Path
+
+    def __post_init__(self) -> None:
+        # The same run by a relative and by an absolute path, and from any working directory.
+        object.__setattr__(self, "path", Path(self.path).absolute())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -99,6 +105,18 @@ class Run:
 
     def __fspath__(self) -> str:
         return str(self.path)
+
+    def _repr_html_(self) -> str:
+        """Show kind, score and place, the first of its figures, and its report where it is written."""
+        try:
+            score = self.interval
+            row = {self.metric: score.value, "low": score.low, "high": score.high, "n": score.n}
+        except RunError:
+            row = {}
+        figures = sorted((self.path / artifacts.FIGURES).glob("*.png"))[:1]
+        page = self.path / artifacts.REPORT
+        shown = notebook.table([{"kind": self.kind, **row}], self.path.name) + "".join(map(notebook.figure, figures))
+        return shown + notebook.link(page if page.is_file() else self.path)
 
     def __repr__(self) -> str:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sightline import notebook
 from sightline.config import StudyConfig, read_yaml
 from sightline.files.atomic import write_json
 from sightline.runs import artifacts
@@ -24,6 +25,25 @@ class StudyFolder:
 
     def __fspath__(self) -> str:
         return str(self.path)
+
+    def __repr__(self) -> str:
+        done = f", {len(self.result.arms)} arms" if self.has_result else ", not collected yet"
+        return f"StudyFolder({str(self.path)!r}{done})"
+
+    def _repr_html_(self) -> str:
+        """Show the arms with their scores, the first figure, and the report."""
+        if not self.has_result:
+            return notebook.link(self.path)
+        rows = []
+        for arm in self.result.arms:
+            if (score := arm.score) is None:
+                rows.append({"arm": arm.arm, "metric": f"{arm.status}: {arm.reason}"})
+                continue
+            values = {"mean": score.mean, "low": score.low, "high": score.high, "n": score.n}
+            rows.append({"arm": arm.arm, "metric": arm.metric, **values})
+        page, figures = self.report[:1], [path for path in self.report if path.suffix == ".png"][:1]
+        shown = notebook.table(rows, self.path.name) + "".join(map(notebook.figure, figures))
+        return shown + notebook.link(page[0] if page else self.path)
 
     @property
     def exists(self) -> bool:

@@ -29,7 +29,7 @@ def find_test_copies(runs: Mapping[str, RunFolder], folder: StudyFolder) -> dict
         runs: finished ones by name; the first of each kind that is trained says which data, and how they are divided.
         folder: of the study; what its result says of the same data is taken from there.
     """
-    pretrain = runs.get(PRETRAIN)
+    pretrain = next((run for _, run in sorted(runs.items()) if run.info().kind == PRETRAIN), None)
     earlier = _earlier(folder)
     found: dict[str, CopiesInTest] = {}
     for kind in ("classify", "segment"):

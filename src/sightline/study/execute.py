@@ -22,6 +22,7 @@ from sightline.files import explained, keep_traceback
 from sightline.runs import RunFolder, StudyFolder
 from sightline.runs.kinds import import_dotted
 from sightline.study.node import Node
+from sightline.study.pace import Pace
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 WATCH = 1.0  # seconds
@@ -74,15 +75,18 @@ def execute(nodes: list[Node], folder: Path, jobs: int = 1) -> dict[str, Outcome
     """
     if jobs <= 1:
         outcomes: dict[str, Outcome] = {}
+        pace = Pace(nodes)
         for node in nodes:
+            pace.announce(node)
             outcomes[node.name] = _blocked(node, outcomes) or run_node(node, folder)
+            pace.finished(node)
         return outcomes
     return _execute_in_processes(nodes, folder, jobs)
 
 
 def _execute_in_processes(nodes: list[Node], folder: Path, jobs: int) -> dict[str, Outcome]:
     outcomes: dict[str, Outcome] = {}
-    waiting, running = list(nodes), dict[Future[Outcome], Node]()
+    waiting, running, pace = list(nodes), dict[Future[Outcome], Node](), Pace(nodes, jobs)
     pool = _make_pool(jobs)
     try:
         with _sigterm_as_ctrl_c():
@@ -92,6 +96,7 @@ def _execute_in_processes(nodes: list[Node], folder: Path, jobs: int) -> dict[st
                     if blocked:
                         outcomes[node.name] = blocked
                     elif len(running) < jobs and all(name in outcomes for name in node.needs):
+                        pace.announce(node)
                         running[pool.submit(run_node, node, folder)] = node
                     else:
                         continue
@@ -101,7 +106,9 @@ def _execute_in_processes(nodes: list[Node], folder: Path, jobs: int) -> dict[st
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 broken = False
                 for future in finished:
-                    outcomes[running.pop(future).name], lost = _outcome(future)
+                    node = running.pop(future)
+                    pace.finished(node)
+                    outcomes[node.name], lost = _outcome(future)
                     broken = broken or lost
                 if broken:
                     # A pool that lost a process takes no more work, and drops what was in hand.

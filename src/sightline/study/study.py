@@ -10,10 +10,11 @@ from pathlib import Path
 import yaml
 
 from sightline.config import SegmentConfig, StudyConfig, read_yaml
-from sightline.errors import RunError
-from sightline.files import locked, write_text
+from sightline.errors import RunError, SightlineError
+from sightline.files import keep_traceback, locked, write_text
 from sightline.files.atomic import sweep_of
 from sightline.runs import RunFolder, StudyFolder, artifacts, read_json
+from sightline.runs.copies import CopiesInTest
 from sightline.runs.study_result import Embedding
 from sightline.study.arms import arms_of
 from sightline.study.collect import collect
@@ -56,12 +57,23 @@ def run_study(source: str | StudyConfig, out: Path, *, only: tuple[str, ...] = (
         embedding = _embedding(study, shown, folder) if shown is not None else None
         if study.show_samples and shown is not None and study.classify is not None:
             write_samples(shown, folder, study.classify.data)
-        copies = find_test_copies(
-            {name: folder.run(name) for name, of in outcomes.items() if of.status == "done"}, folder
-        )
+        copies = _copies(outcomes, folder)
         folder.write_result(collect(study, nodes, outcomes, folder, embedding, copies))
         shutil.rmtree(folder.path / artifacts.SHARED_FEATURES, ignore_errors=True)
     return folder
+
+
+def _copies(outcomes: Mapping[str, Outcome], folder: StudyFolder) -> dict[str, CopiesInTest]:
+    """Return copies of the test images, none where they could not be looked for: the study is worth more than that."""
+    try:
+        return find_test_copies(
+            {name: folder.run(name) for name, of in outcomes.items() if of.status == "done"}, folder
+        )
+    except Exception as error:  # whatever it is
+        words = str(error) if isinstance(error, SightlineError) else f"{type(error).__name__}: {error}"
+        path = keep_traceback(error, folder.path)
+        print(f"! study: no copies were looked for, the study goes on: {words} (traceback in {path})", file=sys.stderr)
+        return {}
 
 
 def _check_masks(nodes: Sequence[Node], folder: StudyFolder) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sightline.config import DataConfig, RunConfig
+from sightline.config.types import Device
 from sightline.data.images.cache import Images, Say, load_images
 from sightline.data.images.descriptor import describe_picture
 from sightline.data.labelled.check import ImageCheck, Rows
@@ -57,7 +58,7 @@ class LabelCheck:
 
 
 def check_labels(
-    found: ImageCheck, features: str = "", device: str = "auto", say: Say | None = None
+    found: ImageCheck, features: str = "", device: Device = "auto", say: Say | None = None
 ) -> LabelCheck | None:
     """Judge the labels of a data set that was checked.
 
@@ -96,7 +97,7 @@ def check_labels(
 
 
 def _network_features(
-    data: DataConfig, source: str, chosen: np.ndarray, ids: list[str], device: str, say: Say
+    data: DataConfig, source: str, chosen: np.ndarray, ids: list[str], device: Device, say: Say
 ) -> tuple[np.ndarray, str]:
     # Imported here: plain descriptors do without torch.
     from sightline.config import ClassifyConfig

@@ -103,7 +103,7 @@ def test_interrupted_and_resumed_is_the_same_run(name, step, whole_runs, class_f
     config, out = config_of(name, class_folder), tmp_path / "broken"
     with pytest.raises(Interrupted):
         pretrain(config, out, progress=StopAt(step))
-    assert RunFolder.open(out).status == "running"
+    assert RunFolder.open(out).status == "interrupted"
     pretrain(config, out, resume=True, progress=NoProgress())
     for file in SAME:
         assert (whole_runs[name].path / file).read_bytes() == (out / file).read_bytes(), file

@@ -7,6 +7,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import sightline as sl
@@ -15,8 +16,9 @@ from sightline.errors import ConfigError, DataError
 from sightline.metrics.segmentation import mean_iou
 from sightline.prompts import build_engine
 from sightline.run_lengths import decode_rle
-from sightline.tasks.prompt import clicks, parse_point, read_prompts
-from sightline.tasks.prompt.semantic import counted, covered, next_click, regions_of, voted
+from sightline.tasks.prompt import parse_point, read_prompts
+from sightline.tasks.prompt.arrays import rgb_array
+from sightline.tasks.prompt.semantic import clicks, counted, covered, next_click, regions_of, voted
 
 
 def scene(seed=0, size=(80, 120)):
@@ -194,15 +196,29 @@ def test_images_in_memory_are_taken_or_refused_with_the_way_out(photo):
         again = np.asarray(sl.prompt(same, points=[(40, 40)]))
         np.testing.assert_array_equal(again, np.asarray(sl.prompt(np.dstack([gray] * 3), points=[(40, 40)])))
     for wrong, way_out in (
-        (pixels / 255, r"image \* 255"),
-        (pixels.astype(np.uint16), "// 257"),
-        (gray > 100, r"astype\(np.uint8\) \* 255"),
+        (-pixels.astype(float), "scale it first"),
+        (pixels.astype(int) - 300, "scale it first"),
+        (pixels.astype(np.int32) * 257, "scale it first"),
+        (pixels * np.nan, "all finite"),
         (pixels.transpose(2, 0, 1), r"transpose\(1, 2, 0\)"),
         (np.zeros((0, 4, 3), np.uint8), "not empty"),
-        ([[1, 2]], "PIL image or a NumPy array"),
+        ([[1, 2], [3]], "not of one length"),
+        (gray.astype(str), "expected numbers"),
+        (7, "a PIL image, an array, a tensor or a list"),
     ):
         with pytest.raises(DataError, match=way_out):
             sl.prompt(wrong, points=[(1, 1)])
+
+
+def test_numbers_of_any_type_are_the_same_image():
+    pixels = np.arange(2 * 4 * 3, dtype=np.uint8).reshape(2, 4, 3) * 11
+    pixels[0, 0] = 255
+    forms = [pixels / 255, (pixels / 255).astype(np.float16), pixels.astype(np.float32), pixels.astype(np.int64)]
+    forms += [pixels.astype(np.uint16), pixels.astype(np.uint16) * 257, pixels.tolist()]
+    forms += [torch.from_numpy(pixels.transpose(2, 0, 1).copy()), torch.from_numpy(pixels / 255).permute(2, 0, 1)]
+    for form in forms:
+        np.testing.assert_array_equal(rgb_array(form), pixels)
+    np.testing.assert_array_equal(rgb_array(pixels[..., 0] > 100)[..., 1], (pixels[..., 0] > 100) * 255)
 
 
 def test_a_turned_pil_image_is_set_upright(photo, tmp_path):

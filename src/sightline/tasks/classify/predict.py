@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from sightline.config import FEATURE_BATCH, DataConfig, RunConfig
+from sightline.config.types import Device
 from sightline.data import Sample, UnreadableImage, decode, list_unlabelled, load_images, shrink, tell
 from sightline.data.copies.seen import trained_on
 from sightline.data.images.reading import Reading
@@ -35,7 +36,7 @@ class LabelMaker:
         RunError: the run is no finished classifier.
     """
 
-    def __init__(self, run: RunFolder, device: str = "auto") -> None:
+    def __init__(self, run: RunFolder, device: Device = "auto") -> None:
         loaded = load_classifier(run)
         self.classes: list[str] = loaded.description["classes"]
         self.image_size: int = loaded.description["image_size"]
@@ -68,7 +69,7 @@ def predict(
     root: Path | None = None,
     probabilities: bool = False,
     top_k: int | None = None,
-    device: str = "auto",
+    device: Device = "auto",
 ) -> LabelPredictions:
     """Name the class of each image, and write a CSV `id,filename,label` where one is asked for.
 
@@ -142,7 +143,7 @@ def _write_csv(path: Path, predictions: LabelPredictions, probabilities: bool, t
             writer.writerow([*row, *further])
 
 
-def evaluate(run_path: Path, data: DataConfig, *, device: str = "auto") -> ClassifyEvaluation:
+def evaluate(run_path: Path, data: DataConfig, *, device: Device = "auto") -> ClassifyEvaluation:
     """Judge a classifier on all images of a labelled data set.
 
     Returns:

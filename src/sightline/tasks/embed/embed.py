@@ -59,7 +59,7 @@ def embed(config: EmbedConfig, out: Path, *, progress: Progress | None = None) -
     if config.split != "all":
         chosen = getattr(split(listing, config.data.split, config.data.split_file), config.split)
     check_selection(config, run, len(chosen))
-    report.start("embed", len(chosen), 0, str(out))
+    report.start("embed", len(chosen), 0, str(out), unit="image", images=1)
     features = backbone_features(
         loaded.backbone,
         Preprocessing.from_dict(preprocessing),

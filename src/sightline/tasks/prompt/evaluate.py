@@ -101,7 +101,7 @@ def _evaluate(context: Context[PromptConfig, Inputs]) -> None:
     masks = _masks_of(config.superpixel_vote, [images.ids[i] for i in chosen]) if config.superpixel_vote else None
     settings, classes = EverythingSettings(points_per_side=config.points_per_side), len(images.palette.classes)
     tally, begin = Tally(), time.perf_counter()
-    report.start(f"prompt, {engine.name}", len(chosen), 0, str(run.path))
+    report.start(f"prompt, {engine.name}", len(chosen), 0, str(run.path), unit="tile", images=1)
     for number, i in enumerate(chosen):
         truth, state = images.mask(i), engine.set_image(images.picture(i))
         regions = engine.everything(state, settings)

@@ -36,7 +36,7 @@ FileProgress = Callable[[str, int, int], object]
 
 
 def prompt_array(
-    image: np.ndarray | Image,
+    image: np.ndarray | Image | Sequence[Any],
     request: Request,
     *,
     out: Path | None = None,
@@ -51,7 +51,7 @@ def prompt_array(
     """Find masks in one image in memory.
 
     Args:
-        image: a PIL image, or an array; see `rgb_array`.
+        image: a PIL image, an array, a tensor or a list; see `rgb_array`.
         request: prompts, or everything.
         out: the folder to write NAME.json, NAME_mask_000.png, … to; None writes nothing.
         name: of the files.
@@ -62,7 +62,7 @@ def prompt_array(
         DataError: an array that is no image.
     """
     request.check("image")
-    _check_formats(formats)
+    check_formats(formats)
     if "geojson" in formats:
         raise ConfigError("format 'geojson': an image in memory has no georeference; give its file, or take coco")
     pixels = rgb_array(image)
@@ -106,14 +106,19 @@ def prompt_files(
         ConfigError: a malformed prompt, or one that lies outside its image.
         DataError: an image that cannot be read, or that the prompts do not name.
     """
-    _check_formats(formats)
+    check_formats(formats)
     named = _named(images)
     by_name = _by_name(named, requests)
     built = engine if isinstance(engine, PromptEngine) else build_engine(engine, model_id, device)
     return _each(named, by_name, built, out, formats, multimask, settings, progress)
 
 
-def _check_formats(formats: Sequence[str]) -> None:
+def check_formats(formats: Sequence[str]) -> None:
+    """Refuse a format that is not of FORMATS.
+
+    Raises:
+        ConfigError: one that is not.
+    """
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise ConfigError(f"format {unknown[0]!r}: known are {', '.join(FORMATS)}.{nearest(unknown[0], FORMATS)}")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sightline.config import IGNORE_INDEX, RunConfig, SegmentConfig, SegmentDataConfig
+from sightline.config.types import Device
 from sightline.data import Palette, SegmentImages, load_masks, load_parts
 from sightline.data.copies.seen import trained_on
 from sightline.data.images.reading import Reading
@@ -27,7 +28,7 @@ from sightline.views.device import Preprocessing
 
 
 def evaluate(
-    run_path: Path, data: SegmentDataConfig, *, part: str = "all", interventions: bool = False, device: str = "auto"
+    run_path: Path, data: SegmentDataConfig, *, part: str = "all", interventions: bool = False, device: Device = "auto"
 ) -> SegmentEvaluation:
     """Judge a segmenter on images with masks.
 

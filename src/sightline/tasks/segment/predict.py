@@ -11,7 +11,7 @@ from typing import get_args
 import numpy as np
 
 from sightline.config import IGNORE_INDEX, RunConfig
-from sightline.config.types import MaskForm
+from sightline.config.types import Device, MaskForm
 from sightline.data import Palette, UnreadableImage, images_in, tell
 from sightline.data.images.decode import open_image
 from sightline.data.images.geotiff import is_geotiff, rasterio_is_here, write_raster
@@ -79,7 +79,7 @@ class MaskMaker:
         RunError: the run is no finished segmenter.
     """
 
-    def __init__(self, run: Path, options: Options | None = None, device: str = "auto") -> None:
+    def __init__(self, run: Path, options: Options | None = None, device: Device = "auto") -> None:
         loaded = load_segmenter(run)
         self.options = options or Options()
         self.palette = Palette.from_dict(loaded.description["palette"])
@@ -123,7 +123,7 @@ def predict(
     tta: bool = False,
     probabilities: bool = False,
     masks: MaskForm | None = None,
-    device: str = "auto",
+    device: Device = "auto",
 ) -> MaskPredictions:
     """Draw the masks of images, as `predict_masks` does.
 
@@ -152,7 +152,7 @@ def predict(
 
 
 def predict_masks(
-    run: Path, images: Path, out: Path, options: Options | None = None, *, device: str = "auto"
+    run: Path, images: Path, out: Path, options: Options | None = None, *, device: Device = "auto"
 ) -> list[Path]:
     """Write a mask for each image, under the image's name with .png; of a TIFF, with .tif.
 
