@@ -134,6 +134,27 @@ def test_predict_names_classes_and_writes_what_the_command_line_writes(classifie
         assert [row["label"] for row in csv.DictReader(file)] == list(found.labels)
 
 
+def test_probabilities_and_ranked_labels_come_behind_the_columns_that_graders_read(classifier, class_folder, tmp_path):
+    images, out = class_folder / "class1", tmp_path / "more.csv"
+    arguments = [str(classifier.path), str(images), "--out", str(out), "--probabilities", "--top-k", "2"]
+    assert command_line(["predict", *arguments]) == 0
+    found = sl.predict(classifier, images)
+    with out.open(newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    assert header[:7] == ["id", "filename", "label", "top1", "top1_probability", "top2", "top2_probability"]
+    assert header[7:] == [f"probability:{name}" for name in found.classes]
+    np.testing.assert_allclose(np.array([row[7:] for row in rows], np.float64), found.probabilities, rtol=1e-5)
+    assert [row[3] for row in rows] == [row[2] for row in rows] == list(found.labels)
+    assert [(row[5], float(row[6])) for row in rows] == [
+        (top[1][0], pytest.approx(top[1][1], rel=1e-5)) for top in found.top(2)
+    ]
+    with pytest.raises(sl.ConfigError, match="top_k = 4: the run knows 3 classes; give 1 to 3"):
+        sl.predict(classifier, images, tmp_path / "x.csv", top_k=4)
+    with pytest.raises(sl.ConfigError, match="top_k: adds columns to the CSV, and none is written"):
+        sl.predict(classifier, images, top_k=2)
+    assert not (tmp_path / "x.csv").exists()
+
+
 def test_predict_draws_masks(segmenter, tmp_path):
     image = tmp_path / "field.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(image)

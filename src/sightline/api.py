@@ -202,6 +202,7 @@ def predict(
     root: Source | None = None,
     tta: bool = False,
     probabilities: bool = False,
+    top_k: int | None = None,
     masks: MaskForm | None = None,
     device: Device = "auto",
 ) -> LabelPredictions | MaskPredictions:
@@ -215,14 +216,17 @@ def predict(
         out: of a classifier the CSV to write, id,filename,label, or None for none; of a segmenter the folder of masks.
         root: folder that the CSV's file names are below, its own by default; classifiers only.
         tta: average the masks over flips and turns, at 8 times the work; segmenters only.
-        probabilities: write the masks' probabilities too, as NAME.npy, float16 (K, H, W); segmenters only.
+        probabilities: write them too, a column probability:CLASS of the CSV for each class; of a segmenter NAME.npy,
+            float16 (K, H, W).
+        top_k: write so many of the most probable labels too, in columns top1,top1_probability,top2 and so on;
+            classifiers only.
         masks: rgb (colors), index (values), or palette (values with a table of colors), by default colors or values
             as the masks that the run was trained on; segmenters only.
         device: auto, cpu, cuda or mps.
 
     Returns:
-        Of a classifier `ids`, `labels`, `probabilities` float32 (N, K) and `classes`; of a segmenter `paths` of the
-        masks and `classes`.
+        Of a classifier `ids`, `labels`, `probabilities` float32 (N, K), `classes` and `top(k)`; of a segmenter
+        `paths` of the masks and `classes`.
 
     Raises:
         RunError: no run, an unfinished one, or one of another kind.
@@ -231,7 +235,8 @@ def predict(
     """
     options: dict[str, Any] = {"root": None if root is None else Path(root), "tta": tta}
     options |= {"probabilities": probabilities, "masks": masks}
-    work = function_of(RunFolder.open(Path(run)), "predict", {key: value for key, value in options.items() if value})
+    options = {key: value for key, value in options.items() if value} | ({} if top_k is None else {"top_k": top_k})
+    work = function_of(RunFolder.open(Path(run)), "predict", options)
     target = None if out is None else Path(out)
     if isinstance(images, str | os.PathLike):
         return work(Path(run), Path(images), target, device=device)
@@ -260,7 +265,8 @@ def evaluate(
         device: auto, cpu, cuda or mps.
 
     Returns:
-        The score: `metric`, `value` and `interval` (value, low, high, n); of a segmenter also `boundary_iou`,
+        The score: `metric`, `value` and `interval` (value, low, high, n); of a classifier also `scores` (confusion,
+        calibration, accuracy by style, most confident mistakes); of a segmenter also `boundary_iou`,
         `pixel_accuracy`, `per_class`, `confusion` and `interventions`. `seen` counts the images that the run was
         trained or chosen on, and `unseen` is the score of the others, where there are both.
 
@@ -321,22 +327,24 @@ def export(run: Source, *, format: ExportFormat, out: Source | None = None) -> E
 
 
 @_in_python
-def report(path: Source, out: Source | None = None) -> tuple[Path, ...]:
+def report(path: Source, out: Source | None = None, *, beside: Source | None = None) -> tuple[Path, ...]:
     """Write the report of a study or a run, from its files alone.
 
     Args:
         path: the folder of a study or of a run.
-        out: a folder, or a file ending in .html; `path` by default.
+        out: a folder, or a file ending in .html; `path` by default, of two studies FIRST-beside-SECOND next to the
+            first.
+        beside: a second study: the page is then of the arms and comparisons that both have.
 
     Returns:
-        The files written: the page, its Markdown, the figures.
+        The files written: the page, its Markdown, the figures, and of a study tables/ as CSV and LaTeX.
 
     Raises:
         RunError: `path` holds neither, or a study without a result.
     """
     from sightline.report import write
 
-    return tuple(write(Path(path), None if out is None else Path(out)))
+    return tuple(write(Path(path), *(None if of is None else Path(of) for of in (out, beside))))
 
 
 # -- data

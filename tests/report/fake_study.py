@@ -40,6 +40,7 @@ from sightline.runs.study_result import (
     StudyResult,
 )
 from sightline.study.arms import pairs_of, parse_arm, questions_of
+from sightline.tasks.classify.scores import classify_scores
 
 CLASSES = ("cat", "dog", "elephant", "guitar", "horse", "house <&>", "person | you")
 LEVELS = {"A": 0.45, "C": 0.58, "E": 0.5, "D": 0.5}
@@ -108,11 +109,14 @@ def write_classify(path: Path, seed: int, level: float, train: Train, rising: bo
     labels = np.arange(TEST) % len(CLASSES)
     correct = rng.random(TEST) < level
     predicted = np.where(correct, labels, (labels + 1) % len(CLASSES))
+    ids, sure = [f"test/{i:04d}.jpg" for i in range(TEST)], rng.uniform(0.3, 1, TEST).astype(np.float32)
+    probabilities = np.repeat((1 - sure[:, None]) / (len(CLASSES) - 1), len(CLASSES), axis=1)
+    probabilities[np.arange(TEST), predicted] = sure
     run.write_predictions({
-        "id": [f"test/{i:04d}.jpg" for i in range(TEST)],
+        "id": ids,
         "label": [CLASSES[i] for i in labels],
         "predicted": [CLASSES[i] for i in predicted],
-        "probability": rng.uniform(0.3, 1, TEST).astype(np.float32),
+        "probability": sure,
         "correct": correct,
     })  # fmt: skip
     low, high = statistics.wilson(int(correct.sum()), TEST)
@@ -123,6 +127,7 @@ def write_classify(path: Path, seed: int, level: float, train: Train, rising: bo
         per_class={
             name: ClassAccuracy(accuracy=float(correct[labels == i].mean()), n=20) for i, name in enumerate(CLASSES)
         },
+        scores=classify_scores(probabilities, labels, CLASSES, ids, ["photo", "sketch"] * (TEST // 2)),
     )  # fmt: skip
     run.finish(result, {"fit_seconds": 61.5})
     return run

@@ -40,9 +40,18 @@ def predict(
             name="--probabilities",
             negative="",
             show_default=False,
-            help="Write the probabilities too, as NAME.npy, float16 (K, H, W); segmenters only.",
+            help="Write the probabilities too: a column probability:CLASS for each class, behind the others; of a "
+            "segmenter NAME.npy, float16 (K, H, W).",
         ),
     ] = False,
+    top_k: Annotated[
+        int | None,
+        Parameter(
+            name="--top-k",
+            help="Write so many of the most probable labels too, in columns top1,top1_probability,top2 and so on; "
+            "classifiers only.",
+        ),
+    ] = None,
     masks: Annotated[
         MaskForm | None,
         Parameter(
@@ -67,7 +76,7 @@ def predict(
     from sightline.runs import RunFolder
     from sightline.runs.verbs import function_of
 
-    options = given(root=root, tta=tta or None, probabilities=probabilities or None, masks=masks)
+    options = given(root=root, tta=tta or None, probabilities=probabilities or None, top_k=top_k, masks=masks)
     predictions = function_of(RunFolder.open(run), "predict", options)(run, source, out, device=device)
     say_weights(run)
     say(f"{len(predictions)} {predictions.noun} of {len(predictions.classes)} classes.")

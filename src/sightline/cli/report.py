@@ -12,11 +12,17 @@ from sightline.cli.ending import end, say
 
 def report(
     path: Path,
+    beside: Path | None = None,
     /,
     *,
-    out: Annotated[Path | None, Parameter(name="--out", help="Folder to write to; PATH by default.")] = None,
+    out: Annotated[
+        Path | None,
+        Parameter(name="--out", help="Folder to write to; PATH by default, of two studies PATH-beside-BESIDE."),
+    ] = None,
 ) -> None:
-    """Write the report of a study or a run, from its files alone.
+    """Write the report of a study or a run, from its files alone; or of two studies side by side.
+
+    Beside the page of a study stand its main tables, tables/*.csv and *.tex.
 
     Example: sightline report demo-study
 
@@ -24,9 +30,11 @@ def report(
     ----------
     path
         Folder of a study or of a run.
+    beside
+        Folder of a second study: the page is then of the arms that both have.
     """
     from sightline.report import write
 
-    page, *others = write(path, out)
-    say(f"Beside the page: {len(others)} files, its Markdown and its figures.")
+    page, *others = write(path, out, beside)
+    say(f"Beside the page: {len(others)} files, its Markdown, its figures and tables.")
     end({"report": page}, ("serve", path))

@@ -11,35 +11,42 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from sightline.errors import RunError
 from sightline.figures import png, svg
 from sightline.files import Outputs, atomic_path, write_bytes, write_text
-from sightline.report.document import Document, Thumbnails
+from sightline.report import exports
+from sightline.report.beside import beside_document
+from sightline.report.document import Document, Table, Thumbnails
 from sightline.report.run_page import run_document
 from sightline.report.study_page import study_document
-from sightline.runs import artifacts
+from sightline.runs import StudyFolder, artifacts
 
 
-def write(path: Path, out: Path | None = None) -> list[Path]:
+def write(path: Path, out: Path | None = None, beside: Path | None = None) -> list[Path]:
     """Write the report of a study or a run, from its files alone. Same files, same bytes.
 
     Args:
         path: the folder of a study or of a run.
-        out: a folder, or a file ending in .html; `path` by default. Markdown and figures/ go beside the page.
+        out: a folder, or a file ending in .html; `path` by default, of two studies FIRST-beside-SECOND next to the
+            first. Markdown, figures/ and of a study tables/ go beside the page.
+        beside: a second study, to stand beside the first.
 
     Returns:
-        The files written: the page, its Markdown, the figures.
+        The files written: the page, its Markdown, the figures, the tables.
 
     Raises:
         RunError: `path` holds neither, or a study without a result.
         DataError: `out` holds files of these names that Sightline did not write.
     """
     path = Path(path)
-    document = build_document(path)
+    if beside is not None:
+        out = out or path.resolve().parent / f"{path.resolve().name}-beside-{beside.resolve().name}"
+    document = build_document(path) if beside is None else beside_document(path, beside)
     page = _page(path, out)
     text = page.with_suffix(".md")
     pictures = {page.parent / artifacts.FIGURES / f"{picture.name}.png": picture for picture in document.pictures}
     sheets = {page.parent / artifacts.FIGURES / f"{sheet.name}.png": sheet for sheet in document.sheets}
     # The names of a report in the folder of its own run or study are Sightline's.
     samples = {} if _is_within(page, path) else {page.parent / name: path / name for name in _samples(document)}
-    files = [page, text, *pictures, *sheets, *samples]
+    tables = {page.parent / exports.FOLDER / name: table for name, table in _tables(path, beside, document).items()}
+    files = [page, text, *pictures, *sheets, *samples, *tables]
     with nullcontext() if _is_within(page, path) else Outputs([(path, file) for file in files]).writing():
         for file, picture in pictures.items():
             png(picture.panels, file, columns=picture.columns, keys=picture.keys)
@@ -48,6 +55,8 @@ def write(path: Path, out: Path | None = None) -> list[Path]:
         for file, source in samples.items():
             with atomic_path(file) as temporary:
                 shutil.copyfile(source, temporary)
+        for file, table in tables.items():
+            write_text(file, table)
         write_text(page, render_html(document))
         write_text(text, render_markdown(document))
     return files
@@ -66,6 +75,14 @@ def build_document(path: Path) -> Document:
     raise RunError(
         f"{path}: holds neither a study ({artifacts.STUDY}) nor a run ({artifacts.INFO}); give the folder of one"
     )
+
+
+def _tables(path: Path, beside: Path | None, document: Document) -> dict[str, str]:
+    """Return the tables for other programs, by file name: of a study its own, of two studies that of their arms."""
+    if beside is not None:
+        blocks = [block for section in document.sections for block in section.blocks if isinstance(block, Table)]
+        return {"arms-beside.tex": exports.latex(blocks[0])}
+    return exports.study_files(StudyFolder(path).result) if (path / artifacts.STUDY).is_file() else {}
 
 
 def render_html(document: Document) -> str:

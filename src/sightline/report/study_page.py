@@ -22,9 +22,8 @@ from sightline.runs.study_result import ArmResult, DataPart, Reference, StudyRes
 
 # The order of the page; a section that is not named here comes before the notes.
 PLACES = (
-    "results", "labels", "segmentation", "masks", "skips", "networks", "prompting", "copies", "implementation", "rates",
-    "curves",
-    "embedding", "pretraining", "samples", "", "limits", "reproduce",
+    "results", "confusion", "labels", "segmentation", "masks", "skips", "networks", "prompting", "copies",
+    "implementation", "rates", "curves", "embedding", "pretraining", "samples", "", "limits", "reproduce",
 )  # fmt: skip
 FEW = f"Some arms have fewer than {DECIDING_SEEDS} seeds: they get no verdict, for nothing is known of another seed."
 LIMITS = (

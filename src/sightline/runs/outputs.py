@@ -38,6 +38,18 @@ class LabelPredictions:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def top(self, number: int) -> list[list[tuple[str, float]]]:
+        """Return the most probable classes of each image with their probabilities, the most probable first.
+
+        Args:
+            number: of classes an image; at most K are there.
+        """
+        order = np.argsort(-self.probabilities, axis=1, kind="stable")[:, :number]
+        return [
+            [(self.classes[i], float(row[i])) for i in ranked]
+            for row, ranked in zip(self.probabilities, order.tolist(), strict=True)
+        ]
+
     def __repr__(self) -> str:
         return f"LabelPredictions({len(self)} images, {len(self.classes)} classes, path={_shown(self.path)})"
 

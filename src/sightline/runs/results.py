@@ -11,31 +11,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sightline import notebook
+from sightline.runs.classify_scores import ClassifyScores
+from sightline.runs.interval import Interval
 from sightline.runs.record import Number, Record
 
 Row = dict[str, Any]  # of a table: column → value
+SHOWN_MISTAKES = 5  # rows of a table in the terminal; --json has more
 
 
 # -- parts
-@dataclass(frozen=True, kw_only=True)
-class Interval(Record):
-    """A number with its 95 % interval and the samples it is of.
-
-    Attributes:
-        value: the number.
-        low: lower end.
-        high: upper end.
-        n: samples.
-        scenes: where the interval is over whole scenes, how many there are.
-    """
-
-    value: Number
-    low: Number
-    high: Number
-    n: int
-    scenes: int | None = None
-
-
 @dataclass(frozen=True, kw_only=True)
 class Init(Record):
     """What a network started from.
@@ -312,6 +296,7 @@ class ClassifyResult(ScoredResult):
         init: what the backbone started from.
         accuracy: on the test part; None for a trial that does not touch it.
         per_class: by class that the test part has.
+        scores: what it confuses and how sure it is, on the test part; None where an older version wrote it too.
     """
 
     val_accuracy: Number
@@ -323,6 +308,7 @@ class ClassifyResult(ScoredResult):
     init: Init
     accuracy: Interval | None = None
     per_class: Mapping[str, ClassAccuracy] | None = None
+    scores: ClassifyScores | None = None
 
     @property
     def class_count(self) -> int:
@@ -345,21 +331,39 @@ class ClassifyEvaluation(Evaluation):
 
     Attributes:
         accuracy: share of images that got their label, with Wilson's interval.
+        scores: what it confuses and how sure it is, on all images.
     """
 
     metric: ClassVar[str] = "accuracy"
     accuracy: Interval
+    scores: ClassifyScores
 
     def row(self) -> Row:
-        """Return accuracy, interval and number of images."""
+        """Return accuracy, interval and number of images, and the rest as JSON has it."""
         score = self.accuracy
         row: Row = {"accuracy": score.value, "low": score.low, "high": score.high, "n": score.n}
         rest = self.to_dict()
-        return row | {key: rest[key] for key in ("seen", "unseen") if key in rest}
+        return row | {key: rest[key] for key in ("seen", "unseen", "scores") if key in rest}
 
     def tables(self) -> list[tuple[str, list[Row]]]:
-        """Return the one row, and a second one without the images that the run was trained on."""
-        return [("evaluation", self.by_sight("accuracy", "n"))]
+        """Return the scores, those without the images that the run was trained on, and what is confused."""
+        first, *unseen = self.by_sight("accuracy", "n")
+        of = self.scores
+        others: Row = {"balanced": of.balanced_accuracy, "macro F1": of.macro_f1, "ECE": of.calibration.error}
+        styles: list[Row] = [
+            {"style": name, "accuracy": of_style.value, "low": of_style.low, "high": of_style.high, "n": of_style.n}
+            for name, of_style in (of.by_style or {}).items()
+        ]
+        pairs: list[Row] = [
+            {"label": pair.label, "taken for": pair.predicted, "images": pair.count, "of": pair.n}
+            for pair in of.confused[:SHOWN_MISTAKES]
+        ]
+        mistakes: list[Row] = [
+            {"image": mistake.id, "label": mistake.label, "taken for": mistake.predicted, "sure": mistake.probability}
+            for mistake in of.mistakes[:SHOWN_MISTAKES]
+        ]
+        further = [("by style", styles), ("most confused", pairs), ("most confident mistakes", mistakes)]
+        return [("evaluation", [first | others, *unseen]), *(table for table in further if table[1])]
 
 
 # -- segmentation

@@ -54,6 +54,14 @@ def test_result_and_predictions_agree(trained):
     assert result["accuracy"]["value"] == pytest.approx(correct.mean())
     assert result["accuracy"]["low"] < result["accuracy"]["value"] <= result["accuracy"]["high"]
     assert sum(entry["n"] for entry in result["per_class"].values()) == len(table)
+    scores = trained.result_as(ClassifyResult).scores
+    probabilities = np.stack(table["probabilities"].to_numpy())
+    assert probabilities.shape == (len(table), len(scores.classes))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-4)
+    assert [scores.classes[i] for i in probabilities.argmax(axis=1)] == table["predicted"].to_pylist()
+    assert np.trace(scores.confusion) == correct.sum()
+    assert np.sum(scores.confusion) == sum(of.n for of in scores.calibration.bins) == len(table)
+    assert len(scores.mistakes) == (~correct).sum()
 
 
 def test_parts_do_not_overlap(trained):
@@ -211,6 +219,7 @@ def test_evaluate_knows_images_of_training_by_their_pixels_and_judges_without_th
     assert everything.seen == len(parts["train"]) + len(parts["val"])
     assert everything.unseen is not None
     assert everything.unseen.to_dict() == trained.result()["accuracy"]
+    assert np.sum(everything.scores.confusion) == everything.accuracy.n == 60
     assert "trained or chosen on" in everything.warning()
     assert [row["n"] for row in everything.tables()[0][1]] == [60, len(parts["test"])]
     # Other names in another folder.

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from sightline.config import BackboneConfig, ClassifyConfig
 from sightline.report import pictures
+from sightline.report.classification import looks
 from sightline.report.document import Answer, Block, Section, Table, Text
 from sightline.report.face import Heading, Rows, StudyView
 from sightline.report.sentences import score_interval
 from sightline.runs import RunFolder
+from sightline.runs.classify_scores import ClassifyScores
 from sightline.runs.metrics import METRICS
 from sightline.runs.numbers import count, plain
 from sightline.runs.results import ClassifyResult, ScoredResult
@@ -62,13 +64,14 @@ class ClassifyFace:
 
     def sections(self, run: RunFolder) -> Sequence[Section]:
         """Return accuracy by class with samples, and learning curves."""
-        return [*_scored(run), pictures.curves_section(run)]
+        return [*_scored(run), *_confused_by(run), pictures.curves_section(run)]
 
     def study_sections(self, view: StudyView) -> Sequence[Section]:
-        """Return the maps of the features, and sample predictions."""
+        """Return what is confused, the maps of the features, and sample predictions."""
         if not view.arms("classify"):
             return []
         return [
+            *_confused(view),
             Section("embedding", "What the features look like", _embedding(view)),
             Section("samples", "Sample predictions", _samples(view)),
         ]
@@ -96,6 +99,27 @@ def _scored(run: RunFolder) -> list[Section]:
     if result.accuracy is not None and (shown := pictures.samples(run.path, run, "Sample predictions")):
         blocks.append(shown)
     return [Section("results", "Results", blocks)] if blocks else []
+
+
+TITLE = "What is confused, and how sure it is"
+
+
+def _confused_by(run: RunFolder) -> list[Section]:
+    scores = run.result_as(ClassifyResult).scores if run.is_done else None
+    return [Section("confusion", TITLE, looks({"": [scores]}))] if scores is not None else []
+
+
+def _confused(view: StudyView) -> list[Section]:
+    """Return the section of the arms whose runs are all done and tell it; older ones do not."""
+    by_arm: dict[str, list[ClassifyScores]] = {}
+    for arm in view.arms("classify"):
+        runs = [run for run in view.runs_of(arm) if run.is_done] if arm.score is not None else []
+        scores = [run.result_as(ClassifyResult).scores for run in runs]
+        if scores and None not in scores:
+            by_arm[arm.arm] = [of for of in scores if of is not None]
+    several = any(len(of) > 1 for of in by_arm.values())
+    blocks = looks(by_arm, " All seeds together." if several else "") if by_arm else []
+    return [Section("confusion", TITLE, blocks)] if blocks else []
 
 
 def _embedding(view: StudyView) -> list[Block]:

@@ -32,7 +32,6 @@ from sightline.engine.example import ExampleStep
 from sightline.errors import DataError
 from sightline.files import text_digest
 from sightline.files.atomic import atomic_path, write_json
-from sightline.metrics import statistics
 from sightline.models import Backbone, Classifier, InitialBackbone, LinearHead, reading_of, save_model
 from sightline.models.batch_norm import use_any_batch_norm
 from sightline.models.cpu import place
@@ -41,10 +40,11 @@ from sightline.models.freezing import freeze, is_frozen
 from sightline.randomness import generator
 from sightline.runs import RunFolder
 from sightline.runs.artifacts import FEATURES, SPLIT
-from sightline.runs.results import ClassAccuracy, ClassifyResult, Init, Interval, Network
+from sightline.runs.results import ClassifyResult, Init, Network
 from sightline.tasks.classify.example_step import example_step, steps_of
 from sightline.tasks.classify.inputs import FeatureInputs, ImageInputs
 from sightline.tasks.classify.linear import PENALTIES, fit_linear
+from sightline.tasks.classify.scores import Judged, judge_on_test
 from sightline.tasks.classify.task import ClassifyTask
 
 VALIDATION = "val_accuracy"  # of result.json: by which a learning rate is chosen
@@ -273,7 +273,9 @@ def _judge(context: Run, trained: Trained, seconds: float, on_test: bool) -> Non
     write_json(run.path / SPLIT, inputs.parts.to_dict())
     if on_test:
         keep_trained_on(run, inputs.images.__getitem__, inputs.train, inputs.parts.val)
-    accuracy, per_class = _test_scores(context, trained) if on_test else (None, None)
+    judged = (
+        judge_on_test(run, inputs.images.listing, inputs.parts.test, trained.probabilities) if on_test else Judged()
+    )
     result = ClassifyResult(
         val_accuracy=trained.val_accuracy,
         best_epoch=trained.best_epoch,
@@ -285,8 +287,9 @@ def _judge(context: Run, trained: Trained, seconds: float, on_test: bool) -> Non
         init=Init(source=inputs.start.source, matched=inputs.start.matched),
         bad_images=len(inputs.images.listing.bad),
         split={name: len(ids) for name, ids in inputs.parts.to_dict().items()},
-        accuracy=accuracy,
-        per_class=per_class,
+        accuracy=judged.accuracy,
+        per_class=judged.per_class,
+        scores=judged.scores,
         network=Network(
             backbone=inputs.start.backbone.name, stem=inputs.start.backbone.stem,
             input_size=context.config.input_size,
@@ -294,30 +297,6 @@ def _judge(context: Run, trained: Trained, seconds: float, on_test: bool) -> Non
         ),
     )  # fmt: skip
     run.finish(result, {"fit_seconds": seconds})
-
-
-def _test_scores(context: Run, trained: Trained) -> tuple[Interval, dict[str, ClassAccuracy]]:
-    """Return accuracy on the test part, in all and by class, and write predictions.parquet."""
-    listing, test = context.inputs.images.listing, context.inputs.parts.test
-    probabilities = trained.probabilities(test)
-    labels, predicted = listing.labels[test], probabilities.argmax(axis=1)
-    correct = predicted == labels
-    context.run.write_predictions(
-        {
-            "id": [listing.ids[i] for i in test],
-            "label": [listing.classes[i] for i in labels],
-            "predicted": [listing.classes[i] for i in predicted],
-            "probability": probabilities.max(axis=1),
-            "correct": correct,
-        }
-    )
-    low, high = statistics.wilson(int(correct.sum()), len(correct))
-    per_class = {
-        name: ClassAccuracy(accuracy=float(correct[labels == i].mean()), n=int((labels == i).sum()))
-        for i, name in enumerate(listing.classes)
-        if (labels == i).any()
-    }
-    return Interval(value=float(correct.mean()), low=low, high=high, n=len(correct)), per_class
 
 
 def _save_weights(context: Run, network: Classifier) -> None:

@@ -16,15 +16,15 @@ from sightline.data.copies.seen import trained_on
 from sightline.data.images.reading import Reading
 from sightline.data.images.survey import remarks_on
 from sightline.engine import make_fabric
-from sightline.errors import DataError
+from sightline.errors import ConfigError, DataError
 from sightline.files import Outputs
 from sightline.files.atomic import atomic_path
-from sightline.metrics import statistics
 from sightline.models import load_classifier
 from sightline.models.cpu import place
 from sightline.runs import RunFolder
 from sightline.runs.outputs import LabelPredictions
-from sightline.runs.results import ClassifyEvaluation, Interval
+from sightline.runs.results import ClassifyEvaluation
+from sightline.tasks.classify.scores import accuracy_of, classify_scores
 from sightline.views import Resize
 from sightline.views.device import Preprocessing
 
@@ -62,9 +62,19 @@ def in_batches(count: int, make: Callable[[int, int], np.ndarray]) -> np.ndarray
 
 
 def predict(
-    run_path: Path, images: Path, out: Path | None = None, *, root: Path | None = None, device: Device = "auto"
+    run_path: Path,
+    images: Path,
+    out: Path | None = None,
+    *,
+    root: Path | None = None,
+    probabilities: bool = False,
+    top_k: int | None = None,
+    device: Device = "auto",
 ) -> LabelPredictions:
     """Name the class of each image, and write a CSV `id,filename,label` where one is asked for.
+
+    Further columns come behind these three: `top1,top1_probability,top2,…` with `top_k`, then `probability:CLASS` of
+    each class with `probabilities`.
 
     Args:
         run_path: a finished classify run.
@@ -72,51 +82,73 @@ def predict(
             the relative path), or an image.
         out: the CSV to write; it is replaced only once the new one is whole. None writes nothing.
         root: where the table's file names begin; its own folder, or images/ beside it, by default.
+        probabilities: whether the CSV has the probability of each class, in 0–1.
+        top_k: how many of the most probable labels the CSV has, with their probabilities; None has none.
         device: auto, cpu, cuda or mps.
 
     Raises:
         DataError: an image is missing or unreadable (the error names the first few), there is none, or `out` is an
             input or a file that Sightline did not write. Nothing is written then.
+        ConfigError: columns are asked for and no CSV is, or more labels than there are classes.
     """
     labeler = LabelMaker(RunFolder.open(run_path), device)
+    _check_columns(out, probabilities, top_k, len(labeler.classes))
     listing = list_unlabelled(images, root)
     listed = listing.samples
     for line in (*listing.said(), *remarks_on([sample.path for sample in listed], labeler.reading)):
         tell(line)
     inputs = [*([images] if images.is_file() else []), *(sample.path for sample in listed)]
     outputs = Outputs([] if out is None else [(images, out)], inputs)
-    probabilities = in_batches(
+    values = in_batches(
         len(listed),
         lambda begin, end: labeler.probabilities(_decode_all(listed[begin:end], labeler.image_size, labeler.reading)),
     )
     predictions = LabelPredictions(
         ids=tuple(sample.id for sample in listed),
         filenames=tuple(sample.filename or sample.id for sample in listed),
-        labels=tuple(labeler.classes[i] for i in probabilities.argmax(axis=1)),
-        probabilities=probabilities,
+        labels=tuple(labeler.classes[i] for i in values.argmax(axis=1)),
+        probabilities=values,
         classes=tuple(labeler.classes),
         path=out,
     )
     if out is not None:
         with outputs.writing():
-            _write_csv(out, predictions)
+            _write_csv(out, predictions, probabilities, top_k or 0)
     return predictions
 
 
-def _write_csv(path: Path, predictions: LabelPredictions) -> None:
-    rows = zip(predictions.ids, predictions.filenames, predictions.labels, strict=True)
+def _check_columns(out: Path | None, probabilities: bool, top_k: int | None, classes: int) -> None:
+    """Refuse columns that cannot be written."""
+    if out is None and (probabilities or top_k is not None):
+        name = "probabilities" if probabilities else "top_k"
+        raise ConfigError(
+            f"{name}: adds columns to the CSV, and none is written; give out, or read probabilities and top() of what "
+            "is returned"
+        )
+    if top_k is not None and not 1 <= top_k <= classes:
+        raise ConfigError(f"top_k = {top_k}: the run knows {classes} classes; give 1 to {classes}")
+
+
+def _write_csv(path: Path, predictions: LabelPredictions, probabilities: bool, top_k: int) -> None:
+    header = ["id", "filename", "label"]
+    header += [name for rank in range(1, top_k + 1) for name in (f"top{rank}", f"top{rank}_probability")]
+    header += [f"probability:{name}" for name in predictions.classes] if probabilities else []
+    ranked = predictions.top(top_k)
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["id", "filename", "label"])
-        writer.writerows(rows)
+        writer.writerow(header)
+        for i, row in enumerate(zip(predictions.ids, predictions.filenames, predictions.labels, strict=True)):
+            further = [cell for label, value in ranked[i] for cell in (label, f"{value:.6g}")]
+            further += [f"{value:.6g}" for value in predictions.probabilities[i]] if probabilities else []
+            writer.writerow([*row, *further])
 
 
 def evaluate(run_path: Path, data: DataConfig, *, device: Device = "auto") -> ClassifyEvaluation:
     """Judge a classifier on all images of a labelled data set.
 
     Returns:
-        The accuracy with its 95 % Wilson interval, how many of the images the run was trained on, and the accuracy on
-        the others.
+        The accuracy with its 95 % Wilson interval, how many of the images the run was trained on, the accuracy on the
+        others, and what is confused, on all images.
 
     Raises:
         DataError: the data has other classes than the run.
@@ -140,15 +172,13 @@ def evaluate(run_path: Path, data: DataConfig, *, device: Device = "auto") -> Cl
     known = trained_on(run, images.__getitem__, np.arange(len(images)))
     some = known is not None and known.any() and not known.all()
     return ClassifyEvaluation(
-        accuracy=_accuracy(correct),
+        accuracy=accuracy_of(correct),
         seen=None if known is None else int(known.sum()),
-        unseen=_accuracy(correct[~known]) if known is not None and some else None,
+        unseen=accuracy_of(correct[~known]) if known is not None and some else None,
+        scores=classify_scores(
+            probabilities, truth, labeler.classes, listing.ids, [sample.style for sample in listing.samples]
+        ),
     )
-
-
-def _accuracy(correct: np.ndarray) -> Interval:
-    low, high = statistics.wilson(int(correct.sum()), len(correct))
-    return Interval(value=float(correct.mean()), low=low, high=high, n=len(correct))
 
 
 def _decode_all(listed: Sequence[Sample], size: int, reading: Reading) -> list[np.ndarray]:
