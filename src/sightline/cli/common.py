@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sightline.files.atomic import json_text
+from sightline.processes import is_first_process
 from sightline.runs.artifacts import WEIGHTS
 
 Set = Annotated[
@@ -59,7 +59,7 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -
 
     A table that is wider than the terminal is written as one line a value instead: no path and no number is cut.
     """
-    if not _first_process():
+    if not is_first_process():
         return
     if as_json:
         print(json_text(list(rows), indent=1))
@@ -88,12 +88,8 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -
 
 def say_where(*lines: str) -> None:
     """Print where results are and what comes next, a line each, uncut; of several processes the first does."""
-    if _first_process():
+    if is_first_process():
         print("\n".join(lines))
-
-
-def _first_process() -> bool:
-    return os.environ.get("RANK", "0") == "0"
 
 
 def _text(value: Any) -> str:

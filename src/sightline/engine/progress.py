@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
 from typing import Protocol
+
+from sightline.processes import is_first_process
 
 LINE_SECONDS = 20.0  # between two lines of a log file: often enough to see life, rare enough to read
 
@@ -124,11 +125,6 @@ def make_progress() -> Progress:
     if not is_first_process():
         return NoProgress()
     return BarProgress() if sys.stderr.isatty() else LineProgress()
-
-
-def is_first_process() -> bool:
-    """Return whether this is the only or the first process, by what torchrun and SLURM set."""
-    return os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")) == "0"
 
 
 def clock_text(seconds: float) -> str:
