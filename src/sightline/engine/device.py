@@ -13,7 +13,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 
 from sightline.config import RunConfig
 from sightline.devices import resolve_device
-from sightline.engine.launch import start_processes
+from sightline.engine.launch import all_joined, start_processes
 from sightline.engine.memory import keep_freed_memory
 from sightline.processes import machine_count
 
@@ -46,6 +46,7 @@ def make_fabric(config: RunConfig) -> Fabric:
             precision=resolve_precision(config.precision, accelerator),  # pyright: ignore[reportArgumentType]
         )
         fabric.launch()
+    all_joined()
     return fabric
 
 

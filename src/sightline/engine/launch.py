@@ -7,11 +7,13 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 
 import __main__
 
 PARTING_SECONDS = 5.0  # for the others to end by themselves after the first
 
+_joined = threading.Event()
 _started: list[subprocess.Popen[bytes]] = []
 
 
@@ -23,6 +25,23 @@ def start_processes(count: int) -> None:
     for rank in range(1, count):
         _started.append(subprocess.Popen(_same_command(), env=os.environ | {"LOCAL_RANK": str(rank)}))
     atexit.register(_end)
+    threading.Thread(target=_mind_the_start, name="start", daemon=True).start()
+
+
+def all_joined() -> None:
+    """Say that the processes have found each other: from now on a `Watch` is over them."""
+    _joined.set()
+
+
+def _mind_the_start() -> None:
+    """End the job where a process ends before it joins: the first would wait for it for hours."""
+    while not _joined.wait(0.2):
+        for rank, process in started_processes().items():
+            if code := process.poll():
+                # What it had to say it has said.
+                print(f"sightline: process {rank} ended with code {code} before it joined the others", file=sys.stderr)
+                kill_started()
+                os._exit(1)
 
 
 def started_processes() -> dict[int, subprocess.Popen[bytes]]:
