@@ -76,11 +76,13 @@ def test_few_batches_are_held_ahead() -> None:
     batches.close()
 
 
-def test_a_rest_too_small_for_all_processes_is_left_out() -> None:
-    for count, world, steps in ((9, 2, 2), (10, 2, 3), (9, 1, 3)):
+def test_a_rest_too_small_for_all_processes_is_taken_whole_by_each() -> None:
+    for count, world, rest in ((9, 2, (1, 1)), (10, 2, (1, 1)), (11, 2, (2, 1)), (9, 1, (1,)), (10, 3, (2, 2, 2))):
         loaders = [
             Loader(np.arange(count), 4, lambda samples, epoch: samples, seed=0, purpose="t", rank=rank, world=world)
             for rank in range(world)
         ]
         shares = [[len(batch) for batch in loader.batches(0)] for loader in loaders]
-        assert all(len(share) == steps and min(share) > 0 for share in shares)
+        assert [share[2:] for share in shares] == [[number] for number in rest]
+        assert loaders[0].shares(1)
+        assert loaders[0].shares(2) == (count % 4 >= world)

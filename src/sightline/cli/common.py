@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sightline.files.atomic import json_text
+from sightline.processes import is_first_process
 from sightline.runs.artifacts import WEIGHTS
 
 Set = Annotated[
@@ -66,7 +66,7 @@ def check_begin(source: str, out: Path, *, resume: bool) -> None:
     """
     check_source(source)
     # Another process of the same run may have begun the folder already.
-    if first_process():
+    if is_first_process():
         from sightline.runs import RunFolder
 
         RunFolder.check_vacant(out, resume=resume)
@@ -88,7 +88,7 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -
 
     A table that is wider than the terminal is written as one line a value instead: no path and no number is cut.
     """
-    if not first_process():
+    if not is_first_process():
         return
     if as_json:
         print(json_text(list(rows), indent=1))
@@ -113,11 +113,6 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -
         for column, cell in zip(columns, row, strict=True):
             if cell:
                 print(f"  {column}: {cell}")
-
-
-def first_process() -> bool:
-    """Return whether this is the only or the first process of a run."""
-    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"))
 
 
 def _text(value: Any) -> str:

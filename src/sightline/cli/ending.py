@@ -13,7 +13,7 @@ from textwrap import fill
 
 from rich.console import Console
 
-from sightline.cli.common import first_process
+from sightline.processes import is_first_process
 from sightline.runs.metrics import metric_named
 from sightline.runs.numbers import count, percent
 from sightline.runs.outputs import EmbeddingQuality
@@ -27,7 +27,7 @@ Word = str | os.PathLike[str]
 
 def say(*paragraphs: str) -> None:
     """Print paragraphs, each broken between words; of several processes the first does."""
-    if first_process():
+    if is_first_process():
         print("\n".join(paragraph(text) for text in paragraphs))
 
 
@@ -48,7 +48,7 @@ def end(where: Mapping[str, Word], *commands: tuple[Word, ...]) -> None:
         where: what is there → its path.
         commands: words of a command after `sightline`; one in capital letters stands for what only the user knows.
     """
-    if not first_process():
+    if not is_first_process():
         return
     lines = [(what, os.fspath(path)) for what, path in where.items()]
     lines += [("" if number else "next", command(*words)) for number, words in enumerate(commands)]

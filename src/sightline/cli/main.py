@@ -6,6 +6,7 @@ import ast
 import io
 import os
 import sys
+import time
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
@@ -14,8 +15,10 @@ from cyclopts import App, CycloptsError, Group
 
 from sightline.errors import SightlineError
 from sightline.files import explained, keep_traceback, log_folder
+from sightline.processes import is_first_process, process_rank
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
+PARTING_SECONDS = 10.0  # longer than the first process, or torchrun, takes to end the others
 
 # In the order of the work, as the help lists them.
 STAGES = {
@@ -116,12 +119,13 @@ def run(argv: list[str]) -> int:
     except SightlineError as error:
         if debug:
             raise
-        print(f"sightline: {error}", file=sys.stderr)
+        _say(str(error))
         return error.exit_code
     except KeyboardInterrupt as error:
         if debug:
             raise
-        print(f"sightline: interrupted. {error}", file=sys.stderr)
+        if is_first_process():
+            print(f"sightline: interrupted. {error}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # Who read our output has heard enough, as `head` does.
@@ -131,9 +135,18 @@ def run(argv: list[str]) -> int:
         if debug:
             raise
         message, code = explained(error) or (_fault(error), FAILED)
-        print(f"sightline: {message}", file=sys.stderr)
+        _say(message)
         return code
     return 0
+
+
+def _say(message: str) -> None:
+    """Say on stderr why the command ends; of several processes the first does, others only if they outlive it."""
+    if not is_first_process():
+        # Whoever started it ends it while it waits: all met the same error, or the first tells of this one's.
+        time.sleep(PARTING_SECONDS)
+        message = f"process {process_rank()}: {message}"
+    print(f"sightline: {message}", file=sys.stderr)
 
 
 def _fault(error: Exception) -> str:

@@ -20,11 +20,13 @@ class RunConfig(Resolved):
         # Each kind of run declares its own, for example `kind: Literal["classify"] = "classify"`.
         kind: str = ""
 
-    harmless: ClassVar[tuple[str, ...]] = ("workers", "checkpoint_minutes", "keep_checkpoint", "environment")
+    harmless: ClassVar[tuple[str, ...]] = ("workers", "checkpoint_minutes", "keep_checkpoint", "environment", "devices")
 
     seed: int = Field(default=0, description="Seed of every random draw of the run.")
     device: Device = Field(default="auto", description="Device to compute on: auto, cpu, cuda or mps.")
-    devices: Positive = Field(default=1, description="Processes that train together, one a device.")
+    devices: Positive = Field(
+        default=1, description="Processes that train together, one a device; torchrun tells it by how many it starts."
+    )
     precision: Precision = Field(
         default="auto",
         description="Precision of the arithmetic: 32-true or bf16-mixed; auto measures both once and says which won.",

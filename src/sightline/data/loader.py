@@ -49,8 +49,11 @@ class Loader(Generic[T]):
         self._seed, self._purpose, self._shuffle, self._workers = seed, purpose, shuffle, workers
         self._rank, self._world = rank, world
         whole, rest = divmod(len(self._indices), batch_size)
-        # Of a rest with fewer samples than processes, some would get none.
-        self.steps = whole if drop_last or rest < max(1, world) else whole + 1
+        self.steps = whole if drop_last or not rest else whole + 1
+
+    def shares(self, index: int) -> bool:
+        """Return whether batch `index` of an epoch is shared out; one with fewer samples than processes all take."""
+        return len(self._indices) - index * self._batch_size >= self._world
 
     def _shares(self, epoch: int, start: int) -> Iterator[np.ndarray]:
         """Yield the sample indices of this process's share of each batch."""
@@ -59,7 +62,7 @@ class Loader(Generic[T]):
             order = order[permutation(len(order), self._seed, self._purpose, epoch)]
         for index in range(start, self.steps):
             batch = order[index * self._batch_size : (index + 1) * self._batch_size]
-            yield batch[self._rank :: self._world]
+            yield batch[self._rank :: self._world] if self.shares(index) else batch
 
     def batches(self, epoch: int, start: int = 0) -> Generator[T]:
         """Yield the batches of `epoch` from number `start` on; closing the generator ends its threads."""

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import logging
 import warnings
+from datetime import timedelta
 from typing import Literal
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
 
 from sightline.config import RunConfig
 from sightline.devices import resolve_device
+from sightline.engine.launch import all_joined, start_processes
 from sightline.engine.memory import keep_freed_memory
+from sightline.processes import machine_count
+
+# Of one process for another, which may judge a large test part alone; who is gone is missed in seconds (`watch`).
+PATIENCE = timedelta(hours=6)
 
 
 def make_fabric(config: RunConfig) -> Fabric:
@@ -21,6 +28,7 @@ def make_fabric(config: RunConfig) -> Fabric:
         ConfigError: the device asked for is not there.
     """
     accelerator = resolve_device(config.device)
+    start_processes(config.devices)
     if accelerator == "cpu":
         keep_freed_memory()
     if config.threads:
@@ -32,12 +40,19 @@ def make_fabric(config: RunConfig) -> Fabric:
         warnings.simplefilter("ignore")
         fabric = Fabric(
             accelerator=accelerator,
-            devices=config.devices,
-            strategy="ddp" if config.devices > 1 else "auto",
+            devices=config.devices // machine_count(),
+            num_nodes=machine_count(),
+            strategy=_strategy() if config.devices > 1 else "auto",
             precision=resolve_precision(config.precision, accelerator),  # pyright: ignore[reportArgumentType]
         )
         fabric.launch()
+    all_joined()
     return fabric
+
+
+def _strategy() -> DDPStrategy:
+    # Batch norms are synchronized, so buffers need no broadcast.
+    return DDPStrategy(broadcast_buffers=False, timeout=PATIENCE)
 
 
 def seed_torch(seed: int, device: torch.device) -> None:

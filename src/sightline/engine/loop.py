@@ -17,9 +17,11 @@ from sightline.config import RunConfig
 from sightline.engine import checkpoint
 from sightline.engine.device import seed_torch
 from sightline.engine.progress import NoProgress, Progress
+from sightline.engine.ranks import everyones, summed
 from sightline.engine.signals import StopRequest
 from sightline.engine.task import Task
 from sightline.errors import NonFinite
+from sightline.models.synchronized_norm import Synchronized, synchronize_batch_norms
 from sightline.randomness import derived_seed
 from sightline.runs import RunFolder
 from sightline.runs.info import FIT_SECONDS
@@ -52,8 +54,16 @@ class Position:
             value = value.detach().double()
             self.sums[name] = self.sums[name] + value if name in self.sums else value
 
-    def means(self) -> dict[str, float]:
-        """Return the means since the last call, and begin anew."""
+    def share(self, fabric: Fabric) -> None:
+        """Make the sums those of all processes, divided by how many there are; every process must call it."""
+        if fabric.world_size > 1 and self.sums:
+            names = sorted(self.sums)
+            totals = summed(fabric, torch.stack([self.sums[name] for name in names])) / fabric.world_size
+            self.sums = dict(zip(names, totals.unbind(), strict=True))
+
+    def means(self, fabric: Fabric) -> dict[str, float]:
+        """Return the means over all processes since the last call, and begin anew; every process must call it."""
+        self.share(fabric)
         # By name: safetensors keeps no order, and a resumed run writes the same bytes.
         means = {name: float(total) / self.count for name, total in sorted(self.sums.items())}
         self.count, self.sums = 0, {}
@@ -94,9 +104,11 @@ def fit(
 
     # -- start: the checkpoint, else what the task was built with (init or scratch)
     position = _resume(task, run, fabric)
+    norms: list[Synchronized] = []
     if fabric.world_size > 1:
+        norms = synchronize_batch_norms(task.modules().values())
         task.trained = fabric.setup_module(task.trained, move_to_device=False)
-    watch = _NonFiniteWatch(fabric.device, run)
+    watch = _NonFiniteWatch(fabric, run)
     mark = mark or _mark_nothing
     # A configuration without batches of images has no speed in images.
     images = getattr(config, "batch_size", 0) * task.accumulate
@@ -112,7 +124,11 @@ def fit(
                 while position.step < (epoch + 1) * per_epoch:
                     # -- one optimizer step
                     step = position.step
-                    seed_torch(derived_seed(config.seed, "torch", sample=step), fabric.device)
+                    # Of the process too: masks of dropout repeated for other images would be no independent draws.
+                    seed = derived_seed(config.seed, "torch", epoch=fabric.global_rank, sample=step)
+                    seed_torch(seed, fabric.device)
+                    for norm in norms:
+                        norm.alone = not task.shares(step)
                     scheduled = dict(task.schedule(step))
                     values = _optimize(task, batches, step, fabric, mark)
                     position.step += 1
@@ -122,7 +138,7 @@ def fit(
                     # -- log
                     if position.step % config.log_every == 0 or position.step == total:
                         watch.check()
-                        logged = position.means() | scheduled
+                        logged = position.means(fabric) | scheduled
                         note = f"epoch {epoch + 1} of {epochs}, loss {logged['loss']:.4g}"
                         if chief:
                             run.append_metrics(step=position.step, epoch=epoch, values=logged)
@@ -209,9 +225,9 @@ class _NonFiniteWatch:
     Reading it costs a sync, updating it does not.
     """
 
-    def __init__(self, device: torch.device, run: RunFolder) -> None:
-        self._run = run
-        self._first = torch.full((), -1, dtype=torch.int64, device=device)
+    def __init__(self, fabric: Fabric, run: RunFolder) -> None:
+        self._run, self._fabric = run, fabric
+        self._first = torch.full((), -1, dtype=torch.int64, device=fabric.device)
 
     def see(self, values: Mapping[str, Tensor], step: int) -> None:
         # A finite loss can have a gradient that is not; where it is clipped, its norm tells.
@@ -221,6 +237,10 @@ class _NonFiniteWatch:
 
     def check(self) -> None:
         first = int(self._first)
+        if self._fabric.world_size > 1:
+            # All processes stop where one has seen it, or the others would wait for it.
+            steps = [step for step in everyones(self._fabric, self._first).tolist() if step >= 0]
+            first = min(steps, default=-1)
         if first >= 0:
             kept = (
                 ". The checkpoint of before is kept" if (self._run.checkpoint / checkpoint.MANIFEST).is_file() else ""
@@ -255,8 +275,10 @@ class _Checkpoints:
     def save(self, position: Position) -> None:
         """Write the state of the task and of the loop."""
         task = self._task
+        position.share(self._fabric)
+        sums = {f"task/{name}": summed(self._fabric, value) for name, value in task.sums().items()}
         if self._fabric.is_global_zero:
-            tensors = {f"task/{name}": value for name, value in task.tensors().items()}
+            tensors = {f"task/{name}": value for name, value in task.tensors().items()} | sums
             for name, module in task.modules().items():
                 tensors |= {f"modules/{name}/{key}": value for key, value in module.state_dict().items()}
             optimizer = checkpoint.optimizer_tensors(task.optimizer)
@@ -286,6 +308,9 @@ def _resume(task: Task, run: RunFolder, fabric: Fabric) -> Position:
         module.load_state_dict(state)
     for name, tensor in task.tensors().items():
         tensor.copy_(parts["task"][name])
+    for name, tensor in task.sums().items():
+        # Of another number of processes, perhaps: each goes on from an equal part.
+        tensor.copy_(parts["task"][name]).div_(fabric.world_size)
     checkpoint.load_optimizer(task.optimizer, parts["optimizer"])
     task.load_state(saved.state["task"])
     if fabric.is_global_zero:
@@ -297,5 +322,4 @@ def _any(fabric: Fabric, flag: bool) -> bool:
     """Return whether `flag` is set in any process: all must take the same branch."""
     if fabric.world_size == 1:
         return flag
-    flags = fabric.all_reduce(torch.tensor(float(flag), device=fabric.device), reduce_op="sum")
-    return float(flags) > 0  # pyright: ignore[reportArgumentType]
+    return float(summed(fabric, torch.tensor(float(flag), device=fabric.device))) > 0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
 from typing import Protocol
+
+from sightline.processes import is_first_process
 
 # Seconds between two lines of a log file: the first ones come soon, to show life and speed, later ones are rare.
 LINE_SECONDS = (0.0, 2.0, 5.0, 10.0, 20.0)
@@ -132,11 +133,6 @@ def make_progress() -> Progress:
     if not is_first_process():
         return NoProgress()
     return BarProgress() if sys.stderr.isatty() else LineProgress()
-
-
-def is_first_process() -> bool:
-    """Return whether this is the only or the first process, by what torchrun and SLURM set."""
-    return os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")) == "0"
 
 
 def extent_text(total: int, done: int, unit: str, images: int) -> str:

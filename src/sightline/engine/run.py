@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -19,8 +19,10 @@ from sightline.engine.memory_errors import memory_advice
 from sightline.engine.precision import settle_precision
 from sightline.engine.progress import Progress, clock_text, make_progress
 from sightline.engine.task import Task
-from sightline.errors import SightlineError, TrainingFailed
+from sightline.engine.watch import Watch, is_lost_process
+from sightline.errors import SightlineError
 from sightline.files import check_free, explained, keep_traceback, locked
+from sightline.processes import process_count
 from sightline.runs import RunFolder, artifacts
 
 
@@ -96,6 +98,7 @@ def train(
         OutOfMemory: memory ran out.
         Interrupted: SIGINT or SIGTERM came; a checkpoint was written.
     """
+    config = _counted(config)
     # Before anything is opened, which may take long; `record` takes the lock.
     check_free(out / artifacts.LOCK, str(out))
     report = progress or make_progress()
@@ -144,20 +147,24 @@ def record(
     Raises:
         RunError: `out` holds another run, or one with other settings or inputs.
     """
+    config = _counted(config)
     fabric = make_fabric(config)
     # A finished run is only read, but for extras that it lacks, and may stand where nobody writes.
     done = RunFolder(out).exists and RunFolder(out).is_done
-    with locked(out / artifacts.LOCK, str(out)) if fabric.is_global_zero and not done else nullcontext():
+    with ExitStack() as stack:
+        if fabric.is_global_zero and not done:
+            stack.enter_context(locked(out / artifacts.LOCK, str(out)))
         if fabric.is_global_zero:
             RunFolder.create(out, config, kind=config.kind, fingerprint=inputs.fingerprint, resume=resume, notes=notes)
         fabric.barrier()
         run = RunFolder.open(out)
+        watch = stack.enter_context(_watch(fabric, run)) if fabric.world_size > 1 else None
         context = Context(config, inputs, run, fabric, progress or make_progress())
         # Asked once, before the first process may mark the run done.
         done = run.is_done
         fabric.barrier()
         if not done:
-            _work(context, work)
+            _work(context, work, watch)
         if extras is not None and fabric.is_global_zero:
             missing = missing_extras(run, extras(context))
             with locked(out / artifacts.LOCK, str(out)) if done and missing else nullcontext():
@@ -168,7 +175,23 @@ def record(
     return run
 
 
-def _work(context: Context[C, D], work: Callable[[Context[C, D]], None]) -> None:
+def _counted(config: C) -> C:
+    """Return `config` with as many devices as torchrun started processes."""
+    count = process_count(config.devices)
+    return config if count == config.devices else config.model_copy(update={"devices": count})
+
+
+def _watch(fabric: Fabric, run: RunFolder) -> Watch:
+    """Return the watch of the processes on each other while they work in `run`."""
+
+    def fail(reason: str) -> None:
+        with suppress(OSError):
+            run.fail(reason)
+
+    return Watch(fabric, f"the same command with --resume goes on from {run.checkpoint}", fail)
+
+
+def _work(context: Context[C, D], work: Callable[[Context[C, D]], None], watch: Watch | None) -> None:
     """Do the work; an error is written into the run's folder, and memory that ran out is advised on."""
     try:
         with memory_advice(context.config):
@@ -179,13 +202,12 @@ def _work(context: Context[C, D], work: Callable[[Context[C, D]], None]) -> None
                 context.run.interrupt()
         raise
     except Exception as error:
+        if watch is not None and is_lost_process(error):
+            lost = watch.lost()
+            _keep(context.run, lost)
+            raise lost from error
         if context.fabric.is_global_zero:
             _keep(context.run, error)
-        if context.fabric.world_size > 1 and _lost_process(error):
-            raise TrainingFailed(
-                f"{context.run.path}: another process of this run ended, and the rest cannot go on without it; "
-                f"the same command with --resume goes on from {context.run.checkpoint}"
-            ) from error
         raise
 
 
@@ -195,9 +217,3 @@ def _keep(run: RunFolder, error: Exception) -> None:
         run.fail(f"{type(error).__name__}: {error}")
         if not isinstance(error, SightlineError) and explained(error) is None:
             keep_traceback(error, run.path)
-
-
-def _lost_process(error: Exception) -> bool:
-    """Whether an error is how gloo and NCCL tell of a process that is gone."""
-    text = str(error)
-    return isinstance(error, RuntimeError) and ("gloo" in text or "NCCL" in text or "Connection closed by peer" in text)

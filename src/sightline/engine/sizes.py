@@ -25,7 +25,7 @@ class Batches(Protocol):
 def check_sizes(config: Batches, parts: Mapping[str, int], source: str) -> None:
     """Refuse parts and batches of which no step, no choice of an epoch or no result could come.
 
-    Any other sizes train: a last batch may have one image, but not fewer than there are processes (see `Loader`).
+    Any other sizes train: a last batch may have one image (see `Loader`).
 
     Args:
         config: its batch_size is of all processes together.

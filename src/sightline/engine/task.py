@@ -48,6 +48,10 @@ class Task(ABC):
     def loss(self, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the scalar loss of a batch and further scalars to log, all on the device, no host sync."""
 
+    def shares(self, step: int) -> bool:
+        """Return whether the processes share out the batches of `step`; else each has them whole, as a small rest."""
+        return True
+
     def after_backward(self, step: int) -> None:  # noqa: B027  (most tasks have nothing to do here)
         """Change gradients before clipping, for example to hold a layer still."""
 
@@ -70,7 +74,11 @@ class Task(ABC):
         """Return every module whose tensors belong to the state, by name."""
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return further state tensors, to be filled in place on resume."""
+        """Return further state tensors, the same in every process, to be filled in place on resume."""
+        return {}
+
+    def sums(self) -> dict[str, Tensor]:
+        """Return further state tensors, of which each process has its part and the state is their sum."""
         return {}
 
     def state(self) -> dict[str, Any]:

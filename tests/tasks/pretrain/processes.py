@@ -7,8 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
+
+from sightline.runs import RunFolder
 
 MAIN = """
 import sys
@@ -28,6 +32,18 @@ if processes > 1:
     fabric.barrier()
     torch.distributed.destroy_process_group()
 """
+
+
+def same_training(one: Path, other: Path) -> None:
+    """Assert that two runs logged the same and came to the same weights, within what float sums in parts differ by."""
+    lines, others = RunFolder.open(one).metrics(), RunFolder.open(other).metrics()
+    assert len(lines) == len(others) > 0
+    for line, log in zip(lines, others, strict=True):
+        assert log == pytest.approx(line, rel=2e-3, abs=1e-5)
+    weights, again = (load_file(run / "weights.safetensors") for run in (one, other))
+    assert weights.keys() == again.keys()
+    for key, value in weights.items():
+        torch.testing.assert_close(again[key], value, rtol=2e-3, atol=1e-5, msg=key)
 
 
 def in_two_processes(code: str, inputs: dict[str, Tensor], folder: Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

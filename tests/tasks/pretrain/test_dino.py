@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from lightning_fabric import Fabric
 
 from sightline.tasks.pretrain.methods.dino import (
     dino_loss,
@@ -115,12 +116,13 @@ def test_koleo_pushes_equal_images_apart_no_further_than_finite():
 
 
 def test_health_tells_uniform_from_certain_from_one_prototype():
-    uniform, certain = PrototypeUse(8, torch.device("cpu")), PrototypeUse(8, torch.device("cpu"))
+    fabric = Fabric(accelerator="cpu", devices=1)
+    uniform, certain = PrototypeUse(8, fabric), PrototypeUse(8, fabric)
     uniform.add(torch.full((2, 4, 8), 1 / 8))
     certain.add(torch.eye(8).reshape(2, 4, 8))
     assert uniform.values()["teacher_entropy"] == pytest.approx(1)
     assert certain.values() == pytest.approx({"teacher_entropy": 0, "kl_to_uniform": 0, "prototypes_used": 1}, abs=1e-6)
-    one = PrototypeUse(8, torch.device("cpu"))
+    one = PrototypeUse(8, fabric)
     one.add(torch.eye(8)[torch.zeros(2, 4, dtype=torch.int64)])
     assert one.values()["kl_to_uniform"] == pytest.approx(math.log(8))
     assert one.values()["prototypes_used"] == pytest.approx(1 / 8)

@@ -14,6 +14,7 @@ from torch.nn import functional
 from sightline.config import FEATURE_BATCH, ClassifyConfig
 from sightline.data import Loader
 from sightline.engine import BestWeights, OptimSchedule, Task, make_optimizer
+from sightline.engine.ranks import shared_out, weight
 from sightline.engine.task import Values
 from sightline.models import Classifier
 
@@ -69,6 +70,10 @@ class ClassifyTask(Task):
         """Yield (inputs, labels)."""
         return self._loader.batches(epoch, start)
 
+    def shares(self, step: int) -> bool:
+        """Return whether the batch of `step` is shared out among the processes."""
+        return self._loader.shares(step % self.steps_per_epoch)
+
     def schedule(self, step: int) -> Values:
         """Set the learning rate and yield it."""
         yield "lr", self._schedule.set(step)
@@ -78,7 +83,12 @@ class ClassifyTask(Task):
         inputs, labels = batch
         logits = self.trained(inputs).float()
         accuracy = (logits.argmax(dim=1) == labels).float().mean()
-        return functional.cross_entropy(logits, labels), {"train/accuracy": accuracy}
+        loss = functional.cross_entropy(logits, labels)
+        if self.fabric.world_size > 1:
+            # Of a last batch, processes have shares of different sizes.
+            part = weight(self.fabric, loss.new_tensor(len(labels)))
+            loss, accuracy = loss * part, accuracy * part
+        return loss, {"train/accuracy": accuracy}
 
     @torch.no_grad()
     def probabilities(self, indices: np.ndarray, batch_size: int = FEATURE_BATCH) -> np.ndarray:
@@ -94,7 +104,7 @@ class ClassifyTask(Task):
 
     def evaluate(self, epoch: int) -> Values:
         """Yield validation loss and accuracy, keep the best, and lower the learning rate on a plateau."""
-        probabilities = self.probabilities(self._validation)
+        probabilities = shared_out(self.fabric, self._validation, self.probabilities)
         labels = self._labels[self._validation]
         accuracy = float((probabilities.argmax(axis=1) == labels).mean())
         likelihood = probabilities[np.arange(len(labels)), labels]

@@ -15,6 +15,7 @@ from lightning_fabric import Fabric
 
 from sightline.config import PretrainConfig
 from sightline.data import Images, load_images
+from sightline.engine.ranks import shared_out
 from sightline.engine.task import Values
 from sightline.metrics.features import feature_std, knn_accuracy, rankme
 from sightline.models import Backbone
@@ -99,9 +100,8 @@ class Monitor:
 
     def _features(self, backbone: Backbone, source: Images, indices: np.ndarray) -> np.ndarray:
         resize = Resize(self._config.views.global_size)
-        return extract_features(
-            backbone, lambda ids: self._to_device(resize(source.gather(ids))), indices, self._fabric
-        )
+        make = lambda ids: self._to_device(resize(source.gather(ids)))  # noqa: E731
+        return shared_out(self._fabric, indices, lambda ids: extract_features(backbone, make, ids, self._fabric))
 
 
 def feature_remarks(health: Mapping[str, float]) -> list[str]:

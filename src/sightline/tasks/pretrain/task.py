@@ -99,3 +99,7 @@ class PretrainTask(Task):
     def tensors(self) -> dict[str, Tensor]:
         """Return the method's further tensors."""
         return self.method.tensors()
+
+    def sums(self) -> dict[str, Tensor]:
+        """Return the method's sums over the epoch."""
+        return self.method.sums()

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor
 from torch.nn import functional
 
 from sightline.config import IGNORE_INDEX
 from sightline.config.losses import LOSSES
+from sightline.engine.ranks import everyones, total
 from sightline.errors import ConfigError, DataError, nearest
 
 GAMMA = 2.0  # of the focal loss: "works best" in Lin et al. 2017, section 5.1
@@ -35,12 +37,18 @@ class Pixels:
         target: int64 (B, P), 0 where ignored.
         valid: float32 (B, P), 1 or 0.
         class_weights: float32 (C,) or None.
+        processes: that a batch is shared out among; None for one.
     """
 
     log_probabilities: Tensor
     target: Tensor
     valid: Tensor
     class_weights: Tensor | None
+    processes: Fabric | None = None
+
+    def total(self, sums: Tensor) -> Tensor:
+        """Return the sums over the pixels of all processes, of those over this one's; gradients flow back."""
+        return sums if self.processes is None else total(self.processes, sums)
 
     def of_target(self) -> Tensor:
         """Return the log-probability of each pixel's own class, (B, P)."""
@@ -63,7 +71,7 @@ class Pixels:
 def cross_entropy(pixels: Pixels) -> Tensor:
     """Return Σ w·(−log p) / Σ w over valid pixels, w the weight of the pixel's class."""
     weight = pixels.weight()
-    return -(weight * pixels.of_target()).sum() / weight.sum().clamp_min(TINY)
+    return _weighted_mean(pixels, -pixels.of_target(), weight)
 
 
 def focal(pixels: Pixels) -> Tensor:
@@ -71,7 +79,7 @@ def focal(pixels: Pixels) -> Tensor:
     weight, log_p = pixels.weight(), pixels.of_target()
     # (1 − p) by expm1: exact where p is near 1, and clamped where rounding would make it negative.
     distrust = (-torch.expm1(log_p)).clamp_min(0.0) ** GAMMA
-    return -(weight * distrust * log_p).sum() / weight.sum().clamp_min(TINY)
+    return _weighted_mean(pixels, -distrust * log_p, weight)
 
 
 def dice(pixels: Pixels) -> Tensor:
@@ -104,6 +112,8 @@ def lovasz(pixels: Pixels) -> Tensor:
     """
     one_hot = pixels.one_hot().transpose(0, 1).flatten(1)
     errors = (one_hot - pixels.probabilities().transpose(0, 1).flatten(1)).abs()
+    # What fills up has no error and is of no class: as an ignored pixel.
+    one_hot, errors = _everyones_pixels(pixels, one_hot), _everyones_pixels(pixels, errors)
     errors, order = errors.sort(dim=1, descending=True)
     true = one_hot.gather(1, order)
     total = true.sum(1, keepdim=True)
@@ -115,10 +125,25 @@ def lovasz(pixels: Pixels) -> Tensor:
     return _mean_over_present((errors * steps.to(errors)).sum(1), total[:, 0])
 
 
+def _weighted_mean(pixels: Pixels, losses: Tensor, weight: Tensor) -> Tensor:
+    """Return Σ w·loss / Σ w over the pixels of all processes."""
+    return pixels.total((weight * losses).sum()) / pixels.total(weight.sum()).clamp_min(TINY)
+
+
 def _overlaps(pixels: Pixels) -> tuple[Tensor, Tensor, Tensor]:
-    """Return Σ p·y, Σ p and Σ y by class, each (C,)."""
+    """Return Σ p·y, Σ p and Σ y by class over the pixels of all processes, each (C,)."""
     probabilities, one_hot = pixels.probabilities(), pixels.one_hot()
-    return (probabilities * one_hot).sum((0, 2)), probabilities.sum((0, 2)), one_hot.sum((0, 2))
+    overlap, predicted, true = (probabilities * one_hot).sum((0, 2)), probabilities.sum((0, 2)), one_hot.sum((0, 2))
+    return pixels.total(overlap), pixels.total(predicted), pixels.total(true)
+
+
+def _everyones_pixels(pixels: Pixels, of_class: Tensor) -> Tensor:
+    """Return (C, P) of the pixels of all processes, filled up with zeros where processes have fewer than others."""
+    if pixels.processes is None or pixels.processes.world_size == 1:
+        return of_class
+    count = of_class.shape[1]
+    most = int(everyones(pixels.processes, of_class.new_tensor(count, dtype=torch.int64)).max())
+    return everyones(pixels.processes, functional.pad(of_class, (0, most - count))).transpose(0, 1).flatten(1)
 
 
 def _mean_over_present(losses: Tensor, true: Tensor) -> Tensor:
@@ -178,11 +203,13 @@ class Loss:
         terms: to sum.
         class_weights: float32 (C,); of the losses that `LOSSES` calls weighted.
         ignore: value of the target that stands for no class.
+        processes: that share out a batch; the loss is that of the whole batch in each of them. None for one.
     """
 
     terms: tuple[Term, ...]
     class_weights: Tensor | None = None
     ignore: int = IGNORE_INDEX
+    processes: Fabric | None = None
 
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return a float32 scalar.
@@ -212,23 +239,29 @@ class Loss:
         flat = logits.float().where(valid[:, None], 0.0).flatten(2)
         weights = None if self.class_weights is None else self.class_weights.to(flat)
         log_probabilities = functional.log_softmax(flat, dim=1)
-        return Pixels(log_probabilities, target.flatten(1), valid.flatten(1).to(flat), weights)
+        return Pixels(log_probabilities, target.flatten(1), valid.flatten(1).to(flat), weights, self.processes)
 
 
-def build_loss(text: str = "ce", class_weights: Sequence[float] | None = None, ignore: int = IGNORE_INDEX) -> Loss:
+def build_loss(
+    text: str = "ce",
+    class_weights: Sequence[float] | None = None,
+    ignore: int = IGNORE_INDEX,
+    processes: Fabric | None = None,
+) -> Loss:
     """Build a loss from its text.
 
     Args:
         text: a sum of names of `LOSSES`, each with an optional weight.
         class_weights: one for each class, none negative; of the losses that `LOSSES` calls weighted.
         ignore: value of the target that stands for no class.
+        processes: that share out a batch; None for one.
 
     Raises:
         ConfigError: of `parse_loss`; or class weights that are negative, or that no term uses.
     """
     terms = parse_loss(text)
     if class_weights is None:
-        return Loss(terms, None, ignore)
+        return Loss(terms, None, ignore, processes)
     if min(class_weights) < 0 or not sum(class_weights) > 0:
         raise ConfigError(f"class_weights = {list(class_weights)}: must be 0 or more, and not all 0")
     if not any(LOSSES[term.name].weighted for term in terms):
@@ -237,4 +270,4 @@ def build_loss(text: str = "ce", class_weights: Sequence[float] | None = None, i
             f"class_weights: only {' and '.join(weighted)} use them, and the loss is {text!r}; leave them out, or add "
             f"{weighted[0]}"
         )
-    return Loss(terms, torch.tensor(class_weights, dtype=torch.float32), ignore)
+    return Loss(terms, torch.tensor(class_weights, dtype=torch.float32), ignore, processes)

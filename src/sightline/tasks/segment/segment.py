@@ -28,6 +28,7 @@ from sightline.engine import (
     tuning_of,
 )
 from sightline.engine.example import ExampleStep
+from sightline.engine.ranks import shared_out, summed
 from sightline.files import text_digest
 from sightline.files.atomic import write_json
 from sightline.metrics import segmentation
@@ -147,8 +148,9 @@ def build_task(context: Run) -> SegmentTask:
         rank=fabric.global_rank,
         world=fabric.world_size,
     )
-    loss = build_loss(config.loss, _class_weights(context))
-    return SegmentTask(network, config, loader, loss, partial(_validate, context), _mask_keeper(context))
+    loss = build_loss(config.loss, _class_weights(context), processes=fabric if fabric.world_size > 1 else None)
+    validate, keep = partial(_validate, context), _mask_keeper(context)
+    return SegmentTask(network, config, loader, loss, validate, keep, partial(summed, fabric))
 
 
 def _tuned(context: Run) -> SegmentConfig:
@@ -238,7 +240,13 @@ def _predictor(context: Run, network: Segmenter) -> Predictor:
 
 
 def _validate(context: Run, network: Segmenter) -> Validation:
-    confusion = _counts(context, network, "val", boundaries=False).confusion.sum(axis=0)
+    images, keep_mask = context.inputs.images, partial(keep_mask_at_evaluation, network, context.config)
+
+    def count(tiles: np.ndarray) -> np.ndarray:
+        predictor = _predictor(context, network)
+        return count_tiles(predictor, images, tiles.tolist(), keep_mask=keep_mask, boundaries=False).confusion
+
+    confusion = shared_out(context.fabric, images.parts["val"], count).sum(axis=0)
     scores = segmentation.mean_iou(confusion)
     return Validation(scores.mean, {"mean_iou": scores.mean, "pixel_accuracy": scores.pixel_accuracy})
 

@@ -55,6 +55,7 @@ class SegmentTask(Task):
         loss: (logits (B, K, H, W), masks (B, H, W)) → scalar.
         validate: (network in eval mode) → what validation says of it.
         on_epoch: (epoch, network in eval mode), called after each validation, for example to keep masks.
+        total: sum over the processes that share out a batch; of one by default.
     """
 
     def __init__(
@@ -65,10 +66,11 @@ class SegmentTask(Task):
         loss: Loss,
         validate: Callable[[Segmenter], Validation],
         on_epoch: Callable[[int, Segmenter], None],
+        total: Callable[[Tensor], Tensor] = lambda tensor: tensor,
     ) -> None:
         self.trained: nn.Module = model
         self.model, self.config, self._loader, self._loss = model, config, loader, loss
-        self._validate, self._on_epoch = validate, on_epoch
+        self._validate, self._on_epoch, self._total = validate, on_epoch, total
         optim, self.epochs = config.optim, config.epochs
         self.optimizer = make_optimizer(model, optim, lr_scales=[(model.encoder, optim.encoder_lr)])
         self.steps_per_epoch, self.clip, self.clip_per_tensor = loader.steps, optim.clip, optim.clip_per_tensor
@@ -87,6 +89,10 @@ class SegmentTask(Task):
         """Yield batches."""
         return self._loader.batches(epoch, start)
 
+    def shares(self, step: int) -> bool:
+        """Return whether the batch of `step` is shared out among the processes."""
+        return self._loader.shares(step % self.steps_per_epoch)
+
     def schedule(self, step: int) -> Values:
         """Set the learning rates and yield that of the parts with random weights."""
         yield "lr", self._schedule.set(step)
@@ -96,7 +102,8 @@ class SegmentTask(Task):
         logits = self.trained(*batch.inputs).float()
         with torch.no_grad():
             counted = batch.masks != IGNORE_INDEX
-            hits = ((logits.argmax(dim=1) == batch.masks) & counted).sum() / counted.sum().clamp(min=1)
+            right = ((logits.argmax(dim=1) == batch.masks) & counted).sum()
+            hits = self._total(right) / self._total(counted.sum()).clamp(min=1)
         return self._loss(logits, batch.masks), {"train/pixel_accuracy": hits}
 
     @torch.no_grad()

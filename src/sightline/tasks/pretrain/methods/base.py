@@ -10,6 +10,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from sightline.config import PretrainConfig
+from sightline.engine.ranks import everyones, summed
 from sightline.engine.task import Values
 from sightline.models import Backbone
 from sightline.runs.results import MethodReport
@@ -89,7 +90,11 @@ class PretrainMethod(ABC):
         return {"network": self.network}
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return further state tensors, to be filled in place on resume."""
+        """Return further state tensors, the same in every process, to be filled in place on resume."""
+        return {}
+
+    def sums(self) -> dict[str, Tensor]:
+        """Return further state tensors, of which each process has its part and the state is their sum."""
         return {}
 
 
@@ -117,11 +122,7 @@ class EpochMeans:
 
     def values(self) -> dict[str, float]:
         """Return the means by name, over all processes."""
-        sums = self.sums
-        if self._fabric.world_size > 1:
-            sums = self._fabric.all_reduce(sums.clone(), reduce_op="sum")
-        assert isinstance(sums, Tensor)
-        *totals, batches = sums.tolist()
+        *totals, batches = summed(self._fabric, self.sums).tolist()
         return {name: total / max(1.0, batches) for name, total in zip(self._names, totals, strict=True)}
 
 
@@ -142,7 +143,7 @@ class MeansMethod(PretrainMethod):
         """Yield the epoch's means."""
         return [(f"health/{name}", value) for name, value in self.means.values().items()]
 
-    def tensors(self) -> dict[str, Tensor]:
+    def sums(self) -> dict[str, Tensor]:
         """Return the epoch's sums."""
         return {"means": self.means.sums}
 
@@ -165,3 +166,15 @@ class ProjectedViews(nn.Module):
 def view_features(backbone: Backbone, resolutions: Sequence[Tensor]) -> Tensor:
     """Return pooled features (ΣV_i·B, dim) of tensors (V_i, B, 3, H_i, W_i), in that order; V_i may be 0."""
     return torch.cat([backbone(views.flatten(0, 1)) for views in resolutions if len(views)])
+
+
+def gather_images(views: Tensor, fabric: Fabric) -> tuple[Tensor, int]:
+    """Return the vectors of all processes' images and where this process's begin; gradients flow back.
+
+    Args:
+        views: of this process's images, (V, B, d).
+        fabric: processes, whose images are set side by side: (V, B·processes, d).
+    """
+    if fabric.world_size == 1:
+        return views, 0
+    return everyones(fabric, views).transpose(0, 1).flatten(1, 2), fabric.global_rank * views.shape[1]

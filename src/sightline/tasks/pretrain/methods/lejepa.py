@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from sightline.config import PretrainConfig
 from sightline.config.methods.lejepa import LejepaConfig
+from sightline.engine.ranks import everyones
 from sightline.engine.task import Values
 from sightline.models import Backbone, projector
 from sightline.models.cpu import place
@@ -66,9 +67,7 @@ def sigreg(projections: Tensor, slices: Tensor, fabric: Fabric) -> Tensor:
     function = torch.stack([waves.cos().mean(dim=1), waves.sin().mean(dim=1)])
     images = projections.shape[1] * fabric.world_size
     if fabric.world_size > 1:
-        gathered = fabric.all_gather(function, sync_grads=True)
-        assert isinstance(gathered, Tensor)
-        function = gathered.mean(dim=0)
+        function = everyones(fabric, function).mean(dim=0)
     real, imaginary = function
     errors = (real - normal).square() + imaginary.square()
     return images * (errors @ weights).mean()
@@ -82,6 +81,15 @@ def prediction(projections: Tensor, globals_: int) -> Tensor:
         globals_: how many of the views are global.
     """
     return (projections - projections[:globals_].mean(dim=0)).square().mean()
+
+
+def spread(projections: Tensor, fabric: Fabric) -> Tensor:
+    """Return the std over the images of all processes, mean over views and dimensions, of projections (V, B, d)."""
+    if fabric.world_size == 1:
+        return projections.std(dim=1, correction=0).mean()
+    variances, means = torch.var_mean(projections, dim=1, correction=0)
+    variances, means = everyones(fabric, torch.stack([variances, means])).transpose(0, 1)
+    return (variances.mean(dim=0) + means.var(dim=0, correction=0)).sqrt().mean()
 
 
 def gaussian_level() -> float:
@@ -127,7 +135,7 @@ class Lejepa(MeansMethod):
             slices = torch.from_numpy(directions(self._seed, self._step, lejepa.projection, lejepa.slices))
             statistic = sigreg(projections, slices.to(projections.device), self.fabric)
             distance = prediction(projections, globals_)
-        self.means.add(statistic, distance, projections.detach()[:globals_].std(dim=1, correction=0).mean())
+        self.means.add(statistic, distance, spread(projections.detach()[:globals_], self.fabric))
         loss = (1 - lejepa.sigreg) * distance + lejepa.sigreg * statistic
         return loss, {"prediction": distance, "sigreg": statistic}
 

@@ -13,11 +13,12 @@ from torch.nn import functional
 
 from sightline.config import PretrainConfig
 from sightline.config.methods.simclr import SimclrConfig
+from sightline.engine.ranks import everyones
 from sightline.models import Backbone, projector
 from sightline.models.cpu import place
 from sightline.runs.numbers import plain
 from sightline.runs.results import HealthPlot, MethodReport
-from sightline.tasks.pretrain.methods.base import Crops, EpochMeans, MeansMethod, ProjectedViews
+from sightline.tasks.pretrain.methods.base import Crops, EpochMeans, MeansMethod, ProjectedViews, gather_images
 
 PLATEAU = 0.99  # of chance: a loss this near after the warm-up has learned next to nothing
 # Uniformity of projections that all but coincide; evenly spread ones of many dimensions come to −4.
@@ -70,15 +71,6 @@ def nt_xent(views: Tensor, everyone: Tensor, first: int, temperature: float) -> 
         return Contrast(loss, accuracy, (2 - 2 * pairs).mean(), uniformity)
 
 
-def gather_images(views: Tensor, fabric: Fabric) -> tuple[Tensor, int]:
-    """Return the projections of all processes, (2, B·processes, d), and where this one's begin; gradients flow back."""
-    if fabric.world_size == 1:
-        return views, 0
-    gathered = fabric.all_gather(views, sync_grads=True)
-    assert isinstance(gathered, Tensor)
-    return gathered.transpose(0, 1).flatten(1, 2), fabric.global_rank * views.shape[1]
-
-
 class Simclr(MeansMethod):
     """Backbone and projector; two views of an image attract each other, views of different images repel.
 
@@ -103,6 +95,10 @@ class Simclr(MeansMethod):
         with torch.autocast(projections.device.type, enabled=False):
             views = functional.normalize(projections, dim=-1)
             contrast = nt_xent(views, *gather_images(views, self.fabric), self.simclr.temperature)
+        if self.fabric.world_size > 1:
+            # A mean of logarithms is not the logarithm of the mean.
+            every = everyones(self.fabric, contrast.uniformity)
+            contrast = contrast._replace(uniformity=every.logsumexp(dim=0) - math.log(len(every)))
         self.means.add(*contrast)
         return contrast.loss, {"contrastive_accuracy": contrast.accuracy}
 

@@ -12,7 +12,10 @@ import math
 from collections.abc import Mapping
 
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor
+
+from sightline.engine.ranks import summed
 
 PLATEAU = 0.99  # of ln K: a loss this near after the warm-up has learned next to nothing
 UNIFORM = 0.995  # of ln K, entropy of a single teacher output
@@ -22,7 +25,8 @@ SAME = 0.9  # of ln K, KL of the mean output to uniform: nearly all samples in a
 class PrototypeUse:
     """Running statistics of the teacher's outputs over one epoch, on the device, as resumable tensors."""
 
-    def __init__(self, prototypes: int, device: torch.device) -> None:
+    def __init__(self, prototypes: int, fabric: Fabric) -> None:
+        self._fabric, device = fabric, fabric.device
         self.mean = torch.zeros(prototypes, device=device)
         self.wins = torch.zeros(prototypes, device=device)
         self.counts = torch.zeros(2, device=device)  # samples seen, sum of their entropies in nats
@@ -47,13 +51,14 @@ class PrototypeUse:
 
     def values(self) -> dict[str, float]:
         """Return teacher_entropy (of ln K), kl_to_uniform (nats), prototypes_used (share)."""
-        seen, entropy = (float(v) for v in self.counts)
+        mean, wins, counts = (summed(self._fabric, tensor) for tensor in self.tensors().values())
+        seen, entropy = (float(v) for v in counts)
         if not seen:
             return {}
-        prototypes = len(self.mean)
-        mean = self.mean / seen
+        prototypes = len(mean)
+        mean = mean / seen
         kl = math.log(prototypes) - float(torch.special.entr(mean).sum())
-        used = float((self.wins > 0).sum()) / min(prototypes, seen)
+        used = float((wins > 0).sum()) / min(prototypes, seen)
         return {
             "teacher_entropy": entropy / seen / math.log(prototypes),
             "kl_to_uniform": max(0.0, kl),

@@ -94,25 +94,28 @@ def sinkhorn_probabilities(
     return scores.exp()
 
 
-def koleo(vectors: Tensor) -> Tensor:
+def koleo(vectors: Tensor, everyone: Tensor | None = None, first: int = 0) -> Tensor:
     """Return −mean log distance to the nearest other image of the batch (Sablayrolles et al. 2019; DINOv2, section 4).
 
     It is least where vectors are spread evenly over the sphere: images repel their nearest neighbour.
 
     Args:
         vectors: of norm one, float (G, B, d), each view by itself.
+        everyone: those of all processes, (G, N, d); None for a single process.
+        first: where this process's images begin among the N.
 
     Returns:
-        A scalar; 0 where B is 1.
+        A scalar, the mean over this process's images; 0 where N is 1.
     """
+    everyone = vectors if everyone is None else everyone
     batch = vectors.shape[1]
-    if batch < 2:
+    if everyone.shape[1] < 2:
         return vectors.sum() * 0
     with torch.no_grad():
-        similarity = vectors @ vectors.transpose(1, 2)
-        similarity.diagonal(dim1=1, dim2=2).fill_(-math.inf)
+        similarity = vectors @ everyone.transpose(1, 2)
+        similarity[:, :, first : first + batch].diagonal(dim1=1, dim2=2).fill_(-math.inf)
         nearest = similarity.argmax(dim=2, keepdim=True)
-    neighbors = vectors.gather(1, nearest.expand_as(vectors))
+    neighbors = everyone.gather(1, nearest.expand_as(vectors))
     return -((vectors - neighbors).square().sum(dim=2) + _TINY).log().mean() / 2
 
 

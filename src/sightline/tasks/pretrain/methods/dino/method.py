@@ -13,11 +13,18 @@ from torch import Tensor, nn
 
 from sightline import schedules
 from sightline.config import DinoConfig, PretrainConfig
+from sightline.engine.ranks import everyones, summed
 from sightline.engine.task import Values
 from sightline.models import Backbone
 from sightline.models.cpu import place
 from sightline.runs.results import MethodReport
-from sightline.tasks.pretrain.methods.base import Crops, EpochMeans, PretrainMethod, view_features
+from sightline.tasks.pretrain.methods.base import (
+    Crops,
+    EpochMeans,
+    PretrainMethod,
+    gather_images,
+    view_features,
+)
 from sightline.tasks.pretrain.methods.dino.head import DinoHead
 from sightline.tasks.pretrain.methods.dino.health import PrototypeUse, diagnose
 from sightline.tasks.pretrain.methods.dino.loss import (
@@ -73,7 +80,7 @@ class Dino(PretrainMethod):
         self.backbone = self.teacher.backbone
         self.center = torch.zeros(dino.prototypes, device=fabric.device)
         self._batch_mean = torch.zeros_like(self.center)
-        self.use = PrototypeUse(dino.prototypes, fabric.device)
+        self.use = PrototypeUse(dino.prototypes, fabric)
         self._losses = EpochMeans(("loss",), fabric)
         # The two lists pair the same tensors for one fused EMA call.
         self._pairs: tuple[list[Tensor], list[Tensor]] = (list(self.teacher.parameters()), list(student.parameters()))
@@ -117,7 +124,8 @@ class Dino(PretrainMethod):
         self._losses.add(loss)
         if not dino.koleo:
             return loss, {}
-        spread = koleo(student.bottleneck[: len(teacher)])
+        vectors = student.bottleneck[: len(teacher)]
+        spread = koleo(vectors, *gather_images(vectors, self.fabric))
         return loss + dino.koleo * spread, {"dino": loss, "koleo": spread}
 
     def _targets(self, logits: Tensor) -> Tensor:
@@ -128,9 +136,7 @@ class Dino(PretrainMethod):
         )
 
     def _logsumexp_all(self, local: Tensor) -> Tensor:
-        gathered = self.fabric.all_gather(local)
-        assert isinstance(gathered, Tensor)
-        return gathered.logsumexp(dim=0)
+        return everyones(self.fabric, local).logsumexp(dim=0)
 
     def after_backward(self, step: int) -> None:
         """Hold the last layer still in the first epochs."""
@@ -145,8 +151,8 @@ class Dino(PretrainMethod):
         torch._foreach_lerp_(*self._pairs, weight=1 - self.momentum)  # pyright: ignore[reportPrivateImportUsage]
         mean = self._batch_mean
         if self.fabric.world_size > 1:
-            mean = self.fabric.all_reduce(mean, reduce_op="mean")
-        move_center(self.center, mean, self.dino.center_momentum)  # pyright: ignore[reportArgumentType]
+            mean = summed(self.fabric, mean) / self.fabric.world_size
+        move_center(self.center, mean, self.dino.center_momentum)
         self._batch_mean.zero_()
 
     # -- health and state
@@ -170,5 +176,9 @@ class Dino(PretrainMethod):
         return {"student": self._student, "teacher": self.teacher}
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the center and the epoch's running statistics."""
-        return {"center": self.center, "losses": self._losses.sums, **self.use.tensors()}
+        """Return the center."""
+        return {"center": self.center}
+
+    def sums(self) -> dict[str, Tensor]:
+        """Return the epoch's running statistics."""
+        return {"losses": self._losses.sums, **self.use.tensors()}

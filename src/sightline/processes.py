@@ -1,0 +1,43 @@
+"""Which process of a training this one is, by what torchrun, SLURM and Sightline's own start of processes set."""
+
+from __future__ import annotations
+
+import os
+
+from sightline.errors import ConfigError
+
+
+def process_rank() -> int:
+    """Return the number of this process among all of the training, from 0; 0 where there is one."""
+    for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"):
+        if name in os.environ:
+            return int(os.environ[name])
+    return 0
+
+
+def is_first_process() -> bool:
+    """Return whether this is the only or the first process: the one that speaks, and writes files."""
+    return process_rank() == 0
+
+
+def process_count(asked: int) -> int:
+    """Return how many processes train together: as many as torchrun started, else as many as `asked` for.
+
+    Raises:
+        ConfigError: both are told, and they differ.
+    """
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return asked
+    started = int(os.environ["WORLD_SIZE"])
+    if asked not in (1, started):
+        raise ConfigError(
+            f"devices = {asked}: torchrun started {started} processes; leave devices out, or start {asked}"
+        )
+    return started
+
+
+def machine_count() -> int:
+    """Return on how many machines torchrun started this training; 1 without it."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return 1
+    return int(os.environ["WORLD_SIZE"]) // int(os.environ["LOCAL_WORLD_SIZE"])
