@@ -54,7 +54,10 @@ def test_bf16_is_taken_only_where_it_wins(tmp_path, half, chosen):
     slow, said = Slow(0.02, half), []
     config, verdict = settle(slow, tmp_path / "run", said)
     assert config.precision == verdict.chosen == chosen
-    assert said == [f"precision: {chosen} ({verdict.reason})"]
+    assert said == [
+        "precision: timing a step in 32 bits and in bf16, once on this machine; some seconds",
+        f"precision: {chosen} ({verdict.reason})",
+    ]
     assert "measured here" in verdict.reason
     assert slow.backwards == 8  # each precision: one warm-up, three that count
 

@@ -93,8 +93,16 @@ def test_a_later_one_is_written_into_the_folder_and_the_run_goes_on_from_there(t
     assert Again(tmp_path / "run").run(resume=True).is_done
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C as a terminal has it; a shell that starts tests in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("stage", ["task", "finish"])
-def test_a_run_that_ctrl_c_ended_is_interrupted_and_goes_on(tmp_path, stage):
+def test_a_run_that_ctrl_c_ended_is_interrupted_and_goes_on(tmp_path, stage, ctrl_c):
     life = Life(tmp_path / "run")
     life.at = lambda name: signal.raise_signal(signal.SIGINT) if name == stage else None
     with pytest.raises(KeyboardInterrupt):

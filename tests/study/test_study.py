@@ -140,7 +140,8 @@ def test_a_folder_without_runs_is_not_refused(tmp_path):
 
 def test_the_report_shows_the_numbers(finished):
     study, _ = finished
-    page, text = (path.read_text() for path in sorted(write(study.path), key=lambda p: p.suffix)[:2])
+    written = {path.suffix: path.read_text() for path in write(study.path)}
+    page, text = written[".html"], written[".md"]
     for arm in study.result.arms:
         assert f"{100 * arm.value:.1f}" in page
         assert f"{100 * arm.value:.1f}" in text

@@ -20,7 +20,7 @@ from sightline.tasks.classify import classify
 from sightline.tasks.classify import predict as predict_labels
 from sightline.tasks.embed import embed
 from sightline.tasks.pretrain import pretrain
-from sightline.tasks.segment import MaskMaker, evaluate, predict_masks, segment
+from sightline.tasks.segment import MaskMaker, Options, evaluate, predict_masks, segment
 
 rasterio = pytest.importorskip("rasterio")
 BANDS = 5
@@ -120,7 +120,7 @@ def test_a_segmenter_of_five_bands_learns_from_the_fifth(masked: Path, tmp_path:
     hole = scene(3, -1)[0]
     hole[:, :10] = 0
     path = write(tmp_path / "in" / "hole.tif", hole, nodata=0)
-    (mask,) = predict_masks(run.path, path, tmp_path / "out")
+    (mask,) = predict_masks(run.path, path, tmp_path / "out", Options(masks="rgb"))
     maker = MaskMaker(run.path)
     with rasterio.open(mask) as file:
         assert file.crs == PLACE["crs"]

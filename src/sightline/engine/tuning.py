@@ -56,8 +56,7 @@ def tuning_of(run: RunFolder, rates: Sequence[float], metric: str) -> Tuning | N
         return None
     trials = {rate: _folder(run, rate) for rate in rates}
     return Tuning(
-        scores={rate: float(trial.result()[metric]) if trial.is_done else math.nan for rate, trial in trials.items()},
-        seconds=sum(trial.info().fit_seconds for trial in trials.values() if trial.is_done),
+        scores={rate: float(trial.result()[metric]) if trial.is_done else math.nan for rate, trial in trials.items()}
     )
 
 

@@ -27,7 +27,8 @@ def _rates(arms: list[ArmResult]) -> Table:
     for name, tuning in tunings.items():
         assert tuning is not None, "arms that tried"
         scores = [metric.score(tuning.scores[rate]) if rate in tuning.scores else NO_VALUE for rate in rates]
-        rows.append([name, *scores, plain(tuning.best), duration(tuning.seconds)])
+        time = NO_VALUE if tuning.seconds is None else duration(tuning.seconds)
+        rows.append([name, *scores, plain(tuning.best), time])
     caption = (
         f"Learning rates that each arm tried with its first seed: {metric.text} on the validation split. The best "
         "one is kept for all seeds; the first seed is then trained anew with it. The trials never saw the test split."

@@ -39,11 +39,11 @@ class Tuning(Record):
 
     Attributes:
         scores: by learning rate, in the order they were tried; NaN where the loss did not stay finite.
-        seconds: of all finished trials together.
+        seconds: of all finished trials together; None in a run's own result, which holds no times.
     """
 
     scores: Mapping[float, Number]
-    seconds: float
+    seconds: float | None = None
 
     @property
     def best(self) -> float:

@@ -9,10 +9,11 @@ from statistics import mean
 from sightline.config import PretrainConfig, StudyConfig
 from sightline.metrics import statistics
 from sightline.runs import RunFolder, StudyFolder
+from sightline.runs.artifacts import TUNING
 from sightline.runs.copies import CopiesInTest
 from sightline.runs.info import Provenance
 from sightline.runs.kinds import KINDS, import_dotted
-from sightline.runs.results import ClassifyResult, Network, PretrainResult, ScoredResult, SegmentResult
+from sightline.runs.results import ClassifyResult, Network, PretrainResult, ScoredResult, SegmentResult, Tuning
 from sightline.runs.study_result import (
     DECIDED,
     TRIAL,
@@ -141,13 +142,19 @@ def _done(
         seconds=sum(run.info().fit_seconds for run in runs),
         images_seen=sum(result.images_seen for result in results),
         lr=trained.lr if trained else None,
-        tuning=trained.tuning if trained else None,
+        tuning=_timed(trained.tuning, runs[0]) if trained and trained.tuning else None,
         budgets=budgets or None,
         network=results[0].network,
         precision=", ".join(sorted({str(run.config().get("precision")) for run in runs})),
         flags=flags_of(judged),
     )
     return _entry(arm, study, Outcome("done"), score=score, details=results[0].details())
+
+
+def _timed(tuning: Tuning, run: RunFolder) -> Tuning:
+    """Return the trials of a run with the seconds that they took."""
+    trials = [RunFolder(path) for path in sorted((run.path / TUNING).glob("lr-*"))]
+    return replace(tuning, seconds=sum(trial.info().fit_seconds for trial in trials if trial.is_done))
 
 
 def _reasons(outcomes: Mapping[str, Outcome]) -> dict[str, str]:

@@ -115,6 +115,6 @@ def test_two_processes_train_what_one_does(name, class_folder, tmp_path):
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
         assert done.returncode == 0, done.stderr
-        assert done.stdout.count("images: 60") == 1
+        assert done.stdout.count("60 images, 120 seen") == 1
     assert RunFolder.open(tmp_path / "two").status == "done"
     same_training(tmp_path / "one", tmp_path / "two")

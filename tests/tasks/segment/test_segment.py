@@ -57,9 +57,11 @@ def test_its_report_and_its_page_show_it(trained: RunFolder, tmp_path: Path):
     shutil.copytree(trained.path, tmp_path / "run")
     site = open_site(str(tmp_path / "run"))
     assert site.first == "report"
-    assert [entry["epochs"] for entry in site.progress[0].described["images"]] == [[1, 3, 6]]
-    assert [entry["name"] for entry in site.progress[0].described["classes"]] == list(result["per_class"])
-    assert [point["epoch"] for point in site.progress[0].described["curve"]] == [1, 2, 3, 4, 5, 6]
+    tiles, history = (page.described for page in site.progress)
+    assert [entry["epochs"] for entry in history["images"]] == [[1, 3, 6]]
+    assert len(tiles["images"]) == result["mean_iou"]["n"]
+    assert [entry["name"] for entry in history["classes"]] == list(result["per_class"])
+    assert [point["epoch"] for point in history["curve"]] == [1, 2, 3, 4, 5, 6]
 
 
 def test_it_learns_and_says_how_well(trained: RunFolder):
