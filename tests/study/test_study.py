@@ -140,8 +140,8 @@ def test_a_folder_without_runs_is_not_refused(tmp_path):
 
 def test_the_report_shows_the_numbers(finished):
     study, _ = finished
-    written = {path.suffix: path.read_text() for path in write(study.path)}
-    page, text = written[".html"], written[".md"]
+    written = {path.suffix: path for path in write(study.path)}
+    page, text = (written[suffix].read_text() for suffix in (".html", ".md"))
     for arm in study.result.arms:
         assert f"{100 * arm.value:.1f}" in page
         assert f"{100 * arm.value:.1f}" in text
