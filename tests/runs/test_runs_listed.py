@@ -95,7 +95,7 @@ def test_the_command_lists_them_whatever_the_width(folder: Path, capsys, monkeyp
     assert command(["runs", str(folder)]) == 0
     text = capsys.readouterr().out
     assert "80.0 % (55.0 to 93.0 %)" in text
-    assert "no room left" in text
+    assert "no room left" in " ".join(text.split())  # broken where the path is long
     assert "sightline report" in text
     assert command(["runs", str(folder), "--json"]) == 0
     rows = {Path(row["path"]).name: row for row in json.loads(capsys.readouterr().out)}
