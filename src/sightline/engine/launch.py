@@ -9,8 +9,6 @@ import subprocess
 import sys
 import threading
 
-import __main__
-
 PARTING_SECONDS = 5.0  # for the others to end by themselves after the first
 
 _joined = threading.Event()
@@ -66,9 +64,10 @@ def _end() -> None:
 
 
 def _same_command() -> list[str]:
-    if __main__.__spec__ is None:
+    spec = sys.modules["__main__"].__spec__
+    if spec is None:
         return [sys.executable, os.path.abspath(sys.argv[0]), *sys.argv[1:]]
-    return [sys.executable, "-m", __main__.__spec__.name, *sys.argv[1:]]
+    return [sys.executable, "-m", spec.name, *sys.argv[1:]]
 
 
 def _free_port() -> int:
