@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from sightline.config.base import Frozen, Resolved, from_assignments, merge
 from sightline.errors import ConfigError
+from sightline.processes import is_first_process
 
 VARIABLE = "SIGHTLINE_SET"
 
@@ -58,7 +59,7 @@ def resolve(
     if not environment or not isinstance(config, Resolved):
         return config
     changed = _changed_by(environment, config, laid(cls, {"recipe": recipe or {}, **by_hand, VARIABLE: {}}, where))
-    if changed and os.environ.get("RANK", "0") == "0":
+    if changed and is_first_process():
         print(f"{kind or where}: {VARIABLE} sets {', '.join(changed)}", file=sys.stderr)
     return config.model_copy(update={"environment": tuple(changed)})
 

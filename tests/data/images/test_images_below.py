@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sightline.data import images_below, images_in
+from sightline.data import images_below, images_in, tell
 from sightline.errors import DataError
 
 
@@ -32,3 +32,11 @@ def test_nothing_to_find_is_said(tmp_path: Path) -> None:
         images_in(tmp_path)
     with pytest.raises(DataError, match="no such file or folder; give an image or a folder of images"):
         images_in(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("name", ["RANK", "SLURM_PROCID", "LOCAL_RANK"])
+def test_of_several_processes_the_first_tells(capsys, monkeypatch, name: str):
+    for number in ("0", "1"):
+        monkeypatch.setenv(name, number)
+        tell(f"process {number}")
+    assert capsys.readouterr().err == "process 0\n"

@@ -16,6 +16,7 @@ from sightline.data.images.decode import HEIC_SUFFIXES, IMAGE_SUFFIXES
 from sightline.errors import DataError
 from sightline.files import is_output
 from sightline.files.names import printable
+from sightline.processes import is_first_process
 
 SHOWN = 3  # names of each reason: enough to recognise what is meant
 SYSTEM_FOLDERS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
@@ -231,7 +232,7 @@ def images_below(folder: Path) -> list[Path]:
 
 def tell(line: str) -> None:
     """Print a line of what a person should know to stderr; of several processes the first does."""
-    if line and os.environ.get("RANK", "0") == "0":
+    if line and is_first_process():
         print(line, file=sys.stderr)
 
 
