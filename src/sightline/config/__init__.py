@@ -23,6 +23,7 @@ from sightline.config.study import (
     StudyReference,
     StudySegment,
 )
+from sightline.config.tuning import at_rate
 from sightline.config.types import IGNORE_INDEX
 from sightline.config.views import ViewsConfig
 
@@ -59,6 +60,7 @@ __all__ = [
     "StudyReference",
     "StudySegment",
     "ViewsConfig",
+    "at_rate",
     "from_assignments",
     "from_environment",
     "from_keywords",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from sightline.config import ClassifyConfig, RunConfig, SegmentConfig
+from sightline.config import ClassifyConfig, RunConfig, SegmentConfig, at_rate
 from sightline.errors import RunError
 from sightline.runs import StudyFolder
 from sightline.runs.kinds import KINDS, Kind
@@ -105,7 +105,8 @@ class RateOf:
                 f"{folder.run_path(self.run)}: does not say which learning rate it took; another version wrote it. "
                 "Remove the folder, and the same command runs it again"
             )
-        return with_rate(config, rate)
+        assert isinstance(config, ClassifyConfig | SegmentConfig), "arms that are trained have a learning rate"
+        return at_rate(config, rate)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,9 +153,3 @@ class EpochsFor:
     def settle(self, config: RunConfig, folder: StudyFolder) -> RunConfig:
         """Return the configuration with that many epochs."""
         return config.model_copy(update={"epochs": self.budget(folder).epochs})
-
-
-def with_rate(config: RunConfig, rate: float) -> RunConfig:
-    """Return the configuration of a training with that learning rate, and no other to try."""
-    assert isinstance(config, ClassifyConfig | SegmentConfig), "arms that are trained have a learning rate"
-    return config.model_copy(update={"optim": config.optim.model_copy(update={"lr": rate}), "tune": ()})

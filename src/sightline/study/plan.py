@@ -17,6 +17,7 @@ from sightline.config import (
     PromptConfig,
     SegmentConfig,
     StudyConfig,
+    at_rate,
     merge,
     read_yaml,
     resolve,
@@ -29,7 +30,7 @@ from sightline.runs.kinds import KINDS, import_dotted
 from sightline.study import named
 from sightline.study.arms import Arm, arms_of, parse_arm, seeds_of
 from sightline.study.labels import with_labels
-from sightline.study.node import EpochsFor, Node, RateOf, with_rate
+from sightline.study.node import EpochsFor, Node, RateOf
 from sightline.study.trial import on_trial
 
 PRETRAIN, REFERENCE = "pretrain", "reference"
@@ -198,7 +199,7 @@ def _with_rates(study: StudyConfig, arm: Arm, seed: int, node: Node, factors: Se
         return node
     rates = tuple(float(f"{factor * config.optim.lr:.3g}") for factor in factors)
     if len(rates) == 1:
-        return node if factors[0] == 1 else replace(node, config=with_rate(config, rates[0]))
+        return node if factors[0] == 1 else replace(node, config=at_rate(config, rates[0]))
     first = seeds_of(study, arm)[0]
     if seed == first:
         return replace(node, config=config.model_copy(update={"tune": rates}))

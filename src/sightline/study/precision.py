@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sightline.config import RunConfig
 from sightline.errors import SightlineError
-from sightline.runs import RunFolder, StudyFolder
+from sightline.runs import StudyFolder
 from sightline.runs.artifacts import PRECISION
 from sightline.runs.info import Precision
 from sightline.runs.kinds import import_dotted
@@ -38,7 +38,7 @@ def with_shared_precision(
         say: told what was settled.
     """
     precisions = {node.name: _begun(folder, node) for node in asked if _is_open(node)}
-    waiting = [name for name in precisions if not RunFolder(folder.run_path(name)).exists]
+    waiting = [name for name in precisions if not folder.find_run(name).exists]
     if waiting:
         settled = recorded(folder) or _settle([node for node in nodes if _is_open(node)], folder, say)
         precisions |= dict.fromkeys(waiting, settled.chosen)
@@ -77,7 +77,7 @@ def _settle(nodes: Sequence[Node], folder: StudyFolder, say: Callable[[str], obj
 
 def _begun(folder: StudyFolder, node: Node) -> str:
     """Return the precision that a run began with; "" of one that has not begun, or that named none."""
-    run = RunFolder(folder.run_path(node.name))
+    run = folder.find_run(node.name)
     precision = run.config().get("precision", "") if run.exists else ""
     return "" if precision == AUTO else precision
 

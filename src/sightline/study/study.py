@@ -50,8 +50,7 @@ def run_study(source: str | StudyConfig, out: Path, *, only: tuple[str, ...] = (
     _check_masks(asked, folder)
     with locked(folder.path / artifacts.LOCK, str(folder.path)):
         _claim(study, nodes, folder)
-        say = lambda line: print(line, file=sys.stderr)  # noqa: E731
-        outcomes = execute(with_shared_precision(asked, nodes, folder, say), folder.path, jobs)
+        outcomes = execute(with_shared_precision(asked, nodes, folder, _say), folder.path, jobs)
         outcomes |= {node.name: recorded_outcome(node, folder.path) for node in nodes if node.name not in outcomes}
         shown = _shown_run(study, outcomes, folder)
         embedding = _embedding(study, shown, folder) if shown is not None else None
@@ -63,6 +62,10 @@ def run_study(source: str | StudyConfig, out: Path, *, only: tuple[str, ...] = (
     return folder
 
 
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
 def _copies(outcomes: Mapping[str, Outcome], folder: StudyFolder) -> dict[str, CopiesInTest]:
     """Return copies of the test images, none where they could not be looked for: the study is worth more than that."""
     try:
@@ -72,7 +75,7 @@ def _copies(outcomes: Mapping[str, Outcome], folder: StudyFolder) -> dict[str, C
     except Exception as error:  # whatever it is
         words = str(error) if isinstance(error, SightlineError) else f"{type(error).__name__}: {error}"
         path = keep_traceback(error, folder.path)
-        print(f"! study: no copies were looked for, the study goes on: {words} (traceback in {path})", file=sys.stderr)
+        _say(f"! study: no copies were looked for, the study goes on: {words} (traceback in {path})")
         return {}
 
 
@@ -88,8 +91,7 @@ def _check_masks(nodes: Sequence[Node], folder: StudyFolder) -> None:
 
     for node in nodes:
         if isinstance(node.config, SegmentConfig) and not is_done(folder, node.name):
-            say = lambda line: print(line, file=sys.stderr)  # noqa: E731
-            check_classes(load_parts(node.config.data, progress=say, earlier=reading_of(node.config)), "train", say)
+            check_classes(load_parts(node.config.data, progress=_say, earlier=reading_of(node.config)), "train", _say)
             return
 
 

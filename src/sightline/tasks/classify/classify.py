@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sightline.config import ClassifyConfig
+from sightline.config import ClassifyConfig, at_rate
 from sightline.data import Images, Loader, Split, load_images, split
 from sightline.data.copies.seen import keep_trained_on
 from sightline.engine import (
@@ -387,11 +387,7 @@ def _tuned(context: Run) -> ClassifyConfig:
         return config
 
     def trial(lr: float, folder: Path) -> RunFolder:
-        tried = _with_lr(config, lr).model_copy(update={"keep_features": 0})
+        tried = at_rate(config, lr).model_copy(update={"keep_features": 0})
         return classify(tried, folder, resume=True, on_test=False, progress=context.report)
 
-    return _with_lr(config, choose_rate(context.run, config.tune, trial, VALIDATION, context.report.say))
-
-
-def _with_lr(config: ClassifyConfig, lr: float) -> ClassifyConfig:
-    return config.model_copy(update={"optim": config.optim.model_copy(update={"lr": lr}), "tune": ()})
+    return at_rate(config, choose_rate(context.run, config.tune, trial, VALIDATION, context.report.say))

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sightline.config import SegmentConfig
+from sightline.config import SegmentConfig, at_rate
 from sightline.data import Loader, SegmentImages, check_classes, load_parts
 from sightline.data.copies.seen import keep_trained_on
 from sightline.data.masks.formats import palette_png
@@ -159,14 +159,11 @@ def _tuned(context: Run) -> SegmentConfig:
     if not config.tune:
         return config
 
-    def with_lr(lr: float) -> SegmentConfig:
-        return config.model_copy(update={"optim": config.optim.model_copy(update={"lr": lr}), "tune": ()})
-
     def trial(lr: float, folder: Path) -> RunFolder:
-        tried = with_lr(lr).model_copy(update={"log_images": (), "interventions": False})
+        tried = at_rate(config, lr).model_copy(update={"log_images": (), "interventions": False})
         return segment(tried, folder, resume=True, on_test=False, progress=context.report)
 
-    return with_lr(choose_rate(context.run, config.tune, trial, VALIDATION, context.report.say))
+    return at_rate(config, choose_rate(context.run, config.tune, trial, VALIDATION, context.report.say))
 
 
 def _network(context: Run, policy: SkipPolicy) -> Segmenter:
