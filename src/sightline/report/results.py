@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import stdev
 
+from sightline.confidence import INTERVAL
 from sightline.figures import arm_panel, difference_panel
 from sightline.report.document import Block, Picture, Table, Warnings
 from sightline.report.sentences import absence, flagged_arms, pair
@@ -29,14 +30,14 @@ def blocks(
         published: figures of others, to stand beside.
     """
     metric = arms[0].measure
-    caption = "Bar: mean over seeds. Line: its 95 % interval. Dots: single seeds."
+    caption = f"Bar: mean over seeds. Line: its {INTERVAL}. Dots: single seeds."
     shown: list[Block] = [Picture(f"{prefix}arms", caption, [arm_panel(arms)]), _arm_table(arms, metric, published)]
     if reasons := [f"{arm.arm}: {absence(arm)}." for arm in arms if arm.score is None]:
         shown.append(Warnings("Arms without a result", reasons))
     if flagged := [_flag_line(arm, flag) for arm in arms for flag in arm.flags]:
         shown.append(Warnings("Flags: no verdict rests on these arms", flagged))
     if comparisons:
-        caption = "Difference and its 95 % interval; a filled dot is decided, an open one undecided."
+        caption = f"Difference and its {INTERVAL}; a filled dot is decided, an open one undecided."
         shown.append(Picture(f"{prefix}differences", caption, [difference_panel(comparisons, metric)]))
         shown.append(_comparison_table(comparisons, metric))
     if per_class := _class_table(arms, metric):
@@ -54,7 +55,7 @@ def _arm_table(arms: Sequence[ArmResult], metric: Metric, published: Published |
     flagged = ("Flags",) if any(arm.flags for arm in arms) else ()
     sized = ("Parameters",) if any(arm.score and arm.score.network for arm in arms) else ()
     beside = {arm.arm: published.values[arm.arm] for arm in arms if arm.arm in published.values} if published else {}
-    header = ("Arm", "Setting", "Mean", "95 % interval", *flagged, "Seeds", "Spread", "n", "Time", "Images seen",
+    header = ("Arm", "Setting", "Mean", INTERVAL, *flagged, "Seeds", "Spread", "n", "Time", "Images seen",
               *sized, *(("Published",) if beside else ()))  # fmt: skip
     rows = []
     for arm in arms:
@@ -103,7 +104,7 @@ def _comparison_table(comparisons: Sequence[Comparison], metric: Metric) -> Tabl
          p_value(of.p).removeprefix("p").lstrip(f"{NBSP}="), _verdict(of)]
         for of in comparisons
     ]  # fmt: skip
-    header = ("Arms", "Difference", "95 % interval", "p (Holm)", "Verdict")
+    header = ("Arms", "Difference", INTERVAL, "p (Holm)", "Verdict")
     caption = (
         f"Pairs of arms on the same {metric.samples}, in {metric.unit}; p is corrected over all comparisons of the "
         "study."
