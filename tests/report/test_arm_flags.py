@@ -75,6 +75,14 @@ def test_a_flag_takes_the_verdict_away_and_says_why(tmp_path, levels, changes, f
     assert "Reference weights of" not in text
 
 
+@pytest.mark.parametrize("rising", [True, False])
+def test_a_run_that_stands_alone_says_its_flags(tmp_path: Path, rising: bool):
+    write_classify(tmp_path / "alone", 0, 0.6, "all", rising=rising)
+    text = write(tmp_path / "alone")[1].read_text(encoding="utf-8")
+    flag = FLAGS["not converged"]
+    assert (f"alone: {flag.name}: it {flag.words}; {flag.way_out}." in text) is rising
+
+
 def test_a_class_that_was_not_learnt_is_a_flag_of_mean_iou_alone():
     per_class = {"forest": 0.7, "water": 0.0}
     for metric, kind, flags in (("mean_iou", "segment", ("not learnt",)), ("accuracy", "classify", ())):

@@ -70,6 +70,7 @@ def study(
         return
     from sightline.errors import TrainingFailed
     from sightline.report import write
+    from sightline.report.sentences import absences
     from sightline.study import run_study
 
     try:
@@ -84,7 +85,7 @@ def study(
         _print_answers(finished.result)
         for metric, arms in _done_by_metric(finished.result).items():
             show([_line(arm) for arm in arms], as_json=False, title=f"{config.name}: {metric}")
-        say(*_absences(finished.result))
+        say(*absences(finished.result.arms).values())
         end({"report": page}, ("serve", folder), ("report", folder))
     if failed := [arm for arm in finished.result.arms if arm.status == "failed"]:
         raise TrainingFailed(
@@ -120,15 +121,6 @@ def _line(arm: ArmResult) -> dict[str, str]:
     flags = {"flags": "\n".join(arm.flags)} if arm.flags else {}
     return {"arm": arm.arm, metric.text: metric.score(score.mean), "95 % interval": interval, "n": str(score.n),
             "seeds": str(len(score.seeds)), **flags}  # fmt: skip
-
-
-def _absences(result: StudyResult) -> list[str]:
-    """Return why arms have no result, arms of one reason in one line."""
-    by_reason: dict[str, list[str]] = {}
-    for arm in result.arms:
-        if arm.score is None:
-            by_reason.setdefault(f"{arm.status}: {arm.reason or 'no reason given'}", []).append(arm.arm)
-    return [f"{', '.join(names)} {reason}" for reason, names in by_reason.items()]
 
 
 def _row(arm: ArmResult) -> dict[str, object]:

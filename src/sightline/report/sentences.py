@@ -14,7 +14,6 @@ from sightline.runs.study_result import TRIAL, ArmResult, ArmScore, Comparison, 
 UNKNOWN = "Cannot be said: a needed arm did not run."
 TOO_FEW = "Not to be said from fewer than three seeds an arm."
 ON_TRIAL = "Not to be said from a trial."
-NOT_ASKED = "not run, the study file does not ask for it"
 
 
 def comparison_sentence(result: StudyResult, a: str, b: str) -> str:
@@ -91,17 +90,21 @@ def score_interval(metric: Metric, interval: Interval | ArmScore) -> str:
 
 
 def scored(arm: ArmResult) -> str:
-    """Return an arm's score with interval and n, or why it has none."""
+    """Return an arm's score with interval and n, or that it has none."""
     if arm.score is None:
-        return absence(arm)
+        return arm.status
     score, metric = arm.score, arm.measure
     once = ", one run" if len(score.seeds) == 1 and KINDS[arm.task].trained else ""
     return f"{metric.score(score.mean)} ({score_interval(metric, score)}, n{NBSP}={NBSP}{count(score.n)}{once})"
 
 
-def absence(arm: ArmResult) -> str:
-    """Return "not run, REASON"."""
-    return f"{arm.status}, {arm.reason or 'no reason given'}"
+def absences(arms: Iterable[ArmResult]) -> dict[str, str]:
+    """Return "B, D are not run: REASON" for each reason why arms have no result, by the first arm that has it."""
+    by_reason: dict[str, list[str]] = {}
+    for arm in arms:
+        if arm.score is None:
+            by_reason.setdefault(f"{arm.status}: {arm.reason or 'no reason given'}", []).append(arm.arm)
+    return {names[0]: f"{', '.join(names)} {reason}" for reason, names in by_reason.items()}
 
 
 def describe(arm: ArmResult) -> str:
@@ -119,9 +122,9 @@ def _missing(result: StudyResult, *names: str) -> str:
     for name in names:
         arm = result.find(name)
         if arm is None:
-            reasons.append(f"{name}: {NOT_ASKED}")
+            reasons.append(f"the study file does not ask for {name}")
         elif arm.score is None:
-            reasons.append(f"{describe(arm)}: {absence(arm)}")
+            reasons.append(f"{describe(arm)}{' is' if arm.status == 'not run' else ''} {arm.status}")
     return "; ".join(reasons) or "the study did not compare them"
 
 

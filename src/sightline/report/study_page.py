@@ -13,7 +13,7 @@ from sightline.report.face import Heading, Rows, StudyView, face_of, faces
 from sightline.report.labels import labels_sections
 from sightline.report.pretrainings import pretraining_remark
 from sightline.report.rates import rates_sections
-from sightline.report.sentences import trial_text
+from sightline.report.sentences import absences, trial_text
 from sightline.runs import RunFolder, StudyFolder
 from sightline.runs.kinds import KINDS
 from sightline.runs.numbers import count, duration, percent, plain
@@ -74,13 +74,13 @@ def _by_heading(result: StudyResult) -> dict[str, tuple[Heading, list[ArmResult]
 
 def _results(result: StudyResult) -> list[Section]:
     """Return a section for each heading, with the scores of its arms; arms of one metric stand together."""
-    sections = []
+    sections, absent = [], absences(result.arms)
     for heading, arms in _by_heading(result).values():
         blocks: list[Block] = []
         for number, metric in enumerate(dict.fromkeys(arm.metric for arm in arms)):
             alike = [arm for arm in arms if arm.metric == metric]
             prefix = f"{heading.prefix}{metric}-" if number else heading.prefix
-            blocks += results.blocks(alike, results.between(result, alike), prefix, result.published)
+            blocks += results.blocks(alike, results.between(result, alike), prefix, result.published, absent)
         sections.append(Section(heading.anchor, heading.title, blocks))
     return sections
 
@@ -94,7 +94,7 @@ def _implementation(view: StudyView) -> list[Block]:
         if (summary := view.result.pretrain) is not None:
             rows.append(("Cost", f"{duration(summary.seconds)}, {count(summary.images_seen)} images seen"))
         blocks.append(tables.table("Pretraining", rows))
-    if started := [arm.arm for arm in view.result.arms if arm.parts.weights == "reference"]:
+    if started := [arm.arm for arm in view.result.arms if arm.parts.weights == "reference" and arm.score is not None]:
         caption = f"Reference weights of {', '.join(started)}"
         blocks.append(tables.table(caption, _reference_rows(view.result.reference)))
     blocks += [tables.table(caption, view.shared_rows(view.arms(run.info().kind))) for caption, run in shared.items()]
@@ -181,7 +181,7 @@ def _notes(view: StudyView) -> list[Block]:
     notes = result.notes.strip()
     blocks: list[Block] = [Text([notes])] if notes else []
     few = any(len(arm.score.seeds) < DECIDING_SEEDS for arm in result.arms if arm.score is not None)
-    remarks = [*([FEW] if few else []), *LIMITS, pretraining_remark(result)]
+    remarks = [*([FEW] if few else []), *LIMITS, *([remark] if (remark := pretraining_remark(result)) else [])]
     if result.scale < 1:
         remarks.insert(0, f"A trial: {trial_text(result)} were taken. It shows that all of it runs, and no more.")
     details = {arm.arm: arm.details for arm in result.arms}

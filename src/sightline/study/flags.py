@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from sightline.errors import RunError
 from sightline.metrics.convergence import still_rising
 from sightline.runs import RunFolder
 from sightline.runs.flags import FLAGS
 from sightline.runs.kinds import KINDS, Kind, import_dotted
-from sightline.runs.metrics import Metric
+from sightline.runs.metrics import Metric, metric_named
 from sightline.runs.results import PretrainResult, ScoredResult
 from sightline.runs.study_result import Summary
 
@@ -36,6 +38,25 @@ class Judged:
 def flags_of(judged: Judged) -> tuple[str, ...]:
     """Return the names of the flags that an arm bears, in the order of the table."""
     return tuple(name for name, flag in FLAGS.items() if import_dotted(flag.rule)(judged))
+
+
+def judge_run(run: RunFolder) -> tuple[tuple[str, ...], Metric, Summary] | None:
+    """Return the flags of one finished run, as those of an arm of one seed, with what it scored by its kind's metric.
+
+    None of a kind that no metric judges, and where the run kept no outputs to judge.
+    """
+    kind = KINDS[run.info().kind]
+    if not kind.metric or run.result_as(kind.result).to_dict().get(kind.metric) is None:
+        return None
+    metric = metric_named(kind.metric)
+    try:
+        score = import_dotted(metric.evidence)([run]).summary()
+    except (RunError, OSError):
+        return None
+    begun = RunFolder(Path(str(run.config().get("init", ""))))
+    pretrained = [begun] if begun.exists and begun.is_done and begun.info().kind == "pretrain" else []
+    judged = Judged(kind=kind, metric=metric, score=score, runs=[run], pretrained=pretrained)
+    return flags_of(judged), metric, score
 
 
 def not_converged(judged: Judged) -> bool:

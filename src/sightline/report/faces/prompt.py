@@ -9,7 +9,7 @@ from sightline.report import segmentation
 from sightline.report.document import Answer, Block, Section, Sheet, Table, Text
 from sightline.report.face import Rows, StudyView
 from sightline.report.faces.segment import HEADING, MEAN_IOU
-from sightline.report.sentences import UNKNOWN, absence, describe, interval_text, score_interval, scored
+from sightline.report.sentences import UNKNOWN, describe, interval_text, score_interval, scored
 from sightline.runs import RunFolder
 from sightline.runs.numbers import NARROW, NO_VALUE, count, percent
 from sightline.runs.results import PromptDetails, PromptResult
@@ -61,7 +61,7 @@ class PromptFace:
 def answer_for_free(question: str, arm: ArmResult) -> Answer:
     """Return what a promptable engine gives without having been trained on the data."""
     if arm.details is None:
-        return Answer(question, UNKNOWN, [f"{describe(arm)}: {absence(arm)}."])
+        return Answer(question, UNKNOWN, [f"{describe(arm)}: {scored(arm)}."])
     details = _details(arm)
     clicks, engine, metric = details.clicks, details.engine.name, arm.measure
     sentences = [

@@ -221,7 +221,8 @@ def _keep_features(context: Run, backbone: Backbone, epochs: Sequence[int], pict
     def keep() -> None:
         features = extract_features(backbone, pictures.plain, chosen, context.fabric)
         ids = np.array([listing.ids[i] for i in chosen])
-        arrays = {"features": features, "labels": listing.labels[chosen], "ids": ids}
+        styles = np.array([listing.samples[i].style for i in chosen])
+        arrays = {"features": features, "labels": listing.labels[chosen], "ids": ids, "styles": styles}
         for stage, epoch in stages.items():
             context.run.write_arrays(FEATURES[stage], compressed=False, **arrays, epoch=epoch + 1)
 
