@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from sightline.confidence import NARROW
 from sightline.files.atomic import json_text
 from sightline.processes import is_first_process
 from sightline.runs.artifacts import WEIGHTS
@@ -96,6 +97,7 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -
         return
     columns = list(dict.fromkeys(key for row in rows for key in row))
     cells = [[_text(row.get(column, "")) for column in columns] for row in rows]
+    columns = [_text(column) for column in columns]
     widths = [
         max(len(line) for cell in column for line in cell.split("\n")) for column in zip(columns, *cells, strict=True)
     ]
@@ -121,4 +123,5 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -
 
 
 def _text(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    # Narrow spaces are shown as boxes by many terminals.
+    return f"{value:.4g}" if isinstance(value, float) else str(value).replace(NARROW, " ")

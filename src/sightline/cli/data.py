@@ -110,7 +110,7 @@ def check(
         str | None,
         Parameter(
             name="--features",
-            help="Run or published weights by whose features labels are judged; labelled images only.",
+            help="Run or published weights whose features confirm near copies and judge labels; not for masks.",
         ),
     ] = None,
     write_split: Annotated[
@@ -136,8 +136,9 @@ def check(
     """Open every image of a data set and list its classes, sizes, copies, doubtful labels and unreadable files.
 
     Copies are found from the pixels, also where they were encoded again, resized, mirrored or cropped to 90 %: within
-    the data set, between its parts, and with --unlabelled between these and images for pretraining. Labels are likely
-    wrong where a regression that was fitted to the other images prefers another one.
+    the data set, between its parts, and with --unlabelled between these and images for pretraining. With --features
+    near copies must also be as alike to a network as a picture and a changed copy of itself. Labels are likely wrong
+    where a regression that was fitted to the other images prefers another one.
 
     For images with masks it also shows what the masks mean, with the value or color, the share and the number of masks
     of each class, pixels off the palette, and tiles of several parts that were cut side by side from one scene.
@@ -166,7 +167,7 @@ def check(
     masks = SegmentDataConfig.build({"source": source}, given(split_file=str(split_file) if split_file else None))
     if layout in (None, *get_args(MaskLayout)) and style is None and holds_masks(masks):
         if features is not None:
-            raise ConfigError(f"--features {features}: judges labels, and {source} holds masks; leave it out")
+            raise ConfigError(f"--features {features}: is for images alone, and {source} holds masks; leave it out")
         result = check_masks(masks.model_copy(update=given(layout=layout)), unlabelled or "", progress=say)
         rows = result.rows() + passed_rows(walk(find(source)).passed)
         if write_split is not None:
@@ -184,14 +185,18 @@ def check(
         )
     layer = data_layer(source, layout, style)["data"] | given(split_file=str(split_file) if split_file else None)
     found = check_images(DataConfig.build(layer), unlabelled or "", progress=say)
-    rows = found.rows()
+    confirmations: list[dict[str, object]] = []
+    if features is not None:
+        from sightline.tasks.likeness import confirm_copies
+
+        likeness = confirm_copies(found, features, say=say)
+        found, confirmations = likeness.check, likeness.rows()
+    rows = found.rows() + confirmations
     if found.images.listing.classes:
         from sightline.tasks.doubts import check_labels
 
         doubts = check_labels(found, features or "", say=say)
         rows += doubts.rows() if doubts is not None else []
-    elif features is not None:
-        raise ConfigError(f"--features {features}: judges labels, and {source} has none; leave it out")
     show(rows, as_json=as_json, title=source)
     if not as_json:
         end({}, ("classify" if found.images.listing.classes else "pretrain", source, "--out", "OUT"))

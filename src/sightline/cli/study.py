@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from sightline.cli.common import Json, show
 from sightline.cli.ending import command, end, paragraph, say
 from sightline.cli.flags import config_flags
+from sightline.confidence import INTERVAL
 from sightline.config import StudyConfig
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _line(arm: ArmResult) -> dict[str, str]:
     score, metric = arm.done, arm.measure
     interval = metric.interval(score.low, score.high)
     flags = {"flags": "\n".join(arm.flags)} if arm.flags else {}
-    return {"arm": arm.arm, metric.text: metric.score(score.mean), "95 % interval": interval, "n": str(score.n),
+    return {"arm": arm.arm, metric.text: metric.score(score.mean), INTERVAL: interval, "n": str(score.n),
             "seeds": str(len(score.seeds)), **flags}  # fmt: skip
 
 
