@@ -18,7 +18,10 @@ from sightline.study.node import Node
 
 @dataclass(frozen=True)
 class ToyNode(Node):
-    """A run that writes its process's number; `bad…` fails, `dies…` is killed, `dies-once…` the first time only."""
+    """A run that writes its process's number.
+
+    `bad…` fails, `long…` takes long, `dies…` is killed, `dies-once…` the first time only, `kills…` kills its parent.
+    """
 
     @property
     def what(self):
@@ -42,6 +45,8 @@ def run(config: RunConfig, path: Path, resume: bool) -> None:
         if path.name.startswith("dies") and ("once" not in path.name or begun == 1):
             sys.stderr.flush()
             os.kill(os.getpid(), signal.SIGKILL)
+        if path.name.startswith("kills"):
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(600)
         if path.name.startswith("long"):
-            for _ in range(600):
-                time.sleep(0.1)
+            time.sleep(600)
