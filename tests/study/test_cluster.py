@@ -40,11 +40,12 @@ def study_file(folder: Path) -> Path:
     content = {
         "name": "cluster",
         "seeds": [0, 1],
-        "arms": ["A", "C", "E"],
+        "arms": ["A", "C"],
         "pretrain": {"recipe": "dino-demo", "data": data, "set": pretrain},
         "classify": {
             "data": data, "lr_factors": [1], "set": small | {"input_size": 24, "epochs": 2, "batch_size": 8},
         },
+        "embed_arm": "A",
         "embed_samples": 40,
     }  # fmt: skip
     path = folder / "study.yaml"

@@ -73,10 +73,13 @@ def run_apart(order: Order) -> Outcome:
     os.close(writing)
     _processes[order.key] = process
     try:
-        with contextlib.suppress(BrokenPipeError):
-            process.communicate(pickle.dumps(order))
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(pickle.dumps(order))
+        # Read to its end before waiting: while one thread waits, nobody else learns that the process has ended.
         with os.fdopen(reading, "rb") as pipe:
             answer = pipe.read()
+        process.wait()
     finally:
         del _processes[order.key]
     if answer:
@@ -88,7 +91,8 @@ def run_apart(order: Order) -> Outcome:
 
 def stop_processes(folder: str) -> int:
     """Let the runs of a study on this machine write their checkpoints and end; return how many there are still."""
-    of = [process for key, process in list(_processes.items()) if Path(key).is_relative_to(folder)]
+    mine = [process for key, process in list(_processes.items()) if Path(key).is_relative_to(folder)]
+    of = [process for process in mine if process.poll() is None]
     for process in of:
         # A second signal would cut short what the first began.
         if process.pid not in _told:

@@ -35,7 +35,7 @@ def execute(nodes: list[Node], folder: Path, executor: Executor | None = None) -
     executor = executor or Here()
     outcomes: dict[str, Outcome] = {}
     waiting, running, lost = list(nodes), dict[str, tuple[Node, Ticket]](), Counter[str]()
-    pace = Pace(nodes, executor.slots)
+    pace = Pace(nodes, max(1, min(executor.slots, len(nodes))))
     with _sigterm_as_ctrl_c(), Board(nodes, folder, executor.aside) as board:
         try:
             while waiting or running:
