@@ -87,7 +87,8 @@ def say_weights(run: Path) -> None:
 def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -> None:
     """Print rows to stdout, as a table for a person or as JSON for a program; of several processes the first does.
 
-    A table that is wider than the terminal is written as one line a value instead: no path and no number is cut.
+    A table that is wider than the terminal is written as one line a value instead, one of two columns as one line a
+    row: no path and no number is cut.
     """
     if not is_first_process():
         return
@@ -109,6 +110,10 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -
         return
     if title:
         print(title)
+    if len(columns) == 2:
+        for name, value in cells:
+            print(f"  {name}: {value}")
+        return
     for number, row in enumerate(cells):
         if number:
             print()

@@ -39,6 +39,42 @@ def demo(folder: Path, /, *, seed: int = 0) -> None:
 
 
 @app.command
+def shard(
+    source: str,
+    /,
+    *,
+    out: Annotated[Path, Parameter(name="--out", help="Folder of the shards, new or empty.")],
+    layout: Layout = None,
+    style: Style = None,
+    shard_mb: Annotated[
+        int, Parameter(name="--shard-mb", help="Megabytes at which a shard is closed and the next one begun.")
+    ] = 256,
+    as_json: Json = False,
+) -> None:
+    """Write the images of a data set as tar shards with an index: few large files, read in any order.
+
+    The shards are of WebDataset's layout. Verbs that take images without masks take the folder: ids, split, batches and
+    results are those of the source.
+
+    Example: sightline data shard photos/ --out photo-shards/
+
+    Parameters
+    ----------
+    source
+        Folder, list file, CSV, known name, or URL.
+    """
+    from sightline.config import DataConfig
+    from sightline.data.shards import MEGABYTE, write_shards
+
+    config = DataConfig.build(data_layer(source, layout, style)["data"])
+    made = write_shards(config, out, shard_bytes=shard_mb * MEGABYTE, say=lambda line: print(line, file=sys.stderr))
+    row = {"images": made.images, "shards": made.shards, "bytes": made.bytes, "folder": str(made.folder)}
+    show([row], as_json=as_json, title=source)
+    if not as_json:
+        end({"shards": out}, ("pretrain", out, "--out", "RUN"))
+
+
+@app.command
 def fetch(
     name: Annotated[str | None, Parameter(help="Name of the data set; without it the known ones are listed.")] = None,
     /,
