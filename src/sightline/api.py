@@ -152,14 +152,24 @@ def segment(data: Data, out: Source, *, init: Source | None = None, resume: bool
 
 
 @_in_python
-def study(source: Source | StudyConfig, out: Source, *, only: tuple[str, ...] = (), jobs: int = 1) -> StudyFolder:
+def study(
+    source: Source | StudyConfig,
+    out: Source,
+    *,
+    only: tuple[str, ...] = (),
+    jobs: int = 1,
+    cluster: str = "",
+    slurm: str = "",
+) -> StudyFolder:
     """Run a study file, or a study by name, and write its report: `study.result["C"].value` is the mean of an arm.
 
     Args:
         source: a YAML file, the name of a packaged study, or a configuration.
         out: the study's folder; what is done there is not run again.
         only: arms to run; () runs all.
-        jobs: runs at a time.
+        jobs: runs at a time, on this machine.
+        cluster: address of a dask scheduler whose workers do the runs.
+        slurm: partition of SLURM whose nodes do the runs.
 
     Returns:
         The study: `path`, `result` (arms by name, comparisons), `runs()`, `report` (files of the report).
@@ -171,7 +181,7 @@ def study(source: Source | StudyConfig, out: Source, *, only: tuple[str, ...] = 
     from sightline.study import read_study, run_study
 
     config = source if isinstance(source, StudyConfig) else read_study(os.fspath(source), from_environment())
-    folder = run_study(config, Path(out), only=only, jobs=jobs)
+    folder = run_study(config, Path(out), only=only, jobs=jobs, cluster=cluster, slurm=slurm)
     write(folder.path)
     return folder
 

@@ -18,8 +18,8 @@ from sightline.runs.kinds import KINDS
 from sightline.runs.metrics import METRICS
 from sightline.runs.study_result import Summary
 from sightline.study.collect import collect
-from sightline.study.execute import Outcome
 from sightline.study.flags import Judged, flags_of
+from sightline.study.outcome import Outcome
 from sightline.study.plan import expand
 
 

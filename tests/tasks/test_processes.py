@@ -48,6 +48,7 @@ def runs(classes: Path, tiles: Path) -> dict[str, dict]:
     }
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("processes", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_processes_train_and_judge_what_one_does(processes, class_folder, tmp_path):
     todo = runs(class_folder, write_tiles(tmp_path / "tiles", tiles=9))
@@ -84,6 +85,7 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in listed]
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("sent", "within"), [(signal.SIGKILL, 15), pytest.param(signal.SIGSTOP, 45, marks=pytest.mark.slow)]
 )

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from sightline.cli.common import Json, show
 from sightline.cli.ending import command, end, paragraph, say
 from sightline.cli.flags import config_flags
+from sightline.confidence import INTERVAL
 from sightline.config import StudyConfig
 
 if TYPE_CHECKING:
@@ -36,6 +37,18 @@ def study(
         ),
     ] = False,
     jobs: Annotated[int, Parameter(name="--jobs", help="Number of runs at a time, each in its own process.")] = 1,
+    cluster: Annotated[
+        str,
+        Parameter(
+            name="--cluster",
+            show_default=False,
+            help="Address or file of a dask scheduler whose workers do the runs (extra cluster).",
+        ),
+    ] = "",
+    slurm: Annotated[
+        str,
+        Parameter(name="--slurm", show_default=False, help="Partition of SLURM whose nodes do the runs (extra slurm)."),
+    ] = "",
     flags: dict[str, Any],
     as_json: Json = False,
 ) -> None:
@@ -74,9 +87,10 @@ def study(
     from sightline.study import run_study
 
     try:
-        finished = run_study(config, folder, only=only, jobs=jobs)
+        finished = run_study(config, folder, only=only, jobs=jobs, cluster=cluster, slurm=slurm)
     except KeyboardInterrupt:
-        again = command("study", file, *(("--out", out) if out else ()))
+        given = {"--out": out, "--cluster": cluster, "--slurm": slurm}
+        again = command("study", file, *(part for flag, value in given.items() if value for part in (flag, value)))
         raise KeyboardInterrupt(f"What is done stays done; this goes on: {again}") from None
     page = write(folder)[0]
     if as_json:
@@ -119,7 +133,7 @@ def _line(arm: ArmResult) -> dict[str, str]:
     score, metric = arm.done, arm.measure
     interval = metric.interval(score.low, score.high)
     flags = {"flags": "\n".join(arm.flags)} if arm.flags else {}
-    return {"arm": arm.arm, metric.text: metric.score(score.mean), "95 % interval": interval, "n": str(score.n),
+    return {"arm": arm.arm, metric.text: metric.score(score.mean), INTERVAL: interval, "n": str(score.n),
             "seeds": str(len(score.seeds)), **flags}  # fmt: skip
 
 

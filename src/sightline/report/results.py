@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import stdev
 
+from sightline.confidence import INTERVAL
 from sightline.figures import arm_panel, difference_panel
 from sightline.report.document import Block, Picture, Table, Warnings
 from sightline.report.sentences import flagged_arms, pair
@@ -31,7 +32,7 @@ def blocks(
         absent: why arms of the study have no result, as of `sentences.absences`.
     """
     metric = arms[0].measure
-    caption = "Bar: mean over seeds. Line: its 95 % interval. Dots: single seeds."
+    caption = f"Bar: mean over seeds. Line: its {INTERVAL}. Dots: single seeds."
     shown: list[Block] = [Picture(f"{prefix}arms", caption, [arm_panel(arms)]), _arm_table(arms, metric, published)]
     shown += [cost] if (cost := _cost_table(arms)) else []
     if reasons := [line for arm, line in (absent or {}).items() if arm in {of.arm for of in arms}]:
@@ -39,7 +40,7 @@ def blocks(
     if flagged := [flag_line(arm.arm, flag, metric, arm.done.per_class) for arm in arms for flag in arm.flags]:
         shown.append(Warnings("Flags: no verdict rests on these arms", flagged))
     if comparisons:
-        caption = "Difference and its 95 % interval; a filled dot is decided, an open one undecided."
+        caption = f"Difference and its {INTERVAL}; a filled dot is decided, an open one undecided."
         shown.append(Picture(f"{prefix}differences", caption, [difference_panel(comparisons, metric)]))
         shown.append(_comparison_table(comparisons, metric))
     if per_class := _class_table(arms, metric):
@@ -56,7 +57,7 @@ def between(result: StudyResult, arms: Sequence[ArmResult]) -> list[Comparison]:
 def _arm_table(arms: Sequence[ArmResult], metric: Metric, published: Published | None) -> Table:
     flagged = ("Flags",) if any(arm.flags for arm in arms) else ()
     beside = {arm.arm: published.values[arm.arm] for arm in arms if arm.arm in published.values} if published else {}
-    header = ("Arm", "Setting", "Mean", "95 % interval", *flagged, "Seeds", "Spread", "n",
+    header = ("Arm", "Setting", "Mean", INTERVAL, *flagged, "Seeds", "Spread", "n",
               *(("Published",) if beside else ()))  # fmt: skip
     rows = []
     for arm in arms:
@@ -119,7 +120,7 @@ def _comparison_table(comparisons: Sequence[Comparison], metric: Metric) -> Tabl
          p_value(of.p).removeprefix("p").lstrip(f"{NBSP}="), _verdict(of)]
         for of in comparisons
     ]  # fmt: skip
-    header = ("Arms", "Difference", "95 % interval", "p (Holm)", "Verdict")
+    header = ("Arms", "Difference", INTERVAL, "p (Holm)", "Verdict")
     caption = (
         f"Pairs of arms on the same {metric.samples}, in {metric.unit}; p is corrected over all comparisons of the "
         "study."

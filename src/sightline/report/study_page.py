@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sightline.metrics.statistics import DECIDING_SEEDS
+from sightline.confidence import DECIDING_SEEDS, SIGNIFICANCE
 from sightline.report import pictures, results, tables
 from sightline.report.answers import answers
 from sightline.report.copies import copies_sections
@@ -30,7 +30,8 @@ LIMITS = (
     "Intervals and p-values take seeds and test images as two crossed random effects: mean squares of seeds, images "
     "and rest, Student’s t (Obuchowski and Rockette 1995; Hillis 2007). Mean IoU enters by jackknife pseudo-values of "
     "tiles, or of whole scenes where they are known.",
-    "p-values are corrected by Holm over the comparisons of this study, intervals are not corrected. Below 0.05 a "
+    "p-values are corrected by Holm over the comparisons of this study, intervals are not corrected. "
+    f"Below {SIGNIFICANCE:g} a "
     "comparison is called higher or lower, otherwise undecided. Undecided does not mean equal.",
     "The test split was used once an arm and seed, after the epoch was chosen on validation.",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 # -- of a run
 INFO = "run.json"
 LOCK = ".lock"  # of a study too
+SAID = "log.txt"  # what a run of a study said that was done in a process of its own
 CONFIG = "config.yaml"
 LOG = "metrics.jsonl"
 RESULT = "result.json"  # of a study too
@@ -28,6 +29,7 @@ FEATURES = {"first": "features/first.npz", "last": "features/last.npz"}
 STUDY = "study.yaml"
 PRECISION = "precision.json"  # that all its runs share
 RUNS = "runs"
+JOBS = "jobs"  # what submitit keeps of the jobs of SLURM
 SHARED_FEATURES = "features"  # of frozen backbones, while runs need them
 SAMPLES_SHEET = "figures/samples.png"
 SAMPLES = "figures/samples.json"

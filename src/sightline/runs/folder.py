@@ -123,7 +123,8 @@ class RunFolder:
         """Raise unless the folder is empty, or holds no more than a run that was killed as it began."""
         for name in (CONFIG, INFO):
             sweep_of(self.path / name)
-        left = [path.name for path in self.path.iterdir() if path.name not in (artifacts.LOCK, TRACEBACK)]
+        known = (artifacts.LOCK, artifacts.SAID, TRACEBACK)
+        left = [path.name for path in self.path.iterdir() if path.name not in known]
         if not left:
             return
         if left == [CONFIG]:

@@ -34,10 +34,10 @@ from sightline.runs.study_result import (
 from sightline.study.arms import Arm, arms_of, metric_of, pairs_of, questions_of, seeds_of
 from sightline.study.copies import clean_scores
 from sightline.study.evidence import Evidence
-from sightline.study.execute import Outcome
 from sightline.study.flags import Judged, flags_of
 from sightline.study.labels import label_efficiency
 from sightline.study.node import EpochsFor, Node
+from sightline.study.outcome import Outcome
 from sightline.study.plan import PRETRAIN, REFERENCE, pretraining_names, pretraining_of
 from sightline.study.precision import recorded
 
