@@ -13,6 +13,7 @@ CHECKPOINT = "checkpoints/last"
 WEIGHTS = "weights.safetensors"
 MODEL = "model.json"
 PREDICTIONS = "predictions.parquet"
+LOGGERS = "loggers"  # how far each logger has come; what it writes itself is beside it, under its own name
 NOTES = "notes"  # a text for each thing that failed and that the run could do without
 COUNTS = "counts.npz"
 TRAINED_ON = "trained_on.npz"  # digests of the images of training and validation
