@@ -58,6 +58,11 @@ class StudyClassify(Frozen):
         description="How heads on frozen backbones are trained: lbfgs, to their optimum, so that a head that was not "
         "trained enough is not taken for bad features; or gradient, by the epochs and rates of the other arms.",
     )
+    head_views: NonNegative = Field(
+        default=0,
+        description="Augmented views of each training image that a head fitted by lbfgs sees beside the plain one; "
+        "each is one more pass of the frozen backbone.",
+    )
     lr_factors: tuple[Above, ...] = Field(default=LR_FACTORS, min_length=1, description=LR_FACTORS_TEXT)
     set: dict[str, object] = Field(default_factory=dict, description="Keys that differ from the defaults.")
 
@@ -148,7 +153,8 @@ class StudyConfig(Resolved):
     budget: Literal["equal-epochs", "equal-time"] = Field(
         default="equal-epochs",
         description="What arms have in common: equal-epochs, in which no other arm is given the time of pretraining; "
-        "or equal-time, which adds arm A-long: A, trained for the measured seconds of pretraining and C together.",
+        "or equal-time, which adds arm A-long: A, trained for the measured seconds of pretraining and C together; "
+        "likewise unet-long beside unet and unet-own, and so for any segmentation model.",
     )
     published: StudyPublished | None = Field(default=None, description="Published figures of these arms.")
     scale: Share = Field(

@@ -17,6 +17,7 @@ from sightline.engine.extras import Extra, make_extras, missing_extras
 from sightline.engine.loggers import check_loggers, mirrored
 from sightline.engine.loop import fit
 from sightline.engine.memory_errors import memory_advice
+from sightline.engine.peak import PeakMemory
 from sightline.engine.precision import settle_precision
 from sightline.engine.progress import Progress, clock_text, make_progress
 from sightline.engine.task import Task
@@ -163,6 +164,7 @@ def record(
             RunFolder.create(out, config, kind=config.kind, fingerprint=inputs.fingerprint, resume=resume, notes=notes)
         fabric.barrier()
         run = RunFolder.open(out)
+        run.memory = PeakMemory(fabric.device).read
         watch = stack.enter_context(_watch(fabric, run)) if fabric.world_size > 1 else None
         context = Context(config, inputs, run, fabric, progress or make_progress())
         # Asked once, before the first process may mark the run done.

@@ -24,7 +24,7 @@ from sightline.files.atomic import sweep_of
 from sightline.files.lock import holder_of
 from sightline.runs import artifacts
 from sightline.runs.artifacts import CONFIG, INFO, PREDICTIONS, RESULT
-from sightline.runs.info import FIT_SECONDS, RunInfo
+from sightline.runs.info import FIT_SECONDS, Memory, RunInfo
 from sightline.runs.provenance import hardware, versions
 from sightline.runs.record import WAY_OUT, Record, json_object, read_json
 
@@ -40,12 +40,14 @@ class RunFolder:
 
     Attributes:
         path: the folder.
+        memory: asked for the memory that the run took, when it is done; None where nobody watches it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         self._listeners: list[Listener] = []
         self._lines: int | None = None
+        self.memory: Callable[[], Memory] | None = None
 
     # -- opening
     @classmethod
@@ -314,7 +316,8 @@ class RunFolder:
     def finish(self, result: Record, timings: Mapping[str, float]) -> None:
         """Write result.json, with the notes of what failed on the way, then mark the run done."""
         write_json(self.path / RESULT, self._noted(result.to_dict()))
-        self._update(status="done", reason="", timings=dict(timings), finished=_now())
+        memory = {"memory": self.memory().to_dict()} if self.memory is not None else {}
+        self._update(status="done", reason="", timings=dict(timings), finished=_now(), **memory)
 
     def amend(self, entries: Mapping[str, Any], made: str | None = None) -> None:
         """Add entries to result.json of a finished run, and the notes as they stand; then name the extra `made`."""
