@@ -10,6 +10,7 @@ CONFIG = "config.yaml"
 LOG = "metrics.jsonl"
 RESULT = "result.json"  # of a study too
 CHECKPOINT = "checkpoints/last"
+MANIFEST = "manifest.json"  # of a checkpoint
 WEIGHTS = "weights.safetensors"
 MODEL = "model.json"
 PREDICTIONS = "predictions.parquet"

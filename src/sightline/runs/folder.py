@@ -381,6 +381,14 @@ class RunFolder:
         return self.path / artifacts.CHECKPOINT
 
     @property
+    def checkpoint_step(self) -> int:
+        """The step that the last checkpoint was written after; -1 where there is none, or it cannot be read."""
+        try:
+            return int(read_json(self.checkpoint / artifacts.MANIFEST)["step"])
+        except (OSError, KeyError, RunError):
+            return -1
+
+    @property
     def weights(self) -> Path:
         """What a user takes away: tensors."""
         return self.path / artifacts.WEIGHTS
