@@ -3,7 +3,7 @@
 from sightline.config.backbone import BackboneConfig
 from sightline.config.base import Frozen, from_assignments, from_keywords, merge, read_yaml
 from sightline.config.classify import ClassifyConfig
-from sightline.config.data import DataConfig, SplitConfig
+from sightline.config.data import DataConfig, PixelsConfig, SplitConfig
 from sightline.config.embed import EmbedConfig
 from sightline.config.loggers import LOGGERS, LoggerEntry
 from sightline.config.masks import SegmentDataConfig
@@ -45,6 +45,7 @@ __all__ = [
     "MethodConfig",
     "MonitorConfig",
     "OptimConfig",
+    "PixelsConfig",
     "PretrainConfig",
     "PromptConfig",
     "RunConfig",
