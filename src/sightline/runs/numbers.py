@@ -57,15 +57,6 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def size_text(size: float) -> str:
-    """Return bytes as "12 kB", "3.4 MB" or "1.2 GB"."""
-    for unit in ("kB", "MB", "GB"):
-        size /= 1000
-        if size < 1000 or unit == "GB":
-            break
-    return f"{size:.{0 if size >= 10 else 1}f} {unit}"
-
-
 def plain(value: Any) -> str:
     """Return a configuration value or a result as a reader expects it."""
     if value is None or value == "":
