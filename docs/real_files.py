@@ -176,8 +176,8 @@ def main() -> None:
     page = io.StringIO()
     page.write(
         "# Real files\n\nTest images that come with other packages, each read by the one decoder and by the mask "
-        "reader, and compared\nwith what another library reads of it. Written by `docs/real_files.py`, which says how to "
-        "run it.\n"
+        "reader, and compared\nwith what another library reads of it. Written by `docs/real_files.py`, which says how "
+        "to run it.\n"
     )
     wrong: list[str] = []
     for given in sys.argv[1:]:
