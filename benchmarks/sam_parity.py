@@ -6,7 +6,7 @@ The peers are the predictor classes and the everything modes of the authors' cod
 from PyPI's segment-anything-py, of SAM 2 from SAM-2-uni, of MobileSAM from mobilesam-mirror. Both sides load the same
 random tensors: SAM and SAM 2 with a narrow encoder, all else at the authors' sizes; MobileSAM whole. They answer
 points, boxes and a refinement on a square image that is made larger, a wide one that SAM keeps as it is, and a tall one
-that is made smaller. Takes some two minutes of a core.
+that is made smaller. Takes some minutes; how many on an idle machine has not been measured.
 
 With --reference tests/models/promptable/mobile_sam_reference.json it also writes the few numbers of MobileSAM's peer
 that the tests hold the engine to.
