@@ -19,7 +19,7 @@ from sightline.report.pretrainings import pretraining_remark
 from sightline.runs import RunFolder, StudyFolder
 from sightline.runs.results import ClassifyResult, Interval, PretrainResult, Tuning
 from sightline.runs.study_result import LabelsSaved
-from sightline.study import execute, run_study
+from sightline.study import outcome, run_study
 
 TEST, LABELS = 200, 1000
 PICTURES = {"data": {"source": "demo/objects"}}  # by name, and never opened
@@ -62,7 +62,7 @@ def run_made_up(config: Any, path: Path, resume: bool) -> None:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudyFolder]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(execute, "import_dotted", lambda path: run_made_up)
+        patch.setattr(outcome, "import_dotted", lambda path: run_made_up)
         yield run_study(StudyConfig.build(STUDY), tmp_path_factory.mktemp("study") / "out")
 
 
@@ -134,7 +134,7 @@ def test_points_that_failed_are_named(tmp_path: Path, monkeypatch: pytest.Monkey
             raise TrainingFailed("the disk went away")
         run_made_up(config, path, resume)
 
-    monkeypatch.setattr(execute, "import_dotted", lambda path: run)
+    monkeypatch.setattr(outcome, "import_dotted", lambda path: run)
     study = run_study(StudyConfig.build(STUDY), tmp_path / "out")
     labels = study.result.labels
     assert labels is not None
@@ -161,6 +161,6 @@ def test_a_second_call_runs_nothing(finished: StudyFolder, monkeypatch: pytest.M
             ran.append(path.name)
         run_made_up(config, path, resume)
 
-    monkeypatch.setattr(execute, "import_dotted", lambda path: run)
+    monkeypatch.setattr(outcome, "import_dotted", lambda path: run)
     assert run_study(StudyConfig.build(STUDY), finished.path).result == before
     assert ran == []

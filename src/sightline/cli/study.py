@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sightline.runs.study_result import ArmResult, Published, StudyResult
 
 
-@config_flags(StudyConfig, "scale")
+@config_flags(StudyConfig, "scale", "logger")
 def study(
     file: str,
     /,

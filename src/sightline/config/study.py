@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from sightline.config.base import Frozen, Resolved, validated_block
 from sightline.config.data import DataConfig
+from sightline.config.loggers import LoggerNames, logger_words
 from sightline.config.masks import SegmentDataConfig
 from sightline.config.references import REFERENCES
 from sightline.config.types import Above, Fraction, NonNegative, Positive, Share
@@ -167,6 +168,9 @@ class StudyConfig(Resolved):
     )
     show_samples: bool = Field(
         default=True, description="Whether the report shows test images; off where they may not be shown."
+    )
+    logger: LoggerNames = Field(
+        default=(), description=f"Programs that each run is mirrored in, under the study's name: {logger_words()}."
     )
     notes: str = Field(default="", description="Text for the top of the report.")
 

@@ -78,7 +78,7 @@ def embedding_pair(folder: StudyFolder, embedding: Embedding) -> Picture | Choic
         return by_class
     styles = table["style"].to_pylist()
     panels = tsne_panels(first, last, styles, titles, of="style")
-    told = "The same maps, colored by the style of each sample: styles apart within a class are what the features keep."
+    told = "The same maps, colored by the style of each sample: where styles lie apart, so do their features."
     by_style = Picture("tsne-style", told, panels, keys=class_keys(styles))
     return Choice("Colors by", ("class", "style"), (by_class, by_style))
 

@@ -29,6 +29,8 @@ from sightline.runs.provenance import hardware, versions
 from sightline.runs.record import WAY_OUT, Record, json_object, read_json
 
 SHOWN_DIFFERENCES = 5
+# (number of the line, from 1; step; epoch; values)
+Listener = Callable[[int, int, int, Mapping[str, float]], None]
 
 R = TypeVar("R", bound=Record)
 
@@ -43,6 +45,8 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
+        self._listeners: list[Listener] = []
+        self._lines: int | None = None
         self.memory: Callable[[], Memory] | None = None
 
     # -- opening
@@ -270,18 +274,27 @@ class RunFolder:
             raise RunError(f"{path}: damaged ({error}); {WAY_OUT}") from None
 
     # -- writing
+    def follow(self, listener: Listener) -> None:
+        """Let `listener` be told each line of metrics.jsonl that this process writes, once it is in the file."""
+        self._listeners.append(listener)
+
     def append_metrics(self, *, step: int, epoch: int, values: Mapping[str, float]) -> None:
         """Append one line: step, epoch and values."""
         line = json_text({"step": step, "epoch": epoch, **values})
         path = self.path / artifacts.LOG
         with named(path), path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+        if self._listeners:
+            self._lines = len(self.metrics()) if self._lines is None else self._lines + 1
+            for listener in self._listeners:
+                listener(self._lines, step, epoch, values)
 
     def truncate_metrics(self, step: int) -> None:
         """Drop lines of steps after `step`: a resumed run writes them again."""
         lines = [line for line in self.metrics() if line["step"] <= step]
         if (self.path / artifacts.LOG).is_file():
             write_text(self.path / artifacts.LOG, "".join(json_text(line) + "\n" for line in lines))
+        self._lines = len(lines)
 
     def write_predictions(self, columns: Mapping[str, list[Any] | np.ndarray]) -> None:
         """Write predictions.parquet, one row a sample."""
@@ -366,6 +379,14 @@ class RunFolder:
     def checkpoint(self) -> Path:
         """Where the last checkpoint is."""
         return self.path / artifacts.CHECKPOINT
+
+    @property
+    def checkpoint_step(self) -> int:
+        """The step that the last checkpoint was written after; -1 where there is none, or it cannot be read."""
+        try:
+            return int(read_json(self.checkpoint / artifacts.MANIFEST)["step"])
+        except (OSError, KeyError, RunError):
+            return -1
 
     @property
     def weights(self) -> Path:

@@ -111,6 +111,9 @@ def expand(study: StudyConfig, out: Path, only: tuple[str, ...] = ()) -> list[No
     ]
     nodes += with_labels(study, arms, of_arms, str(out / SHARED_FEATURES))
     nodes = [replace(node, config=on_trial(node.config, study.scale)) for node in nodes if node is not None]
+    if study.logger:
+        shown = {"logger": study.logger, "group": study.name}
+        nodes = [replace(node, config=node.config.model_copy(update=shown)) for node in nodes]
     return _needed(_ordered(nodes), only)
 
 

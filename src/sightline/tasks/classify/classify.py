@@ -394,7 +394,7 @@ def _tuned(context: Run) -> ClassifyConfig:
         return config
 
     def trial(lr: float, folder: Path) -> RunFolder:
-        tried = at_rate(config, lr).model_copy(update={"keep_features": 0})
+        tried = at_rate(config, lr).model_copy(update={"keep_features": 0, "logger": ()})
         return classify(tried, folder, resume=True, on_test=False, progress=context.report)
 
     return at_rate(config, choose_rate(context.run, config.tune, trial, VALIDATION, context.report.say))
