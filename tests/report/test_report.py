@@ -106,7 +106,7 @@ def test_the_map_can_be_colored_by_style_and_tables_fit_the_column(page: Page, s
     assert [("checked" in a, a["id"]) for a in choices] == [(True, "choice-tsne"), (False, "choice-tsne-style")]
     assert {a["for"] for a in page.all("label")} == {a["id"] for a in choices}
     write(study_folder, tmp_path)
-    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    text = (tmp_path / "report.md").read_text(encoding="utf-8").replace("\u202f", " ")
     assert "(figures/tsne.png)" in text
     assert "(figures/tsne-style.png)" in text
     # Wider tables scroll, and were cut on paper: what arms scored and what they cost are two.
