@@ -19,6 +19,7 @@ from sightline.config import (
     ClassifyConfig,
     DataConfig,
     EmbedConfig,
+    PixelsConfig,
     PretrainConfig,
     SegmentConfig,
     SegmentDataConfig,
@@ -446,6 +447,8 @@ def prompt(
     device: Device = "auto",
     multimask: bool = True,
     settings: EverythingSettings | None = None,
+    bands: Sequence[int] | None = None,
+    scale: Sequence[Any] | Literal["auto"] = "auto",
     out: Source | None = None,
 ) -> PromptResult:
     """Find masks in one image: `sl.prompt("photo.jpg", points=[(120, 80, 1)], engine="sam2")`.
@@ -463,6 +466,9 @@ def prompt(
         device: auto, cpu, cuda or mps.
         multimask: several hypotheses where the prompt is ambiguous.
         settings: of everything mode.
+        bands: of a file, from 1, that are seen, in the order given; by default what the file says.
+        scale: the values of a file that become black and white, a pair or a pair for each band; auto leaves 8 bits as
+            they are and takes percentiles of more bits and floats.
         out: a folder to write the masks to, under the file's name, or "image" for an image in memory.
 
     Returns:
@@ -478,7 +484,12 @@ def prompt(
     folder = None if out is None else Path(out)
     keys = {"out": folder, "engine": engine, "model_id": model, "device": device, "multimask": multimask}
     if isinstance(image, str | os.PathLike):
-        return next(iter(prompt_files([Path(image)], request, settings=settings, **keys)))
+        pixels = PixelsConfig.build({"bands": bands, "scale": scale})
+        return next(iter(prompt_files([Path(image)], request, settings=settings, pixels=pixels, **keys)))
+    if bands is not None or scale != "auto":
+        raise ConfigError(
+            "bands and scale choose among the numbers of a file; give its path, or arrays as they are to be"
+        )
     return prompt_array(image, request, settings=settings, **keys)
 
 

@@ -27,6 +27,7 @@ from sightline.report.study_page import study_document
 from sightline.runs import StudyFolder
 from sightline.runs.artifacts import RESULT
 from sightline.runs.copies import CleanScore, CopiesInTest
+from sightline.runs.info import Memory
 from sightline.runs.results import Interval, Network, Tuning
 from sightline.runs.study_result import (
     Budget,
@@ -66,6 +67,7 @@ def rich(result: StudyResult) -> StudyResult:
             arm,
             score=replace(
                 arm.score, network=networks[arm.arm], chance=0.1432, lr=3e-4, tuning=tuning, precision="32-true",
+                memory=Memory(host=1_734_000_000, device=7_900_000_000),
                 flags=("not converged",) if arm.arm == "A" else (),
                 budgets=(budget,) * len(arm.score.seeds) if arm.arm == "A" else None,
                 # As if the seeds of each arm had not been equally many.
@@ -134,7 +136,7 @@ def shown(content: dict[str, Any]) -> str:
     ]  # fmt: skip
     parts = [vars(block) for section in sections for block in section.blocks]
     texts = [{key: value for key, value in part.items() if key not in ("panels", "keys")} for part in parts]
-    return str([answers(result), texts, [_line(arm) for arm in done]])
+    return str([answers(result), texts, [_line(arm, result.published) for arm in done]])
 
 
 def numbers(value: Any, path: Path_ = ()) -> Iterator[Path_]:
@@ -216,7 +218,8 @@ def test_each_number_of_the_result_is_shown_and_changes_with_it(content: dict[st
     paths += list(numbers(content["pretrain"]["each"], ("pretrain", "each")))
     paths = [path for path in paths if path[-1] not in UNSHOWN and not is_told_elsewhere(path)]
     assert {
-        "mean", "low", "high", "n", "seconds", "images_seen", "difference", "p", "detectable", "parameters", "epochs",
+        "mean", "low", "high", "n", "seconds", "images_seen", "difference", "p", "detectable", "parameters",
+        "host", "device", "epochs",
         "times", "needed", "fraction", "most", "knn/accuracy",
     } <= {path[-1] for path in paths}  # fmt: skip
     check(content, paths, shown)
@@ -235,4 +238,7 @@ def test_the_numbers_of_maps_data_and_reference_are_shown_and_change(folder: Stu
         ("reference", "images_seen"), ("reference", "accuracy", "value"), ("reference", "accuracy", "n"),
         ("scale",),
     ]  # fmt: skip
-    check(content, paths, page)
+    # Reference weights are listed where an arm starts from them.
+    started = copy.deepcopy(content)
+    started["arms"][0]["weights"] = "reference"
+    check(started, paths, page)

@@ -14,10 +14,10 @@ from sightline.confidence import INTERVAL
 from sightline.config import StudyConfig
 
 if TYPE_CHECKING:
-    from sightline.runs.study_result import ArmResult, StudyResult
+    from sightline.runs.study_result import ArmResult, Published, StudyResult
 
 
-@config_flags(StudyConfig, "scale")
+@config_flags(StudyConfig, "scale", "logger")
 def study(
     file: str,
     /,
@@ -98,7 +98,9 @@ def study(
     else:
         _print_answers(finished.result)
         for metric, arms in _done_by_metric(finished.result).items():
-            show([_line(arm) for arm in arms], as_json=False, title=f"{config.name}: {metric}")
+            show(
+                [_line(arm, finished.result.published) for arm in arms], as_json=False, title=f"{config.name}: {metric}"
+            )
         say(*absences(finished.result.arms).values())
         end({"report": page}, ("serve", folder), ("report", folder))
     if failed := [arm for arm in finished.result.arms if arm.status == "failed"]:
@@ -128,13 +130,15 @@ def _done_by_metric(result: StudyResult) -> dict[str, list[ArmResult]]:
     return groups
 
 
-def _line(arm: ArmResult) -> dict[str, str]:
-    """Return an arm as a row of the closing table, with its flags below each other where it bears any."""
+def _line(arm: ArmResult, published: Published | None) -> dict[str, str]:
+    """Return an arm as a row of the closing table, with what others published, and its flags below each other."""
     score, metric = arm.done, arm.measure
     interval = metric.interval(score.low, score.high)
     flags = {"flags": "\n".join(arm.flags)} if arm.flags else {}
+    values = published.values if published is not None else {}
+    theirs = {"published": metric.score(values[arm.arm])} if arm.arm in values else {}
     return {"arm": arm.arm, metric.text: metric.score(score.mean), INTERVAL: interval, "n": str(score.n),
-            "seeds": str(len(score.seeds)), **flags}  # fmt: skip
+            "seeds": str(len(score.seeds)), **theirs, **flags}  # fmt: skip
 
 
 def _row(arm: ArmResult) -> dict[str, object]:

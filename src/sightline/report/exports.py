@@ -48,6 +48,8 @@ def _arm_row(arm: ArmResult) -> dict[str, Cell]:
         "high": score.high if score else None, "n": score.n if score else None,
         "seeds": " ".join(map(repr, score.seeds)) if score else None,
         "seconds": score.seconds if score else None, "images_seen": score.images_seen if score else None,
+        "memory_bytes": score.memory.host if score and score.memory else None,
+        "device_memory_bytes": score.memory.device if score and score.memory else None,
         "parameters": score.network.parameters if score and score.network else None,
         "flags": "; ".join(arm.flags),
     }  # fmt: skip

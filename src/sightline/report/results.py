@@ -10,8 +10,9 @@ from sightline.figures import arm_panel, difference_panel
 from sightline.report.document import Block, Picture, Table, Warnings
 from sightline.report.sentences import flagged_arms, pair
 from sightline.runs.flags import FLAGS, flag_words
+from sightline.runs.info import Memory
 from sightline.runs.metrics import Metric
-from sightline.runs.numbers import NBSP, NO_VALUE, count, duration, p_value
+from sightline.runs.numbers import NBSP, NO_VALUE, count, duration, p_value, size_text
 from sightline.runs.study_result import ArmResult, Comparison, Published, StudyResult
 
 
@@ -92,16 +93,29 @@ def _arm_table(arms: Sequence[ArmResult], metric: Metric, published: Published |
 def _cost_table(arms: Sequence[ArmResult]) -> Table | None:
     scores = {arm.arm: arm.score for arm in arms if arm.score is not None}
     sized = any(score.network for score in scores.values())
+    weighed = any(score.memory for score in scores.values())
     if not scores:
         return None
     rows = [
         [name, duration(score.seconds), count(score.images_seen),
+         *([_memory_text(score.memory)] if weighed else []),
          *([count(score.network.parameters) if score.network else NO_VALUE] if sized else [])]
         for name, score in scores.items()
     ]  # fmt: skip
-    header = ("Arm", "Time", "Images seen", *(["Parameters"] if sized else []))
+    header = ("Arm", "Time", "Images seen", *(["Memory"] if weighed else []), *(["Parameters"] if sized else []))
     caption = "What the arms cost: all seeds together, without pretraining."
+    if weighed:
+        caption += (
+            " Memory: the most that the process of a run held at once, mapped image files included"
+            f"{', and the most on the GPU' if any(of.memory and of.memory.device for of in scores.values()) else ''}."
+        )
     return Table(caption, header, rows, (False, *[True] * (len(header) - 1)))
+
+
+def _memory_text(memory: Memory | None) -> str:
+    """Return "1.2 GB", "1.2 GB + 7.9 GB GPU"."""
+    marks = [(memory.host, ""), (memory.device, " GPU")] if memory is not None else []
+    return " + ".join(f"{size_text(size)}{where}" for size, where in marks if size is not None) or NO_VALUE
 
 
 def flag_line(name: str, flag: str, metric: Metric, per_class: Mapping[str, float]) -> str:

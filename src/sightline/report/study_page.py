@@ -189,9 +189,11 @@ def _notes(view: StudyView) -> list[Block]:
     fitted = {name: of.penalty for name, of in details.items() if isinstance(of, ClassifyDetails) and of.penalty}
     if fitted:
         penalties = ", ".join(f"{name}: {plain(penalty)}" for name, penalty in fitted.items())
+        views = view.config.classify.head_views if view.config.classify is not None else 0
+        seen = f"and of {views} augmented views of each, " if views else "alone, without augmentation, "
         remarks.append(
             "Heads on frozen backbones are fitted to their optimum: logistic regression by L-BFGS on features of the "
-            f"plain images, the penalty best on validation ({penalties}). They have no epochs and no augmentation."
+            f"plain images {seen}the penalty best on validation ({penalties}). They have no epochs."
         )
     for name, run in view.runs.items():
         remarks += [f"{name} did without: {note}" for note in (run.result().get("notes") or [] if run.is_done else [])]

@@ -38,6 +38,15 @@ def count(value: float) -> str:
     return f"{value:,.0f}".replace(",", NARROW)
 
 
+def size_text(size: float) -> str:
+    """Return bytes as "0.5 kB", "12 kB", "3.4 MB" or "2.1 GB"."""
+    for unit in ("kB", "MB", "GB"):
+        size /= 1000
+        if size < 1000 or unit == "GB":
+            break
+    return f"{size:.{0 if size >= 10 else 1}f} {unit}"
+
+
 def duration(seconds: float) -> str:
     """Return "42 s", "7 min 05 s" or "2 h 10 min"."""
     if round(seconds) < 60:

@@ -29,6 +29,7 @@ from sightline.study.outcome import Lost, Outcome, run_node
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 WATCH = 1.0  # seconds
+PARTING = 60.0  # seconds for a checkpoint
 # By these, lightning would take a run for a part of a job of several processes.
 OF_A_JOB = ("SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID", "RANK", "LOCAL_RANK", "WORLD_SIZE")
 SHARED = "give --out a folder that all machines share, and data by paths that all of them see"
@@ -80,6 +81,12 @@ def run_apart(order: Order) -> Outcome:
         with os.fdopen(reading, "rb") as pipe:
             answer = pipe.read()
         process.wait()
+    except BaseException:
+        # Whoever began it was told to end: the run writes its checkpoint first.
+        stop_processes(order.key)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(PARTING)
+        raise
     finally:
         del _processes[order.key]
     if answer:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from sightline.files.lock import holder_of
-from sightline.runs import StudyFolder, artifacts
+from sightline.runs import RunFolder, StudyFolder, artifacts
 from sightline.study.node import Node
 from sightline.study.outcome import Outcome
 
@@ -39,7 +39,8 @@ def states(
         elif (holder := holder_of(path / artifacts.LOCK)) is not None and holder.state != "dead":
             state, where = "running", str(holder)
         else:
-            state = "submitted"
+            run = RunFolder(path)
+            state = run.status if run.exists and run.status != "running" else "submitted"
         rows.append({"run": node.name, "state": state, "where, or why": where})
     return rows
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from sightline.runs import StudyFolder
 from sightline.study.board import Board
 from sightline.study.executors import Executor, Ticket
 from sightline.study.executors.here import Here
@@ -17,7 +18,8 @@ from sightline.study.node import Node
 from sightline.study.outcome import Lost, Outcome
 from sightline.study.pace import Pace
 
-# Of a run whose process or machine goes away: once is chance, three times is the run, as where memory runs out.
+# Of a run whose process or machine goes away: once is chance; three times at the same place is the run, as where memory
+# runs out. A run that wrote another checkpoint meanwhile begins to count anew.
 ATTEMPTS = 3
 
 
@@ -35,6 +37,7 @@ def execute(nodes: list[Node], folder: Path, executor: Executor | None = None) -
     executor = executor or Here()
     outcomes: dict[str, Outcome] = {}
     waiting, running, lost = list(nodes), dict[str, tuple[Node, Ticket]](), Counter[str]()
+    steps = {node.name: StudyFolder(folder).find_run(node.name).checkpoint_step for node in nodes}
     pace = Pace(nodes, max(1, min(executor.slots, len(nodes))))
     with _sigterm_as_ctrl_c(), Board(nodes, folder, executor.aside) as board:
         try:
@@ -58,8 +61,10 @@ def execute(nodes: list[Node], folder: Path, executor: Executor | None = None) -
                     try:
                         outcomes[name] = ticket.result()
                     except Lost as error:
-                        lost[name] += 1
-                        if lost[name] < ATTEMPTS and not error.final:
+                        step = StudyFolder(folder).find_run(name).checkpoint_step
+                        advanced = step > steps[name]
+                        steps[name], lost[name] = max(step, steps[name]), 1 if advanced else lost[name] + 1
+                        if lost[name] < ATTEMPTS and (advanced or not error.final):
                             board.say(f"{name}: {error.reason}; it goes on from its checkpoint")
                             waiting.insert(0, node)
                             continue

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
+
+import numpy as np
 
 from sightline.errors import RunError
 from sightline.metrics.convergence import still_rising
@@ -14,6 +17,8 @@ from sightline.runs.kinds import KINDS, Kind, import_dotted
 from sightline.runs.metrics import Metric, metric_named
 from sightline.runs.results import PretrainResult, ScoredResult
 from sightline.runs.study_result import Summary
+
+FALLING = ("cosine", "poly")  # schedules of OptimConfig that end at a low rate whatever the curve does
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +66,7 @@ def judge_run(run: RunFolder) -> tuple[tuple[str, ...], Metric, Summary] | None:
 
 def not_converged(judged: Judged) -> bool:
     """Whether at least half of the runs ended while their validation score was rising."""
-    rising = [still_rising(validation_curve(run)) for run in judged.runs]
+    rising = [still_rising(validation_curve(run), falling_rates(run)) for run in judged.runs]
     return bool(rising) and 2 * sum(rising) >= len(rising)
 
 
@@ -72,6 +77,25 @@ def validation_curve(run: RunFolder) -> list[float]:
     if not kind.watched or not isinstance(result, ScoredResult) or not result.by_epochs:
         return []
     return [line[kind.watched] for line in run.metrics() if kind.watched in line]
+
+
+def falling_rates(run: RunFolder) -> list[float]:
+    """Return the learning rate at each point of `validation_curve`, of a schedule that falls by design; [] of others.
+
+    Where nothing was logged in an epoch the rate lies between those of its neighbors.
+    """
+    if run.config().get("optim", {}).get("schedule") not in FALLING:
+        return []
+    lines, watched = run.metrics(), KINDS[run.info().kind].watched
+    logged: dict[int, list[float]] = {}
+    for line in lines:
+        if "lr" in line:
+            logged.setdefault(line["epoch"], []).append(line["lr"])
+    if not logged:
+        return []
+    epochs = sorted(logged)
+    judged = [line["epoch"] for line in lines if watched in line]
+    return np.interp(judged, epochs, [mean(logged[epoch]) for epoch in epochs]).tolist()
 
 
 def at_chance(judged: Judged) -> bool:

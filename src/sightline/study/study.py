@@ -56,10 +56,12 @@ def run_study(
     Raises:
         ConfigError: a mistake in the study file.
         DataError: data that are not here, or masks from which nothing can be learned.
+        NotAvailable: the package of a logger is not installed.
         RunError: `out` holds another study, or another process works on this one.
     """
     study = source if isinstance(source, StudyConfig) else read_study(source)
     folder = StudyFolder(out.absolute())
+    _check_loggers(study)
     nodes, asked = expand(study, folder.path), expand(study, folder.path, only)
     with ExitStack() as stack:
         executor = executor or asked_executor(jobs, cluster, slurm)
@@ -96,6 +98,19 @@ def _copies(outcomes: Mapping[str, Outcome], folder: StudyFolder) -> dict[str, C
         path = keep_traceback(error, folder.path)
         _say(f"! study: no copies were looked for, the study goes on: {words} (traceback in {path})")
         return {}
+
+
+def _check_loggers(study: StudyConfig) -> None:
+    """Refuse loggers whose packages are not here, before any run begins.
+
+    Raises:
+        NotAvailable: names the extra.
+    """
+    if study.logger:
+        # Imported here: planning does without torch.
+        from sightline.engine.loggers import check_loggers
+
+        check_loggers(study.logger)
 
 
 def _check_masks(nodes: Sequence[Node], folder: StudyFolder) -> None:

@@ -125,4 +125,6 @@ def _changed(pixels: np.ndarray) -> np.ndarray:
     if part.shape[2] != 3:
         return part
     _, encoded = cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    return cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    assert decoded is not None, "it was encoded above"
+    return decoded

@@ -15,14 +15,13 @@ from submitit.helpers import DelayedSubmission
 
 from sightline.errors import ConfigError
 from sightline.runs import artifacts
-from sightline.study.apart import Order, run_apart, stop_processes
+from sightline.study.apart import PARTING, Order, run_apart, stop_processes
 from sightline.study.executors.resources import resources_of
 from sightline.study.node import Node
 from sightline.study.outcome import Lost, Outcome
 
 MANY = 1000  # SLURM has a queue of its own
 MINUTES = 12 * 60  # a job is submitted again when its time is over, and goes on from its checkpoint
-PARTING = 60.0  # seconds for a checkpoint; submitit sends its signal 90 s before the end
 
 
 class Work:
