@@ -20,10 +20,12 @@ SAYING = [
     "cli/ending.py", "cli/study.py", "runs/flags.py", "runs/metrics.py", "runs/numbers.py",
 ]  # fmt: skip
 NUMBER_WORD = r"\b(?:two|three|four|five|ten|half|dozen)\b (?:or more )?(?:seeds|studies|runs|draws)"
-# Digits that are no figure: a name, the year of a citation, the size of a layer, the ends of a scale by definition.
+# Digits that are no figure: a rule of what may be given, a name, the year of a citation, the size of a layer, the ends
+# of a scale by definition.
 NAMES = (
     r"1 is a perfect match of masks, 0 none", r"^: 1 where [\w ]+, 0 where", r"^: 1 where neighbours",
-    r"\b[01] is a\b", r"\b[01] is collapse\b", r"\bF1\b", r"\b(?:19|20)\d\d\b", r"\b3×3\b", r"round,pad=0\S*",
+    r"give 1 or more", r"\b[01] is a\b", r"\b[01] is collapse\b", r"\bF1\b", r"\b(?:19|20)\d\d\b", r"\b3×3\b",
+    r"round,pad=0\S*",
 )  # fmt: skip
 
 

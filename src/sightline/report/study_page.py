@@ -11,6 +11,7 @@ from sightline.report.copies import copies_sections
 from sightline.report.document import Block, Code, Document, Listing, Section, Text
 from sightline.report.face import Heading, Rows, StudyView, face_of, faces
 from sightline.report.labels import labels_sections
+from sightline.report.methods import methods_text
 from sightline.report.pretrainings import pretraining_remark
 from sightline.report.rates import rates_sections
 from sightline.report.sentences import absences, trial_text
@@ -88,7 +89,8 @@ def _results(result: StudyResult) -> list[Section]:
 
 # -- what was run
 def _implementation(view: StudyView) -> list[Block]:
-    blocks: list[Block] = [tables.table("Data", _data_rows(view.result))]
+    blocks: list[Block] = [Text(words)] if (words := methods_text(view)) else []
+    blocks.append(tables.table("Data", _data_rows(view.result)))
     pretrain, shared = next(iter(view.pretrainings), None), _shared(view)
     if pretrain is not None:
         rows = face_of(pretrain.info().kind).rows(pretrain)
