@@ -2,8 +2,8 @@
 
     uv run --with tifffile --with imagecodecs python docs/real_files.py NAME=FOLDER…
 
-Of each file: an image of the right shape and type, equal to what another library reads of it (or the rule by which it is
-not), or a refusal that names the reason. Nothing else may come of it; what does is printed last.
+Of each file: an image of the right shape and type, equal to what another library reads of it (or the rule by which it
+is not), or a refusal that names the reason. Nothing else may come of it; what does is printed last.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ def compared(path: Path, pixels: np.ndarray) -> str:
             return "a soft fourth band, taken for a band and said so"
         if raster.kind != np.uint8:
             return f"{', '.join(others)}; scaled {raster.kind}"
-        if raster.count > COLORS + 1:
-            return "the first three of several bands, said so"
+        if raster.count > COLORS:
+            return "the first three of several bands"
     return ", ".join(others).replace("other", "OTHER")
 
 
@@ -175,8 +175,9 @@ def main() -> None:
     """Read every file of the folders, and write the page."""
     page = io.StringIO()
     page.write(
-        "# Real files\n\nTest images that come with other packages, each read by the one decoder and by the mask reader, and "
-        "compared\nwith what another library reads of it. Written by `docs/real_files.py`, which says how to run it.\n"
+        "# Real files\n\nTest images that come with other packages, each read by the one decoder and by the mask "
+        "reader, and compared\nwith what another library reads of it. "
+        "Written by `docs/real_files.py`, which says how to run it.\n"
     )
     wrong: list[str] = []
     for given in sys.argv[1:]:
