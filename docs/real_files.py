@@ -124,8 +124,8 @@ def compared(path: Path, pixels: np.ndarray) -> str:
             return "a soft fourth band, taken for a band and said so"
         if raster.kind != np.uint8:
             return f"{', '.join(others)}; scaled {raster.kind}"
-        if raster.count > COLORS + 1:
-            return "the first three of several bands, said so"
+        if raster.count > COLORS:
+            return "the first three of several bands"
     return ", ".join(others).replace("other", "OTHER")
 
 
@@ -176,8 +176,8 @@ def main() -> None:
     page = io.StringIO()
     page.write(
         "# Real files\n\nTest images that come with other packages, each read by the one decoder and by the mask "
-        "reader, and compared\nwith what another library reads of it. Written by `docs/real_files.py`, which says how "
-        "to run it.\n"
+        "reader, and compared\nwith what another library reads of it. "
+        "Written by `docs/real_files.py`, which says how to run it.\n"
     )
     wrong: list[str] = []
     for given in sys.argv[1:]:

@@ -16,9 +16,9 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
-# Loaded before the forks; none of these starts a thread.
 from conftest import write_classes, write_tiles
 from sightline.cli.main import run
 
@@ -36,6 +36,10 @@ COMMANDS: dict[str, list[str]] = {
     "segment": ["segment", "{tiles}", *SMALL, "--crop", "32"],
     "study": ["study", "{study}", "--jobs", "1"],
 }
+# Loaded before the forks, for it takes longer than what is killed; none of these starts a thread.
+LOADED = ("sightline.tasks.pretrain", "sightline.tasks.classify", "sightline.tasks.segment", "sightline.study",
+          "sightline.report", "sightline.views.device", "sightline.views.kernels", "sightline.models.foreign",
+          "matplotlib.figure")  # fmt: skip
 SAME = ("metrics.jsonl", "result.json", "weights.safetensors", "model.json")
 
 
@@ -109,6 +113,7 @@ def kills(kind: str, places: dict[str, Path], work: Path, count: int, seed: int)
             wrong[at] = f"--resume ended with {code}: {said.read_text()[-500:]}"
         elif (got := results(out)) != expected:
             wrong[at] = "other than unbroken: " + ", ".join(n for n in expected if got.get(n) != expected[n])
+        print(f"{kind}: killed at change {at} of {changes}: {wrong.get(at, 'resumed')}", file=sys.stderr, flush=True)
     return {"kind": kind, "changes of the folder": changes, "kills": len(drawn), "wrong": wrong}
 
 
@@ -131,6 +136,8 @@ def options(kind: str) -> list[str]:
 
 def main() -> int:
     """Kill, resume, and print what came of it."""
+    for name in LOADED:
+        import_module(name)
     folder, count, seed, kinds = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]
     places = {
         "classes": write_classes(folder / "classes", each=6),

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from sightline.confidence import NARROW
 from sightline.files.atomic import json_text
+from sightline.files.homes import at_home
 from sightline.processes import is_first_process
 from sightline.runs.artifacts import WEIGHTS
 
@@ -52,7 +53,7 @@ def check_source(source: str) -> None:
     Raises:
         DataError: neither.
     """
-    if not Path(source).expanduser().exists():
+    if not at_home(source).exists():
         from sightline.data import find
 
         find(source)

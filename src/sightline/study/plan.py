@@ -24,6 +24,7 @@ from sightline.config import (
 )
 from sightline.config.study import StudyPretrain
 from sightline.errors import ConfigError, nearest
+from sightline.files import at_home
 from sightline.runs import StudyFolder
 from sightline.runs.artifacts import SHARED_FEATURES
 from sightline.runs.kinds import KINDS, import_dotted
@@ -76,7 +77,7 @@ def from_file(block: Mapping[str, Any], folder: Path, prefix: str = "") -> dict[
         if isinstance(value, Mapping):
             values[key] = from_file(value, folder, f"{prefix}{key}.")
         elif key in PATHS and isinstance(value, str) and value and value not in NAMES:
-            here, there = Path(value).expanduser(), folder / Path(value).expanduser()
+            here, there = at_home(value), folder / at_home(value)
             if key in ("recipe", "palette") and not there.is_file():  # a folder may have the name of one
                 continue
             if os.path.exists(there) and not (os.path.exists(here) and here.samefile(there)):

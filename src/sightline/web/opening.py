@@ -14,7 +14,7 @@ from sightline.data import demo_home, find, is_image, list_images, tell
 from sightline.data.masks.project import ProjectFolder
 from sightline.data.masks.project_import import read_existing
 from sightline.errors import RunError, UserError
-from sightline.files import data_home
+from sightline.files import at_home, data_home
 from sightline.runs import StudyFolder, artifacts
 from sightline.web.classes import classes_from, classes_of, reading_of
 from sightline.web.embedding import TABLE, MapData, read_map
@@ -46,7 +46,7 @@ def open_site(target: str, data: str | None = None, keep: Keeping | None = None)
     Raises:
         UserError: nothing there that could be shown, or it is damaged, or a project that does not fit.
     """
-    path = Path(target).expanduser()
+    path = at_home(target)
     if not path.exists():
         if target == "demo":
             return _kept(_demo(), keep, Path(f"demo{PROJECT_END}"))

@@ -8,7 +8,7 @@ from typing import Any
 
 from sightline.data.sets.demo import VERSION, write_demo
 from sightline.errors import DataError, nearest
-from sightline.files.homes import data_home
+from sightline.files.homes import at_home, data_home
 from sightline.files.places import url_of
 
 
@@ -154,7 +154,7 @@ def find(source: str) -> Path:
     Raises:
         DataError: a known name that was not fetched yet, or neither a path nor a name.
     """
-    path = Path(source).expanduser()
+    path = at_home(source)
     if url_of(source) or path.exists():
         return path
     if source in DEMO:
