@@ -153,14 +153,24 @@ def segment(data: Data, out: Source, *, init: Source | None = None, resume: bool
 
 
 @_in_python
-def study(source: Source | StudyConfig, out: Source, *, only: tuple[str, ...] = (), jobs: int = 1) -> StudyFolder:
+def study(
+    source: Source | StudyConfig,
+    out: Source,
+    *,
+    only: tuple[str, ...] = (),
+    jobs: int = 1,
+    cluster: str = "",
+    slurm: str = "",
+) -> StudyFolder:
     """Run a study file, or a study by name, and write its report: `study.result["C"].value` is the mean of an arm.
 
     Args:
         source: a YAML file, the name of a packaged study, or a configuration.
         out: the study's folder; what is done there is not run again.
         only: arms to run; () runs all.
-        jobs: runs at a time.
+        jobs: runs at a time, on this machine.
+        cluster: address of a dask scheduler whose workers do the runs.
+        slurm: partition of SLURM whose nodes do the runs.
 
     Returns:
         The study: `path`, `result` (arms by name, comparisons), `runs()`, `report` (files of the report).
@@ -172,7 +182,7 @@ def study(source: Source | StudyConfig, out: Source, *, only: tuple[str, ...] = 
     from sightline.study import read_study, run_study
 
     config = source if isinstance(source, StudyConfig) else read_study(os.fspath(source), from_environment())
-    folder = run_study(config, Path(out), only=only, jobs=jobs)
+    folder = run_study(config, Path(out), only=only, jobs=jobs, cluster=cluster, slurm=slurm)
     write(folder.path)
     return folder
 
@@ -283,12 +293,14 @@ def evaluate(
 
 
 @_in_python
-def embed(run: Source, data: Data, out: Source, **keys: Any) -> EmbeddingQuality:
+def embed(run: Source, data: Data | Image | np.ndarray | Sequence[Any], out: Source, **keys: Any) -> EmbeddingQuality:
     """Write penultimate features of a run on images: embedding.parquet with id, label and features float32 (dim,).
 
     Args:
         run: a finished pretrain or classify run.
-        data: images, with or without labels, or a mapping with the keys of DataConfig.
+        data: images, with or without labels, or a mapping with the keys of DataConfig; or one image in memory (PIL,
+            array, tensor), or a sequence of paths and images in memory, whose ids are 000000, 000001, … in their order
+            (these are not kept: a page that shows the map has no pictures of them).
         out: the folder to write.
         **keys: keys of EmbedConfig that differ from the defaults, for example tsne=True.
 
@@ -298,11 +310,17 @@ def embed(run: Source, data: Data, out: Source, **keys: Any) -> EmbeddingQuality
     Raises:
         UserError: wrong configuration or data, or a run without features of whole images.
     """
-    flags = {**_data(data), "run": os.fspath(run), **_plain(keys)}
-    config = resolve(EmbedConfig, environment=from_environment(), flags=flags)
     from sightline.tasks.embed import embed as run_embed
 
-    return run_embed(config, Path(out))
+    def work(data: Data) -> EmbeddingQuality:
+        flags = {**_data(data), "run": os.fspath(run), **_plain(keys)}
+        return run_embed(resolve(EmbedConfig, environment=from_environment(), flags=flags), Path(out))
+
+    if isinstance(data, str | os.PathLike | Mapping | DataConfig | SegmentDataConfig):
+        return work(data)
+    with tempfile.TemporaryDirectory() as folder:
+        _write_images(data, Path(folder))
+        return work({"source": folder, "layout": "folder"})
 
 
 @_in_python

@@ -4,7 +4,7 @@ from sightline.files.atomic import atomic_path, json_text, sweep, write_bytes, w
 from sightline.files.checksum import file_sha256, text_digest
 from sightline.files.faults import TRACEBACK, explained, keep_traceback, log_folder, named
 from sightline.files.homes import at_home, cache_home, data_home
-from sightline.files.lock import check_free, in_turn, locked
+from sightline.files.lock import check_free, in_turn, locked, wait_until_free
 from sightline.files.outputs import Outputs, is_output
 from sightline.files.seal import flaw, seal
 from sightline.files.staging import kept, staged
@@ -32,6 +32,7 @@ __all__ = [
     "staged",
     "sweep",
     "text_digest",
+    "wait_until_free",
     "write_bytes",
     "write_json",
     "write_text",

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-NARROW = "\u202f"  # narrow no-break space, between a number and its unit
+from sightline.confidence import NARROW
+
 NBSP = "\u00a0"  # between the parts of "n = 140"
 NO_VALUE = "–"
 SMALL_P = 0.001

@@ -112,6 +112,9 @@ def expand(study: StudyConfig, out: Path, only: tuple[str, ...] = ()) -> list[No
     ]
     nodes += with_labels(study, arms, of_arms, str(out / SHARED_FEATURES))
     nodes = [replace(node, config=on_trial(node.config, study.scale)) for node in nodes if node is not None]
+    if study.logger:
+        shown = {"logger": study.logger, "group": study.name}
+        nodes = [replace(node, config=node.config.model_copy(update=shown)) for node in nodes]
     return _needed(_ordered(nodes), only)
 
 
@@ -177,6 +180,8 @@ def classify_node(study: StudyConfig, arm: Arm, seed: int, out: StudyFolder) -> 
         settings["keep_features"] = study.embed_samples
     if arm.trained == "head" and study.classify is not None:
         settings["head_solver"] = study.classify.head_solver
+        if study.classify.head_solver == "lbfgs":
+            settings["head_views"] = study.classify.head_views
     node = Node(arm.run_name(seed), arm.task, _classify(study, settings), needs, arm.name)
     assert study.classify is not None, "arms_of has checked it"
     if arm.as_long_as:
@@ -189,6 +194,8 @@ def segment_node(study: StudyConfig, arm: Arm, seed: int, out: StudyFolder) -> N
     settings, needs = _started(study, arm, seed, out)
     node = Node(arm.run_name(seed), arm.task, _segment(study, settings), needs, arm.name)
     assert study.segment is not None, "arms_of has checked it"
+    if arm.as_long_as:
+        return _twin(study, arm, seed, node)
     return _with_rates(study, arm, seed, node, study.segment.lr_factors)
 
 

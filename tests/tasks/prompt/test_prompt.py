@@ -113,7 +113,9 @@ def test_wrong_use_exits_2_and_says_what_is_right(photo, tmp_path, capsys, argum
 
 def test_weights_that_cannot_be_had_exit_1(photo, tmp_path, capsys):
     assert run(["prompt", str(photo), "--out", str(tmp_path / "o"), "--point", "5,5", "--engine", "sam2"]) == 1
-    assert "facebook/sam2.1-hiera-small, which could not be fetched" in capsys.readouterr().err
+    errors = capsys.readouterr().err
+    assert "models--facebook--sam2.1-hiera-small and could not be fetched" in errors
+    assert "hf download facebook/sam2.1-hiera-small" in errors
 
 
 @pytest.mark.parametrize("kind", ["json", "csv"])

@@ -9,6 +9,7 @@ from typing import Any
 from sightline.data.sets.demo import VERSION, write_demo
 from sightline.errors import DataError, nearest
 from sightline.files.homes import at_home, data_home
+from sightline.files.places import url_of
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def find(source: str) -> Path:
         DataError: a known name that was not fetched yet, or neither a path nor a name.
     """
     path = at_home(source)
-    if path.exists():
+    if url_of(source) or path.exists():
         return path
     if source in DEMO:
         home = demo_home()
