@@ -122,8 +122,19 @@ def write_study(folder: Path) -> Path:
     classify = {"backbone": "timm/test_resnet", "input_size": 24, "epochs": 2, "batch_size": 4, "threads": 1,
                 "checkpoint_minutes": 0, "precision": "32-true"}  # fmt: skip
     data = {"source": str(folder / "classes")}
-    content = {"name": "killed", "seeds": [0, 1], "arms": ["E"], "embed_samples": 10,
-               "classify": {"data": data, "set": classify, "lr_factors": [1]}}  # fmt: skip
+    sizes: dict[str, dict[str, int]] = {"views": {}, "method": {}}
+    for view in VIEWS:
+        block, _, rest = view.partition(".")
+        sizes[block][rest.partition("=")[0]] = int(rest.partition("=")[2])
+    pretrain = {key: classify[key] for key in classify if key != "input_size"} | sizes
+    content = {
+        "name": "killed",
+        "seeds": [0, 1],
+        "arms": ["E"],
+        "embed_samples": 10,
+        "pretrain": {"recipe": "dino-demo", "data": data, "set": pretrain},
+        "classify": {"data": data, "set": classify, "lr_factors": [1]},
+    }
     path = folder / "study.yaml"
     path.write_text(json.dumps(content))
     return path
