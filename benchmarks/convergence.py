@@ -6,8 +6,9 @@ Trains small networks by every cell of `CELLS` × `SEEDS` on generated and on re
 curves in JSON beside the page, which `--write` names; without PACS and LANDCOVER it reads the kept ones. The epochs
 that a run needed are where a mean of five of its curve first comes within a twentieth of the whole rise of where it
 ends. It had finished if it went on for half as many again. It is cut at 30 % of what it needed. A schedule that falls
-to zero by design is not cut but run again at 30 % of its epochs: its curve flattens as the rate falls, whatever is left
-to learn, so that the curve alone cannot always tell.
+to zero by design is not cut but run again, with 30 % of its epochs and with twice as many. It had finished if the runs
+of twice as many end, on the mean of the seeds, within a twentieth of the whole rise of where it ends. Its curve
+flattens as the rate falls, whatever is left to learn: it is read over the sum of the learning rates.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import numpy as np
 
 import sightline as sl
 from sightline.metrics.convergence import ERRORS, LEAST, SHARE, TAIL, still_rising
+from sightline.schedules import cosine
 from sightline.study.flags import validation_curve
 
 SEEDS = (0, 1, 2)
@@ -32,8 +34,8 @@ BEYOND = 1.5  # times what it needed: it has finished
 TILES = {"train": 48, "validation": 24}  # of land cover: minutes, not hours
 BEGUN = 0.1  # of the whole rise: a run that is cut before has learnt nothing yet, and `at chance` says so
 EARLY = "cut before it rose"
-FALLEN = "short schedule that falls"
-STATES = ("finished", "cut", EARLY, FALLEN, "unfinished")
+FALLEN, DOUBLED = "short schedule that falls", "long schedule that falls"
+STATES = ("finished", "cut", EARLY, FALLEN, DOUBLED, "unfinished")
 CURVES = "convergence-curves.json"
 
 
@@ -98,6 +100,7 @@ def train(out: Path, sources: dict[str, str]) -> dict[str, list[float]]:
             curves[f"{cell.name}/{seed}"] = _curve(cell, seed, cell.epochs, out, sources)
             if cell.falls:
                 curves[f"{cell.name}/{seed}/short"] = _curve(cell, seed, round(CUT * cell.epochs), out, sources)
+                curves[f"{cell.name}/{seed}/double"] = _curve(cell, seed, 2 * cell.epochs, out, sources)
     return curves
 
 
@@ -135,17 +138,32 @@ def needed(curve: list[float]) -> int:
     return int(np.argmax(smooth >= end - NEAR * (end - values.min()))) + 1
 
 
+def rates(cell: Cell, curve: list[float]) -> list[float]:
+    """Return the learning rate at the middle of each epoch, of a schedule that falls; [] of others."""
+    return [cosine(2 * epoch + 1, 2 * len(curve), 1.0, 0.0) for epoch in range(len(curve))] if cell.falls else []
+
+
+def has_ended(cell: Cell, curves: dict[str, list[float]]) -> bool:
+    """Return whether runs of twice as many epochs end where these do, on the mean of the seeds."""
+    doubles = np.mean([curves[f"{cell.name}/{seed}/double"] for seed in SEEDS], axis=0)
+    ends = np.mean([curves[f"{cell.name}/{seed}"][-5:] for seed in SEEDS])
+    return bool(doubles[-5:].mean() - ends <= NEAR * (doubles[-5:].mean() - doubles.min()))
+
+
 def cases(curves: dict[str, list[float]]) -> Iterator[tuple[str, int, str, bool]]:
     """Yield of each curve and each cut the cell, the seed, finished, cut or unfinished, and whether it is flagged."""
     for cell in CELLS:
         for seed in SEEDS:
             curve = curves[f"{cell.name}/{seed}"]
             need = needed(curve)
-            state = "finished" if cell.falls or len(curve) >= BEYOND * need else "unfinished"
-            yield cell.name, seed, state, still_rising(curve)
+            ended = has_ended(cell, curves) if cell.falls else len(curve) >= BEYOND * need
+            yield cell.name, seed, "finished" if ended else "unfinished", still_rising(curve, rates(cell, curve))
+            if cell.falls:
+                double = curves[f"{cell.name}/{seed}/double"]
+                yield cell.name, seed, DOUBLED, still_rising(double, rates(cell, double))
             cut = curves[f"{cell.name}/{seed}/short"] if cell.falls else curve[: max(2, round(CUT * need))]
             if cell.falls:
-                yield cell.name, seed, FALLEN, still_rising(cut)
+                yield cell.name, seed, FALLEN, still_rising(cut, rates(cell, cut))
                 continue
             begun = np.mean(cut[-3:]) - np.mean(curve[:2]) > BEGUN * np.ptp(curve)
             yield cell.name, seed, "cut" if begun else EARLY, still_rising(cut)
@@ -165,12 +183,12 @@ def page(curves: dict[str, list[float]]) -> Iterator[str]:
     for state in STATES:
         of = [flagged for _, _, other, flagged in found if other == state]
         yield f"| {state} | {len(of)} | {sum(of)} ({sum(of) / max(1, len(of)):.0%}) |"
-    yield f"\nOf these flagged:\n\n| cell | epochs | needed, by seed | {' | '.join(STATES[:4])} |"
-    yield "|---|---|---|---|---|---|---|"
+    yield f"\nOf these flagged:\n\n| cell | epochs | needed, by seed | {' | '.join(STATES[:5])} |"
+    yield "|---|---|---|---|---|---|---|---|"
     for cell in CELLS:
         need = [str(needed(curves[f"{cell.name}/{seed}"])) for seed in SEEDS]
         counts = []
-        for state in STATES[:4]:
+        for state in STATES[:5]:
             of = [flagged for name, _, other, flagged in found if name == cell.name and other == state]
             counts.append(f"{sum(of)} of {len(of)}")
         yield f"| {cell.name} | {cell.epochs} | {'–' if cell.falls else ', '.join(need)} | {' | '.join(counts)} |"

@@ -21,6 +21,7 @@ from sightline.config import DataConfig
 from sightline.data import check_images
 from sightline.data.labelled.check import ImageCheck
 from sightline.tasks.doubts import check_labels
+from sightline.tasks.likeness import confirm_copies
 
 EACH = 200  # copies of each change
 FLIPPED, TOP = 0.05, 0.1  # share of labels that are changed; share of the ranking that is looked through
@@ -80,11 +81,24 @@ def planted(source: Path, folder: Path) -> dict[str, str]:
     return truth
 
 
-def copies_table(source: Path) -> Iterator[str]:
-    """Yield the lines of the table of planted copies."""
+def copies_tables(source: Path, features: list[str]) -> Iterator[str]:
+    """Yield the lines of the tables of planted copies: by the pixels, and confirmed by each network."""
     with tempfile.TemporaryDirectory() as folder:
         truth = planted(source, Path(folder))
         found = check_images(DataConfig(source=folder, layout="folder"))
+        seconds = time.perf_counter()
+        confirmed = {name: confirm_copies(found, name) for name in features}
+        print(f"confirming: {time.perf_counter() - seconds:.0f} s", flush=True)
+    yield from copies_table(source, found, truth)
+    for name, of in confirmed.items():
+        yield ""
+        yield f"Confirmed by features of {Path(name).name}, from a likeness of {of.asked:.3f} on:"
+        yield ""
+        yield from copies_table(source, of.check, truth)
+
+
+def copies_table(source: Path, found: ImageCheck, truth: dict[str, str]) -> Iterator[str]:
+    """Yield the lines of one table of planted copies."""
     ids, copies = found.ids, found.copies
     at = {name: i for i, name in enumerate(ids)}
     exact = {tuple(pair) for pair in copies.exact.tolist()}
@@ -170,14 +184,15 @@ def speed_table(count: int) -> Iterator[str]:
             if not i % 1000:
                 (Path(folder) / f"{i // 1000:03d}").mkdir()
             cv2.imwrite(f"{folder}/{i // 1000:03d}/{i:06d}.jpg", pixels)
-        begin = time.perf_counter()
+        begin, computed = time.perf_counter(), time.process_time()
         found = check_images(DataConfig(source=folder, layout="folder"))
         rows = found.rows()
-        seconds = time.perf_counter() - begin
+        seconds, computed = time.perf_counter() - begin, time.process_time() - computed
     pairs = {row["what"]: row["value"] for row in rows}
     yield (
         f"{count:,} generated JPEGs of 128 px: {seconds:.0f} s, {count / seconds:,.0f} images/s on "
-        f"{len(os.sched_getaffinity(0))} cores: decoding, headers, hashes of {len(found.ids):,} compared in all pairs "
+        f"{len(os.sched_getaffinity(0))} cores at a load of {os.getloadavg()[0]:.0f}, {computed:.0f} s of computing: "
+        f"decoding, headers, hashes of {len(found.ids):,} compared in all pairs "
         f"({pairs['pairs of near copies']} called near copies; none is)."
     )
 
@@ -190,7 +205,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    lines = list(copies_table(arguments.source))
+    lines = list(copies_tables(arguments.source, arguments.features))
     lines += ["", *labels_table(arguments.source, arguments.features), ""]
     if arguments.images:
         lines += speed_table(arguments.images)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import expit
 
+from sightline.confidence import SIGNIFICANCE
 from sightline.metrics import segmentation, statistics
 
 SEEDS, SAMPLES, SPREADS = (2, 3, 5), (8, 44, 128, 900), (0.0, 0.01, 0.03)
@@ -60,7 +61,7 @@ def confusions(rng: np.random.Generator, seeds: int, tiles: int, *cell) -> tuple
 def false_positives(arms: Arms, compare: Callable, cell: tuple, studies: int) -> float:
     """Return the share of studies of two equal arms in which p is below 0.05."""
     rng = np.random.default_rng(abs(hash(cell)) % 2**32)
-    return sum(compare(*arms(rng, *cell)).p < statistics.SIGNIFICANCE for _ in range(studies)) / studies
+    return sum(compare(*arms(rng, *cell)).p < SIGNIFICANCE for _ in range(studies)) / studies
 
 
 def coverage(arms: Arms, interval: Callable, value: Callable, cell: tuple, studies: int) -> float:

@@ -12,7 +12,7 @@ from pathlib import Path
 PEERS = Path(__file__).resolve().parent / "peers"
 TOLD = {
     "albumentations", "kornia", "lightly", "lightly-train", "mobilesam-mirror", "numpy", "opencv-python-headless",
-    "pillow", "pytorch-lightning", "timm", "torch", "torchvision",
+    "pillow", "pytorch-lightning", "sam-2-uni", "segment-anything-py", "timm", "torch", "torchvision",
 }  # fmt: skip
 
 

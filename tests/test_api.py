@@ -9,6 +9,7 @@ from inspect import getdoc
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -193,6 +194,10 @@ def test_embed_gives_its_quality_and_refuses_a_segmenter_in_plain_words(
     assert quality.n == 60
     assert 0 <= (quality.knn or 0) <= 1
     assert quality.trustworthiness is None
+    pixels = [np.full((30, 40, 3), 90, np.uint8), Image.new("RGB", (24, 24)), next(class_folder.rglob("*.png"))]
+    assert sl.embed(classifier, pixels, tmp_path / "memory").n == 3
+    table = pq.read_table(tmp_path / "memory" / "embedding.parquet")
+    assert [name[:6] for name in table["id"].to_pylist()] == ["000000", "000001", "000002"]
     message = "holds a segment run, and embed needs a pretrain or classify run"
     with pytest.raises(sl.RunError, match=message):
         sl.embed(segmenter, class_folder, tmp_path / "no")

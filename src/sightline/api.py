@@ -19,6 +19,7 @@ from sightline.config import (
     ClassifyConfig,
     DataConfig,
     EmbedConfig,
+    PixelsConfig,
     PretrainConfig,
     SegmentConfig,
     SegmentDataConfig,
@@ -152,14 +153,24 @@ def segment(data: Data, out: Source, *, init: Source | None = None, resume: bool
 
 
 @_in_python
-def study(source: Source | StudyConfig, out: Source, *, only: tuple[str, ...] = (), jobs: int = 1) -> StudyFolder:
+def study(
+    source: Source | StudyConfig,
+    out: Source,
+    *,
+    only: tuple[str, ...] = (),
+    jobs: int = 1,
+    cluster: str = "",
+    slurm: str = "",
+) -> StudyFolder:
     """Run a study file, or a study by name, and write its report: `study.result["C"].value` is the mean of an arm.
 
     Args:
         source: a YAML file, the name of a packaged study, or a configuration.
         out: the study's folder; what is done there is not run again.
         only: arms to run; () runs all.
-        jobs: runs at a time.
+        jobs: runs at a time, on this machine.
+        cluster: address of a dask scheduler whose workers do the runs.
+        slurm: partition of SLURM whose nodes do the runs.
 
     Returns:
         The study: `path`, `result` (arms by name, comparisons), `runs()`, `report` (files of the report).
@@ -171,7 +182,7 @@ def study(source: Source | StudyConfig, out: Source, *, only: tuple[str, ...] = 
     from sightline.study import read_study, run_study
 
     config = source if isinstance(source, StudyConfig) else read_study(os.fspath(source), from_environment())
-    folder = run_study(config, Path(out), only=only, jobs=jobs)
+    folder = run_study(config, Path(out), only=only, jobs=jobs, cluster=cluster, slurm=slurm)
     write(folder.path)
     return folder
 
@@ -282,12 +293,14 @@ def evaluate(
 
 
 @_in_python
-def embed(run: Source, data: Data, out: Source, **keys: Any) -> EmbeddingQuality:
+def embed(run: Source, data: Data | Image | np.ndarray | Sequence[Any], out: Source, **keys: Any) -> EmbeddingQuality:
     """Write penultimate features of a run on images: embedding.parquet with id, label and features float32 (dim,).
 
     Args:
         run: a finished pretrain or classify run.
-        data: images, with or without labels, or a mapping with the keys of DataConfig.
+        data: images, with or without labels, or a mapping with the keys of DataConfig; or one image in memory (PIL,
+            array, tensor), or a sequence of paths and images in memory, whose ids are 000000, 000001, … in their order
+            (these are not kept: a page that shows the map has no pictures of them).
         out: the folder to write.
         **keys: keys of EmbedConfig that differ from the defaults, for example tsne=True.
 
@@ -297,11 +310,17 @@ def embed(run: Source, data: Data, out: Source, **keys: Any) -> EmbeddingQuality
     Raises:
         UserError: wrong configuration or data, or a run without features of whole images.
     """
-    flags = {**_data(data), "run": os.fspath(run), **_plain(keys)}
-    config = resolve(EmbedConfig, environment=from_environment(), flags=flags)
     from sightline.tasks.embed import embed as run_embed
 
-    return run_embed(config, Path(out))
+    def work(data: Data) -> EmbeddingQuality:
+        flags = {**_data(data), "run": os.fspath(run), **_plain(keys)}
+        return run_embed(resolve(EmbedConfig, environment=from_environment(), flags=flags), Path(out))
+
+    if isinstance(data, str | os.PathLike | Mapping | DataConfig | SegmentDataConfig):
+        return work(data)
+    with tempfile.TemporaryDirectory() as folder:
+        _write_images(data, Path(folder))
+        return work({"source": folder, "layout": "folder"})
 
 
 @_in_python
@@ -428,6 +447,8 @@ def prompt(
     device: Device = "auto",
     multimask: bool = True,
     settings: EverythingSettings | None = None,
+    bands: Sequence[int] | None = None,
+    scale: Sequence[Any] | Literal["auto"] = "auto",
     out: Source | None = None,
 ) -> PromptResult:
     """Find masks in one image: `sl.prompt("photo.jpg", points=[(120, 80, 1)], engine="sam2")`.
@@ -445,6 +466,9 @@ def prompt(
         device: auto, cpu, cuda or mps.
         multimask: several hypotheses where the prompt is ambiguous.
         settings: of everything mode.
+        bands: of a file, from 1, that are seen, in the order given; by default what the file says.
+        scale: the values of a file that become black and white, a pair or a pair for each band; auto leaves 8 bits as
+            they are and takes percentiles of more bits and floats.
         out: a folder to write the masks to, under the file's name, or "image" for an image in memory.
 
     Returns:
@@ -460,7 +484,12 @@ def prompt(
     folder = None if out is None else Path(out)
     keys = {"out": folder, "engine": engine, "model_id": model, "device": device, "multimask": multimask}
     if isinstance(image, str | os.PathLike):
-        return next(iter(prompt_files([Path(image)], request, settings=settings, **keys)))
+        pixels = PixelsConfig.build({"bands": bands, "scale": scale})
+        return next(iter(prompt_files([Path(image)], request, settings=settings, pixels=pixels, **keys)))
+    if bands is not None or scale != "auto":
+        raise ConfigError(
+            "bands and scale choose among the numbers of a file; give its path, or arrays as they are to be"
+        )
     return prompt_array(image, request, settings=settings, **keys)
 
 

@@ -34,6 +34,11 @@ def derived_seed(seed: int, purpose: str, epoch: int = 0, sample: int = 0) -> in
     return int(generator(seed, purpose, epoch, sample).integers(0, 1 << 63))
 
 
+def id_hash(seed: int, identity: str) -> bytes:
+    """Return eight bytes that put samples in an order by seed and id alone, whatever else is there."""
+    return hashlib.blake2b(f"{seed}\0{identity}".encode(), digest_size=8).digest()
+
+
 def permutation(n: int, seed: int, purpose: str, epoch: int = 0) -> np.ndarray:
     """Return a permutation of range(n), int64, a function of (seed, purpose, epoch) only."""
     return generator(seed, purpose, epoch).permutation(n)

@@ -22,6 +22,12 @@ def test_no_path_is_cut_at_any_width(capsys, monkeypatch, width: int):
     assert ("│" in out) == (width == 200)
 
 
+def test_two_columns_wider_than_the_terminal_are_one_line_a_row(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    show([{"what": "device", "value": "cpu"}, {"what": "wrote", "value": PATH}], as_json=False)
+    assert capsys.readouterr().out == f"  device: cpu\n  wrote: {PATH}\n"
+
+
 def test_brackets_are_text(capsys):
     show([{"class": "[red]dog[/red]"}], as_json=False)
     assert "[red]dog[/red]" in capsys.readouterr().out

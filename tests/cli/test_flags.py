@@ -12,6 +12,8 @@ from sightline import recipes
 from sightline.cli.flags import FLAGS, config_flags
 from sightline.cli.main import VERBS, run
 from sightline.config import ClassifyConfig, EmbedConfig, PretrainConfig, SegmentConfig
+from sightline.files.atomic import write_json
+from sightline.runs.info import RunInfo
 
 
 def shown(capsys, verb: str) -> str:
@@ -82,7 +84,7 @@ def mistakes(tmp_path) -> list[tuple[list[str], str]]:
         begin = [verb, "x", "--out", str(tmp_path / "run")]
         lines += [([*begin, "--set", "optim.lrr=1"], "Did you mean 'lr'"), ([*begin, "--epochs", "0"], "greater than")]
         lines += [([*begin, "--epoch", "3"], "Did you mean --epochs"), ([*begin, "--set", "device=gpu"], "'cuda'")]
-        lines += [(begin, "no such folder or file")]
+        lines += [(begin, "no such folder or file"), ([*begin, "--backbone", "rsnet18"], "Did you mean 'resnet18'")]
     for number, (text, words) in enumerate(MISTYPED_STUDIES.items()):
         (tmp_path / f"{number}.yaml").write_text(f"name: x\nseeds: [0]\n{text}\n")
         lines.append((["study", str(tmp_path / f"{number}.yaml"), "--out", str(tmp_path / "run")], words))
@@ -98,6 +100,13 @@ def mistakes(tmp_path) -> list[tuple[list[str], str]]:
         (["embed", "x", "y", "--out", "z"], "holds no run"),
         (["embed", "x", "y", "--out", "z", "--tsn"], "--tsne"),
     ]
+    info = RunInfo(
+        kind="classify", status="done", reason="", fingerprint="", seed=0, timings={}, started="2026-01-01", finished=""
+    )
+    (tmp_path / "c").mkdir()
+    write_json(tmp_path / "c" / "run.json", info.to_dict())
+    lines += [(["predict", str(tmp_path / "c"), "y", "--out", "z", "--tta"], "tta: is for segment runs")]
+    lines += [(["evaluate", str(tmp_path / "c"), str(tmp_path), "--part", "test"], "part: is for segment runs")]
     lines += [(["report", "x"], "holds neither"), (["report", "x", "--ou", "y"], "--out")]
     lines += [(["serve", "demo", "--port", "99999"], "1 to 65535"), (["serve", "demo", "--engine", "samm"], "'sam'")]
     lines += [(["data", "check", "x", "--layout", "clases"], '"classes"'), (["data", "chek", "x"], "check")]

@@ -354,6 +354,9 @@ CASES = [
     case("YOLO, words", yolo("car 1 2 3 4 5 6"), Refused("line 1", "numbers")),
     case("YOLO, an odd line", yolo("0 0.1 0.2 0.3 0.4 0.5 0.6 0.7"), Refused("line 1", "three points")),
     case("YOLO, broken names", yolo(f"0 {RELATIVE}", names="names: [car"), Refused("data.yaml", "YAML")),
+    case(
+        "YOLO, a name that is none", yolo(f"0 {RELATIVE}", names='names: ["\\UFFFFFFFF"]'), Refused("data.yaml", "YAML")
+    ),
     # -- labelme
     case("labelme", labelme(shape("car")), CAR, drawn(), "Shapes of labelme."),
     case("labelme, a rectangle", labelme(shape("car", "rectangle", [[8, 6], [18, 12]])), CAR, drawn()),

@@ -486,6 +486,20 @@ CASES = [
     case("no such file", gray(0, 1, 2), Refused("p.json", "cannot be read"), read("p.json")),
     case("JSON cut short", gray(0, 1, 2), Refused("p.json"), read("p.json"), p_json='{"land": '),
     case("an entry twice", gray(0, 1, 2), Refused("road stands twice"), read("p.txt"), p_txt="land\nroad\nroad\n"),
+    case(
+        "YAML with a character that is none",
+        gray(0, 1, 2),
+        Refused("p.yaml", "not valid YAML"),
+        read("p.yaml"),
+        p_yaml='land: 0\n"\\UFFFFFFFF": 1\n',
+    ),
+    case(
+        "a name that no file can hold",
+        gray(0, 1, 2),
+        Refused("p.json", "not UTF-8 text"),
+        read("p.json"),
+        p_json='{"land": 0, "\\ud800": 1}',
+    ),
     # -- what can be learned
     case("all ignored", gray(1, 1, 1), Refused("every pixel", "--sheet"), learnable({"land": 0})),
     case("one class", gray(0, 0, 0), Refused("one class", "--sheet"), learnable()),

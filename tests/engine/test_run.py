@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from toy import Toy, ToyConfig
@@ -146,6 +148,26 @@ def test_a_run_that_trains_nothing_has_the_same_life(tmp_path):
         run = record(config, tmp_path / "run", Inputs(), work, resume=True, progress=NoProgress())
     assert calls == ["running"]
     assert run.result() == {"bias": 42}
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the high-water mark of Linux")
+def test_a_run_keeps_the_most_memory_that_it_took_and_not_what_went_before(tmp_path):
+    def work(context) -> None:
+        sizes.append(np.ones(sizes.pop(), np.uint8).nbytes)
+        context.run.finish(ToyResult(bias=1), {})
+
+    marks, sizes = [], list[int]()
+    for number, size in enumerate((300_000_000, 1_000)):
+        sizes.append(size)
+        config = ToyConfig(device="cpu", precision="32-true")
+        run = record(config, tmp_path / str(number), Inputs(), work, progress=NoProgress())
+        memory = run.info().memory
+        assert memory is not None
+        assert memory.host is not None
+        assert memory.device is None
+        marks.append(memory.host)
+    assert marks[0] > 300_000_000
+    assert marks[0] - marks[1] > 200_000_000
 
 
 # -- the result first, then the extras

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sightline.errors import RunError
-from sightline.files import in_turn, locked
+from sightline.files import in_turn, lock, locked, wait_until_free
 
 HOLD = """
 import sys, time
@@ -79,3 +81,53 @@ def test_who_is_waited_for_is_told_once(tmp_path: Path) -> None:
             pass
         assert len(said) == 1
         assert said[0].startswith(f"cache: waiting for process {process.pid} on ")
+
+
+def elsewhere(path: Path) -> None:
+    """Let a lock be of a process on another host."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"host": "node7"}))
+
+
+def test_a_silent_lock_of_another_host_is_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, said = tmp_path / ".lock", list[str]()
+    with holder(path) as gone:
+        gone.kill()
+    elsewhere(path)
+    with pytest.raises(RunError, match=r"node7.*if it is gone, remove"), locked(path, "it"):
+        pass
+    monkeypatch.setattr(lock, "SILENT", 0.5)
+    wait_until_free(path, "it", said.append)
+    assert len(said) == 1
+    assert "it: waiting for process" in said[0]
+    time.sleep(0.1)
+    with locked(path, "it"):
+        assert json.loads(path.read_text())["pid"] == os.getpid()
+
+
+def test_a_holder_gives_signs_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "BEAT", 0.05)
+    path = tmp_path / ".lock"
+    with locked(path, "it"):
+        os.utime(path, (1, 1))
+        until = time.monotonic() + 10
+        while path.stat().st_mtime < 2 and time.monotonic() < until:
+            time.sleep(0.02)
+        assert path.stat().st_mtime > 2
+
+
+TAKEN = """
+import json, sys, time
+from pathlib import Path
+from sightline.files import lock, locked
+lock.BEAT, path = 0.05, Path(sys.argv[1])
+with locked(path, "it"):
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"host": "node7"}))
+    time.sleep(60)
+"""
+
+
+def test_a_holder_that_slept_ends_where_another_took_its_lock(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", TAKEN, str(tmp_path / ".lock")], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "it: was taken over by process" in done.stderr
+    assert (tmp_path / ".lock").exists()

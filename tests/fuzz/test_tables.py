@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from many_inputs import many_inputs
+from many_inputs import SEEDS, forms, many_inputs
 
 from conftest import save
 from sightline.config import DataConfig, SplitConfig
@@ -43,6 +43,7 @@ WORDS = [
 SIGNS = [",", ";", "\t", "|", "\n", "\r\n", "\r", '"', '""', " ", "\\", "/", "..", "sep=;", "#", "\ufeff", "\0"]
 PIECES = st.sampled_from([*WORDS, *SIGNS])
 ENCODINGS = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252", "latin-1"])
+BYTES = [piece.encode() for piece in (*WORDS, *SIGNS)]
 TEXTS = st.lists(PIECES | st.text(max_size=4), max_size=40).map("".join)
 TABLES = st.builds(
     lambda head, text, encoding: (head + text).encode(encoding, errors="replace"),
@@ -76,16 +77,17 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def attempt(path: Path, content: bytes, read: Callable[[], object]) -> None:
-    """Read the content: any error but Sightline's own is a failure."""
-    path.write_bytes(content)
-    with contextlib.suppress(SightlineError):
-        read()
+def attempt(path: Path, content: bytes, seed: int, read: Callable[[], object]) -> None:
+    """Read the content in each form: any error but Sightline's own is a failure."""
+    for each in forms(content, seed, BYTES):
+        path.write_bytes(each)
+        with contextlib.suppress(SightlineError):
+            read()
 
 
 @many_inputs
-@given(content=TABLES | st.binary(max_size=200))
-def test_a_table_of_images_is_read_or_refused(folder: Path, content: bytes):
+@given(content=TABLES | st.binary(max_size=200), seed=SEEDS)
+def test_a_table_of_images_is_read_or_refused(folder: Path, content: bytes, seed: int):
     path = folder / "t.csv"
 
     def read() -> None:
@@ -94,30 +96,29 @@ def test_a_table_of_images_is_read_or_refused(folder: Path, content: bytes):
         assert len(set(listing.ids)) == len(listing) > 0
         assert all(sample.path.is_file() for sample in listing.samples)
 
-    attempt(path, content, read)
+    attempt(path, content, seed, read)
 
 
 @many_inputs
-@given(content=TABLES | st.binary(max_size=200))
-def test_a_list_of_images_is_read_or_refused(folder: Path, content: bytes):
+@given(content=TABLES | st.binary(max_size=200), seed=SEEDS)
+def test_a_list_of_images_is_read_or_refused(folder: Path, content: bytes, seed: int):
     path = folder / "t.txt"
-    attempt(path, content, lambda: list_images(DataConfig(source=str(path))).fingerprint)
+    attempt(path, content, seed, lambda: list_images(DataConfig(source=str(path))).fingerprint)
 
 
 @many_inputs
-@given(content=TABLES | st.binary(max_size=200))
-def test_a_table_of_prompts_is_read_or_refused(folder: Path, content: bytes):
+@given(content=TABLES | st.binary(max_size=200), seed=SEEDS)
+def test_a_table_of_prompts_is_read_or_refused(folder: Path, content: bytes, seed: int):
     path = folder / "p.csv"
-    attempt(path, content, lambda: read_prompts(path))
+    attempt(path, content, seed, lambda: read_prompts(path))
 
 
 @many_inputs
-@given(content=SPLITS | st.binary(max_size=200) | TEXTS.map(str.encode))
-def test_a_split_file_is_read_or_refused(tmp_path: Path, content: bytes):
+@given(content=SPLITS | st.binary(max_size=200) | TEXTS.map(str.encode), seed=SEEDS)
+def test_a_split_file_is_read_or_refused(tmp_path: Path, content: bytes, seed: int):
     path = tmp_path / "s.json"
-    path.write_bytes(content)
-    try:
-        parts = split(LISTING, SplitConfig(val=0.3, test=0.3), str(path)).to_dict()
-    except SightlineError:
-        return
-    assert all(parts.values())
+
+    def read() -> None:
+        assert all(split(LISTING, SplitConfig(val=0.3, test=0.3), str(path)).to_dict().values())
+
+    attempt(path, content, seed, read)

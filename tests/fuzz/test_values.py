@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from many_inputs import many_inputs
+from many_inputs import ODD, SEEDS, forms, many_inputs, value_forms
 
 from sightline.config import ClassifyConfig, PretrainConfig, SegmentConfig, StudyConfig, resolve
 from sightline.config.base import from_assignments
@@ -21,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
 
 CLASSES: tuple[Any, ...] = (ClassifyConfig, PretrainConfig, SegmentConfig)
 # What YAML is made of, so that most texts are nearly right.
-PIECES = st.sampled_from(
+WORDS = (
     [
         *"{}[]:,|>'\"#%@~?-\\\t\0",
         ": ",
@@ -42,6 +43,7 @@ PIECES = st.sampled_from(
     + [".nan", ".inf", "-.inf", "1e3", "1e999", "0x1F", "0o17", "1_000", "1:30", "-1", "9" * 30, "9" * 5000]
     + ["2024-01-01", "2024-13-40T25:61", "null", "yes", "off", "true", "a", "name", "seeds", "arms"]
 )
+PIECES = st.sampled_from(WORDS)
 YAML = st.lists(PIECES | st.text(max_size=8), max_size=14).map("".join)
 
 
@@ -62,28 +64,32 @@ PLAIN = st.recursive(
 
 
 @many_inputs
-@given(KEYS, YAML)
-def test_any_text_as_the_value_of_any_key(key, text):
+@given(KEYS, YAML, SEEDS)
+def test_any_text_as_the_value_of_any_key(key, text, seed):
     cls, name = key
-    with contextlib.suppress(SightlineError):
-        resolve(cls, assignments=[f"{name}={text}"], flags={"data": {"source": "photos"}})
+    for form in forms(text, seed, WORDS):
+        with contextlib.suppress(SightlineError):
+            resolve(cls, assignments=[f"{name}={form}"], flags={"data": {"source": "photos"}})
 
 
 @many_inputs
-@given(YAML)
-def test_any_text_as_an_assignment(text):
-    with contextlib.suppress(SightlineError):
-        from_assignments([text])
+@given(YAML, SEEDS)
+def test_any_text_as_an_assignment(text, seed):
+    for form in forms(text, seed, [*WORDS, "=", "seeds=", "data.source="]):
+        with contextlib.suppress(SightlineError):
+            from_assignments([form])
 
 
 @many_inputs
-@given(KEYS, PLAIN)
-def test_any_value_from_python(key, value):
+@given(KEYS, PLAIN, SEEDS)
+def test_any_value_from_python(key, value, seed):
     cls, name = key
-    for part in reversed(name.split(".")):
-        value = {part: value}
-    with contextlib.suppress(SightlineError):
-        resolve(cls, flags=value)
+    for form in value_forms(value, seed, (*ODD, date(2024, 1, 1), b"bytes")):
+        flags = form
+        for part in reversed(name.split(".")):
+            flags = {part: flags}
+        with contextlib.suppress(SightlineError):
+            resolve(cls, flags=flags)
 
 
 STUDY_KEYS = sorted({key.split(".")[0] for key in keys_of(StudyConfig)})
@@ -95,18 +101,20 @@ STUDIES = st.dictionaries(st.sampled_from(STUDY_KEYS), PLAIN, max_size=4).map(
 
 
 @many_inputs
-@given(STUDIES | YAML.map(lambda text: f"name: s\n{text}"))
-def test_any_study_file(tmp_path: Path, text: str):
+@given(STUDIES | YAML.map(lambda text: f"name: s\n{text}"), SEEDS)
+def test_any_study_file(tmp_path: Path, text: str, seed: int):
     path = tmp_path / "study.yaml"
-    path.write_text(text, encoding="utf-8", errors="surrogatepass")
-    with contextlib.suppress(SightlineError):
-        expand(read_study(str(path)), tmp_path)
+    for form in forms(text, seed, WORDS):
+        path.write_text(form, encoding="utf-8", errors="surrogatepass")
+        with contextlib.suppress(SightlineError):
+            expand(read_study(str(path)), tmp_path)
 
 
 @many_inputs
-@given(st.binary(max_size=200))
-def test_any_bytes_as_a_study_file(tmp_path: Path, content: bytes):
+@given(st.binary(max_size=200), SEEDS)
+def test_any_bytes_as_a_study_file(tmp_path: Path, content: bytes, seed: int):
     path = tmp_path / "study.yaml"
-    path.write_bytes(content)
-    with contextlib.suppress(SightlineError):
-        read_study(str(path))
+    for form in forms(content, seed, [word.encode() for word in WORDS]):
+        path.write_bytes(form)
+        with contextlib.suppress(SightlineError):
+            read_study(str(path))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, NotAvailable
 from sightline.prompts import ENGINES, EngineInfo, ImageState, PromptEngine, Prompts, build_engine, engines_text
 
 
@@ -43,6 +44,31 @@ def test_an_entry_tells_what_its_class_is(name: str):
     assert (engine.name, engine.accepts) == (name, ENGINES[name].accepts)
     assert bool(engine.everything_method) == ("everything" in engine.accepts)
     assert bool(ENGINES[name].weights) == bool(ENGINES[name].license)
+
+
+@pytest.mark.parametrize("name", [name for name, info in ENGINES.items() if info.weights])
+def test_without_its_weights_an_engine_says_where_it_looked_and_the_command_that_brings_them(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NotAvailable) as caught:
+        build_engine(name, device="cpu")
+    message, info = str(caught.value), ENGINES[name]
+    assert message.startswith(f"{name} needs ")
+    assert f"brings it: {info.fetching}. " in message
+    if info.url:
+        assert f"not in {tmp_path}. " in message
+        assert info.fetching == f"curl -L -o {info.weights} {info.url}"
+        return
+    repositories = info.weights.split("+")
+    assert any(f"models--{repository.replace('/', '--')} and could not" in message for repository in repositories)
+    assert all(f"hf download {repository} --include '*.json'" in message for repository in repositories)
+    assert ("hf auth login && " in message) == info.gated
+
+
+def test_a_model_of_ones_own_has_its_own_command():
+    with pytest.raises(NotAvailable, match=r"sam2 needs me/mine.*brings it: hf download me/mine --include"):
+        build_engine("sam2", "me/mine", "cpu")
 
 
 def test_a_new_engine_is_one_line(monkeypatch: pytest.MonkeyPatch):

@@ -195,6 +195,7 @@ def write_embedding(folder: Path) -> Embedding:
     center = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     first, last = center + rng.normal(0, 1, (420, 2)), 4 * center + rng.normal(0, 0.8, (420, 2))
     columns = {"id": [str(i) for i in range(420)], "label": [CLASSES[i] for i in labels]}
+    columns["style"] = ["photo" if i % 3 else "drawing" for i in range(420)]
     columns |= {"x_first": first[:, 0], "y_first": first[:, 1], "x_last": last[:, 0], "y_last": last[:, 1]}
     pq.write_table(pa.table(columns), folder / "embedding.parquet")
     values = {"n": 420, "silhouette": 0.02, "trustworthiness": 0.91, "map_silhouette": 0.05}

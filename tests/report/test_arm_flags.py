@@ -18,8 +18,8 @@ from sightline.runs.kinds import KINDS
 from sightline.runs.metrics import METRICS
 from sightline.runs.study_result import Summary
 from sightline.study.collect import collect
-from sightline.study.execute import Outcome
 from sightline.study.flags import Judged, flags_of
+from sightline.study.outcome import Outcome
 from sightline.study.plan import expand
 
 
@@ -73,6 +73,14 @@ def test_a_flag_takes_the_verdict_away_and_says_why(tmp_path, levels, changes, f
     headings = [answer.question for answer in answers(result)]
     assert headings == ["Does pretraining on your own images pay?"]
     assert "Reference weights of" not in text
+
+
+@pytest.mark.parametrize("rising", [True, False])
+def test_a_run_that_stands_alone_says_its_flags(tmp_path: Path, rising: bool):
+    write_classify(tmp_path / "alone", 0, 0.6, "all", rising=rising)
+    text = write(tmp_path / "alone")[1].read_text(encoding="utf-8")
+    flag = FLAGS["not converged"]
+    assert (f"alone: {flag.name}: it {flag.words}; {flag.way_out}." in text) is rising
 
 
 def test_a_class_that_was_not_learnt_is_a_flag_of_mean_iou_alone():

@@ -13,7 +13,7 @@ from sightline.report import write
 from sightline.runs import StudyFolder
 from sightline.study.arms import parse_arm
 from sightline.study.collect import collect
-from sightline.study.execute import Outcome
+from sightline.study.outcome import Outcome
 from sightline.study.plan import expand
 
 

@@ -18,7 +18,7 @@ from sightline.runs import RunFolder, StudyFolder, read_json
 from sightline.runs.metrics import METRICS, Metric
 from sightline.study.collect import collect
 from sightline.study.evidence import Accuracy
-from sightline.study.execute import Outcome
+from sightline.study.outcome import Outcome
 from sightline.study.plan import expand
 
 ERROR = Metric(

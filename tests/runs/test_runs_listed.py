@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from sightline.cli.main import run as command
-from sightline.cli.runs import age_text, size_text
+from sightline.cli.runs import age_text
 from sightline.config import ClassifyConfig, DataConfig
 from sightline.files import locked
 from sightline.files.lock import Holder
 from sightline.runs import RunFolder, artifacts
 from sightline.runs.listing import list_runs
+from sightline.runs.numbers import size_text
 from sightline.runs.results import ClassAccuracy, ClassifyResult, Init, Interval
 
 CONFIG = ClassifyConfig(data=DataConfig(source="pictures"), epochs=8)

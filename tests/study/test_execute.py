@@ -11,13 +11,14 @@ import time
 import pytest
 
 from sightline.config import ClassifyConfig
-from sightline.study import execute as module
+from sightline.study import outcome as module
 from sightline.study.execute import execute
+from sightline.study.executors.local import Processes
 from sightline.study.plan import Node
 
 WORKER = """
 import multiprocessing, os, sys, time
-from sightline.study.execute import end_with
+from sightline.study.apart import end_with
 
 def work(parent):
     end_with(parent)
@@ -66,7 +67,7 @@ def test_the_handler_of_sigterm_is_as_it_was(tmp_path):
     before = signal.signal(signal.SIGTERM, lambda *_: None)
     try:
         mine = signal.getsignal(signal.SIGTERM)
-        execute([], tmp_path, jobs=2)
+        execute([], tmp_path, Processes(2))
         assert signal.getsignal(signal.SIGTERM) is mine
     finally:
         signal.signal(signal.SIGTERM, before)

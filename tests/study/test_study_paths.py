@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from sightline.data import find
+from sightline.errors import DataError
 from sightline.study import read_study
 
 STUDY = """
@@ -56,3 +58,13 @@ def test_a_study_file_of_the_working_directory_keeps_its_words(study_file: Path,
     study = read_study("x.yaml")
     assert study.pretrain is not None
     assert (study.pretrain.data.source, study.pretrain.set) == ("pictures", {"init": "weights.pt"})
+
+
+def test_a_home_of_nobody_is_a_path_like_any_other(tmp_path: Path):
+    path = tmp_path / "x.yaml"
+    path.write_text(STUDY.replace("source: tiles", "source: ~no-such-user/tiles"))
+    study = read_study(str(path))
+    assert study.segment is not None
+    assert study.segment.data.source == "~no-such-user/tiles"
+    with pytest.raises(DataError, match="~no-such-user/tiles"):
+        find(study.segment.data.source)

@@ -121,6 +121,30 @@ def test_the_twin_answers_a_question_of_its_own():
         arms_of(study(arms=["A", "A-long"]))
 
 
+def test_networks_that_draw_masks_have_twins_of_equal_time_too(tmp_path: Path):
+    arms = ["unet", "unet-own", "unet-drop-1", "deeplabv3plus", "unet-reference"]
+    config = study(budget="equal-time", arms=arms, segment=PICTURES)
+    made = {arm.name: arm for arm in arms_of(config)}
+    assert "unet-long" in made
+    assert not {"unet-drop-1-long", "deeplabv3plus-long", "unet-reference-long"} & made.keys()
+    node = nodes_of(config, tmp_path)["unet-long-1"]
+    assert set(node.needs) == {"unet-0", "unet-1", "pretrain", "unet-own-1"}
+    assert (node.config.to_dict()["init"], node.config.to_dict()["tune"]) == ("none", [])
+    asked = {question.heading: question for question in questions_of(list(made.values()))}
+    assert asked["Does it pay at equal compute?"].pairs == (("unet-own", "unet-long"),)
+    assert "unet-long" not in asked["Which segmentation model?"].arms
+    with pytest.raises(ConfigError, match=r"arm unet-long: is unet trained for as long as pretraining and unet-own"):
+        arms_of(study(arms=["unet", "unet-long"], segment=PICTURES))
+    for name in ("unet-own-long", "unet-drop-1-long"):
+        with pytest.raises(ConfigError, match=name):
+            parse_arm(name)
+
+
+def test_augmented_views_are_for_heads_at_their_optimum_alone(tmp_path: Path):
+    nodes = nodes_of(study(classify={**PICTURES, "head_views": 3}), tmp_path)
+    assert [nodes[f"{arm}-0"].config.to_dict()["head_views"] for arm in "ACE"] == [0, 0, 3]
+
+
 # -- labels
 def test_each_fraction_of_the_labels_is_a_run_of_its_own(tmp_path: Path):
     labels = {"fractions": [0.1, 0.25, 1], "arms": ["A", "E"], "draws": 2}

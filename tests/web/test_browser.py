@@ -5,41 +5,36 @@ from __future__ import annotations
 import io
 import itertools
 import json
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, Response, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 from test_opening import write_embedding, write_progress
+from web_browser import (
+    CHROMIUM,
+    LEFT,
+    NO_CHROMIUM,
+    PHONE,
+    RIGHT,
+    WIDE,
+    answer_of,
+    axe_faults,
+    click,
+    downloaded,
+    mask_of,
+    spot,
+)
 from web_support import FloodEngine, discs, running, write_discs
 
 from conftest import write_classes
-from sightline.run_lengths import box_of, decode_rle, from_run_lengths
+from sightline.run_lengths import box_of, decode_rle
 from sightline.web.opening import open_site
 from sightline.web.settings import Settings
 
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
-)
-AXE = Path(__file__).parent / "vendor" / "axe.min.js"
-WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
-
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM, reason="no Chromium on this machine: the pages themselves were not tested (apt install chromium)"
-)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason=NO_CHROMIUM)
 
 
 @pytest.fixture(scope="module")
@@ -118,49 +113,11 @@ def filled(polygons: list, shape: tuple[int, ...]) -> np.ndarray:
     return odd
 
 
-def spot(page: Page, x: float, y: float) -> tuple[float, float]:
-    """Where a pixel of a 320 × 240 picture is on the screen: the page fits it, as `Stage.fit` says."""
-    box = page.locator("#canvas").bounding_box()
-    assert box is not None
-    scale = min((box["width"] - 52) / 320, (box["height"] - 96) / 240)
-    left = box["x"] + (box["width"] - 320 * scale) / 2
-    top = box["y"] + 13 + (box["height"] - 70 - 240 * scale) / 2
-    return left + x * scale, top + y * scale
-
-
-def answer_of(page: Page, act: Any) -> dict[str, Any]:
-    with page.expect_response(lambda r: r.url.endswith("/predict") and r.status == 200) as waited:
-        act()
-    response: Response = waited.value
-    answer = response.json()
-    page.wait_for_selector("#ask-actions:not([hidden])")
-    return answer
-
-
-def click(page: Page, x: float, y: float, **options: Any) -> dict[str, Any]:
-    return answer_of(page, lambda: page.mouse.click(*spot(page, x, y), **options))
-
-
-def mask_of(answer: dict[str, Any], index: int = 0) -> np.ndarray:
-    return from_run_lengths(answer["masks"][index]["counts"], *answer["size"])
-
-
 def color_at(page: Page, x: float, y: float) -> tuple[int, ...]:
     at = spot(page, x, y)
     page.wait_for_timeout(60)  # two frames
     shot = page.screenshot(clip={"x": round(at[0]), "y": round(at[1]), "width": 1, "height": 1})
     return Image.open(io.BytesIO(shot)).convert("RGB").getpixel((0, 0))  # type: ignore[return-value]
-
-
-def downloaded(page: Page, act: Any) -> tuple[str, bytes]:
-    with page.expect_download() as waited:
-        act()
-    return waited.value.suggested_filename, Path(waited.value.path()).read_bytes()
-
-
-LEFT = discs()[..., 0] > 200
-LEFT[:, 160:] = False
-RIGHT = (discs()[..., 0] > 200) & ~LEFT
 
 
 # -- segment
@@ -509,7 +466,7 @@ def test_dark_and_light(visit: Any):
 
 
 @pytest.mark.parametrize("name", ["segment", "map", "progress", "report"])
-def test_no_serious_accessibility_fault(visit: Any, name: str):
+def test_no_accessibility_fault(visit: Any, name: str):
     page = visit(name, bypass_csp=True)  # only so that axe can be put into the page
     if name == "segment":
         click(page, 80, 120)
@@ -521,23 +478,13 @@ def test_no_serious_accessibility_fault(visit: Any, name: str):
         page.keyboard.press("w")
     if name == "progress":
         page.wait_for_function("() => document.getElementById('agreement').textContent !== ''")
-    page.evaluate(AXE.read_text(encoding="utf-8") + "; null")
-    faults = serious(page)
+    faults = axe_faults(page)
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")  # no color is caught half-way
     page.wait_for_function("() => document.documentElement.dataset.theme === 'dark'")
-    faults += serious(page)
+    faults += axe_faults(page)
     page.keyboard.press("?")
     page.wait_for_selector("#help[open]")
-    assert faults + serious(page) == []
-
-
-def serious(page: Page) -> list[SimpleNamespace]:
-    found = page.evaluate("() => axe.run({iframes: false}).then((r) => r.violations)")
-    return [
-        SimpleNamespace(id=fault["id"], where=[node["target"] for node in fault["nodes"]])
-        for fault in found
-        if fault["impact"] in ("serious", "critical")
-    ]
+    assert faults + axe_faults(page) == []
 
 
 def test_the_gate(browser: Browser, served: str):
@@ -545,8 +492,7 @@ def test_the_gate(browser: Browser, served: str):
     page = context.new_page()
     page.goto(served.partition("?")[0])
     assert "Open the address" in page.inner_text("p")
-    page.evaluate(AXE.read_text(encoding="utf-8") + "; null")
-    assert serious(page) == []
+    assert axe_faults(page) == []
     page.fill("#token", served.partition("token=")[2])
     page.click("button")
     page.wait_for_url("**/report")

@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 from kills import Server
 from playwright.sync_api import Browser, Error, Page, Playwright, sync_playwright
-from test_browser import CHROMIUM, spot
+from web_browser import CHROMIUM, NO_CHROMIUM, spot
 from web_support import write_discs
 
 from sightline.data.masks.project import ProjectFolder
@@ -156,7 +156,7 @@ def ids(page: Page) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine (apt install chromium)")
+@pytest.mark.skipif(not CHROMIUM, reason=NO_CHROMIUM)
 def test_a_hundred_kept_objects_and_random_kills(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     chance = random.Random(1)
     write_discs(tmp_path / "photos", 3)

@@ -17,6 +17,11 @@ from web_support import BASE, TOKEN, app_of
 
 from sightline.data import Palette
 from sightline.data.masks.formats import palette_png
+from sightline.runs import StudyFolder
+from sightline.runs.info import Provenance
+from sightline.runs.results import Init, SegmentDetails
+from sightline.runs.study_result import ArmResult, ArmScore, Reference, StudyResult
+from sightline.study.arms import parse_arm
 from sightline.web.opening import Keeping, open_site
 from sightline.web.tiles import read_tiles
 
@@ -69,6 +74,30 @@ def test_a_run_shows_its_test_tiles_and_opens_them(run: Path, tmp_path: Path):
     assert (shown("/api/pictures/f1/image") == half).all()
     assert client.get("/api/project").json()["name"] == "run-project"
     assert client.get("/segment").status_code == client.get("/progress").status_code == 200
+
+
+def test_a_study_shows_the_test_tiles_of_its_first_runs(run: Path, tmp_path: Path):
+    study = StudyFolder(tmp_path / "study")
+    study.run_path("unet-1").parent.mkdir(parents=True)
+    run.rename(study.run_path("unet-1"))
+    (study.path / "study.yaml").write_text("{}")
+    (study.path / "report.html").write_text("<!doctype html><html lang='en'><title>Report</title></html>")
+    arm = parse_arm("unet")
+    score = ArmScore(mean=0.5, low=0.4, high=0.6, n=2, seeds=(0.5, 0.5), per_class={}, seconds=1.0, images_seen=4)
+    details = SegmentDetails(init=Init(source="none", matched=""), parameters=9, pixel_accuracy=0.9, boundary_iou=0.5)
+    done = ArmResult(
+        arm="unet", name=arm.title, task="segment", metric="mean_iou", parts=arm.parts((1, 2)), status="done",
+        reason="", score=score, details=details,
+    )  # fmt: skip
+    study.write_result(StudyResult(
+        name="tiles", notes="", arms=(done,), comparisons=(), questions=(), embedding=None, pretrain=None,
+        reference=Reference(name="none", trained_here=False), data={},
+        provenance=Provenance(versions={}, hardware=None),
+    ))  # fmt: skip
+    site = open_site(str(study.path), None, Keeping())
+    assert [shown.described["title"] for shown in site.progress] == ["unet-1: test tiles"]
+    assert [path.name for path in site.pictures] == ["1.png", "3.png"]
+    assert site.classes == (("roof", "#c82828"),)
 
 
 def test_a_run_whose_images_are_gone_still_opens(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

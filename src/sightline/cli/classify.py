@@ -28,6 +28,7 @@ LR_GRID = (1e-5, 1e-4, 1e-3, 1e-2)
     "epochs",
     "optim.lr",
     "seed",
+    "logger",
     "data.layout",
     "data.style",
     "data.split_file",

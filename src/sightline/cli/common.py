@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from sightline.confidence import NARROW
 from sightline.files.atomic import json_text
+from sightline.files.homes import at_home
 from sightline.processes import is_first_process
 from sightline.runs.artifacts import WEIGHTS
 
@@ -51,7 +53,7 @@ def check_source(source: str) -> None:
     Raises:
         DataError: neither.
     """
-    if not Path(source).expanduser().exists():
+    if not at_home(source).exists():
         from sightline.data import find
 
         find(source)
@@ -86,7 +88,8 @@ def say_weights(run: Path) -> None:
 def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -> None:
     """Print rows to stdout, as a table for a person or as JSON for a program; of several processes the first does.
 
-    A table that is wider than the terminal is written as one line a value instead: no path and no number is cut.
+    A table that is wider than the terminal is written as one line a value instead, one of two columns as one line a
+    row: no path and no number is cut.
     """
     if not is_first_process():
         return
@@ -95,6 +98,7 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -
         return
     columns = list(dict.fromkeys(key for row in rows for key in row))
     cells = [[_text(row.get(column, "")) for column in columns] for row in rows]
+    columns = [_text(column) for column in columns]
     widths = [
         max(len(line) for cell in column for line in cell.split("\n")) for column in zip(columns, *cells, strict=True)
     ]
@@ -107,6 +111,10 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -
         return
     if title:
         print(title)
+    if len(columns) == 2:
+        for name, value in cells:
+            print(f"  {name}: {value}")
+        return
     for number, row in enumerate(cells):
         if number:
             print()
@@ -116,4 +124,5 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -
 
 
 def _text(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    # Narrow spaces are shown as boxes by many terminals.
+    return f"{value:.4g}" if isinstance(value, float) else str(value).replace(NARROW, " ")

@@ -39,6 +39,42 @@ def demo(folder: Path, /, *, seed: int = 0) -> None:
 
 
 @app.command
+def shard(
+    source: str,
+    /,
+    *,
+    out: Annotated[Path, Parameter(name="--out", help="Folder of the shards, new or empty.")],
+    layout: Layout = None,
+    style: Style = None,
+    shard_mb: Annotated[
+        int, Parameter(name="--shard-mb", help="Megabytes at which a shard is closed and the next one begun.")
+    ] = 256,
+    as_json: Json = False,
+) -> None:
+    """Write the images of a data set as tar shards with an index: few large files, read in any order.
+
+    The shards are of WebDataset's layout. Verbs that take images without masks take the folder: ids, split, batches and
+    results are those of the source.
+
+    Example: sightline data shard photos/ --out photo-shards/
+
+    Parameters
+    ----------
+    source
+        Folder, list file, CSV, known name, or URL.
+    """
+    from sightline.config import DataConfig
+    from sightline.data.shards import MEGABYTE, write_shards
+
+    config = DataConfig.build(data_layer(source, layout, style)["data"])
+    made = write_shards(config, out, shard_bytes=shard_mb * MEGABYTE, say=lambda line: print(line, file=sys.stderr))
+    row = {"images": made.images, "shards": made.shards, "bytes": made.bytes, "folder": str(made.folder)}
+    show([row], as_json=as_json, title=source)
+    if not as_json:
+        end({"shards": out}, ("pretrain", out, "--out", "RUN"))
+
+
+@app.command
 def fetch(
     name: Annotated[str | None, Parameter(help="Name of the data set; without it the known ones are listed.")] = None,
     /,
@@ -110,7 +146,7 @@ def check(
         str | None,
         Parameter(
             name="--features",
-            help="Run or published weights by whose features labels are judged; labelled images only.",
+            help="Run or published weights whose features confirm near copies and judge labels; not for masks.",
         ),
     ] = None,
     write_split: Annotated[
@@ -136,8 +172,9 @@ def check(
     """Open every image of a data set and list its classes, sizes, copies, doubtful labels and unreadable files.
 
     Copies are found from the pixels, also where they were encoded again, resized, mirrored or cropped to 90 %: within
-    the data set, between its parts, and with --unlabelled between these and images for pretraining. Labels are likely
-    wrong where a regression that was fitted to the other images prefers another one.
+    the data set, between its parts, and with --unlabelled between these and images for pretraining. With --features
+    near copies must also be as alike to a network as a picture and a changed copy of itself. Labels are likely wrong
+    where a regression that was fitted to the other images prefers another one.
 
     For images with masks it also shows what the masks mean, with the value or color, the share and the number of masks
     of each class, pixels off the palette, and tiles of several parts that were cut side by side from one scene.
@@ -166,7 +203,7 @@ def check(
     masks = SegmentDataConfig.build({"source": source}, given(split_file=str(split_file) if split_file else None))
     if layout in (None, *get_args(MaskLayout)) and style is None and holds_masks(masks):
         if features is not None:
-            raise ConfigError(f"--features {features}: judges labels, and {source} holds masks; leave it out")
+            raise ConfigError(f"--features {features}: is for images alone, and {source} holds masks; leave it out")
         result = check_masks(masks.model_copy(update=given(layout=layout)), unlabelled or "", progress=say)
         rows = result.rows() + passed_rows(walk(find(source)).passed)
         if write_split is not None:
@@ -184,14 +221,18 @@ def check(
         )
     layer = data_layer(source, layout, style)["data"] | given(split_file=str(split_file) if split_file else None)
     found = check_images(DataConfig.build(layer), unlabelled or "", progress=say)
-    rows = found.rows()
+    confirmations: list[dict[str, object]] = []
+    if features is not None:
+        from sightline.tasks.likeness import confirm_copies
+
+        likeness = confirm_copies(found, features, say=say)
+        found, confirmations = likeness.check, likeness.rows()
+    rows = found.rows() + confirmations
     if found.images.listing.classes:
         from sightline.tasks.doubts import check_labels
 
         doubts = check_labels(found, features or "", say=say)
         rows += doubts.rows() if doubts is not None else []
-    elif features is not None:
-        raise ConfigError(f"--features {features}: judges labels, and {source} has none; leave it out")
     show(rows, as_json=as_json, title=source)
     if not as_json:
         end({}, ("classify" if found.images.listing.classes else "pretrain", source, "--out", "OUT"))

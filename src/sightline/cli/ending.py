@@ -13,6 +13,7 @@ from textwrap import fill
 
 from rich.console import Console
 
+from sightline.confidence import INTERVAL
 from sightline.processes import is_first_process
 from sightline.runs.metrics import metric_named
 from sightline.runs.numbers import count, percent
@@ -131,7 +132,7 @@ def interval_answer(metric: str, score: Interval, samples: str) -> str:
 
 def _score(name: str, score: Interval) -> str:
     metric = metric_named(name)
-    return f"{metric.score(score.value)} (95 % interval {metric.interval(score.low, score.high)})"
+    return f"{metric.score(score.value)} ({INTERVAL} {metric.interval(score.low, score.high)})"
 
 
 def _few(samples: str, least: int) -> str:

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from pydantic.fields import FieldInfo
 
 from sightline.config import DataConfig, Frozen, RunConfig, merge, types
-from sightline.config.base import lookup, nested
+from sightline.config.base import lookup, nested, parse_scalar
 
 # The parameter of a command that receives what its generated flags were given.
 FLAGS = "flags"
@@ -69,7 +69,7 @@ def run_layer(source: str, flags: Mapping[str, Any]) -> dict[str, Any]:
 def _parameter(cls: type[Frozen], key: str, recipe: Mapping[str, Any], recipe_name: str) -> inspect.Parameter:
     field, name = _field(cls, key), _flag_name(cls, key)
     text, default = field.description or "", _text(field.get_default(call_default_factory=True))
-    if _is_list(field):
+    if _lists(field):
         text = text.rstrip(".") + "; separated by commas."
     present, value = lookup(recipe, key.split("."))
     if present:
@@ -113,12 +113,22 @@ def _members(annotation: Any) -> list[Any]:
     return [annotation]
 
 
-def _is_list(field: FieldInfo) -> bool:
-    return get_origin(field.annotation) is tuple
+def _lists(field: FieldInfo) -> list[Any]:
+    """Return those of the types that an annotation allows that are lists."""
+    return [kind for kind in _members(field.annotation) if get_origin(kind) is tuple]
 
 
 def _value(field: FieldInfo, value: Any) -> Any:
-    return [part.strip() for part in value.split(",")] if _is_list(field) and isinstance(value, str) else value
+    """Return what a flag was given as the configuration takes it: "4,3,2" as a list, "auto" as it is."""
+    lists = _lists(field)
+    words = [word for kind in _members(field.annotation) if get_origin(kind) is Literal for word in get_args(kind)]
+    if not lists or not isinstance(value, str) or value in words:
+        return value
+    if any(get_args(kind)[0] is str for kind in lists):
+        return [part.strip() for part in value.split(",")]
+    numbers = parse_scalar(f"[{value}]")
+    # Whoever is used to YAML writes the brackets.
+    return numbers[0] if len(numbers) == 1 and isinstance(numbers[0], list) else numbers
 
 
 def _text(value: Any) -> str:

@@ -26,6 +26,7 @@ RECIPE = "dino-small"
     "batch_size",
     "optim.lr",
     "seed",
+    "logger",
     "data.layout",
     "data.style",
     recipe=recipes.load(RECIPE),

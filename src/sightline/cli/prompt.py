@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from sightline.cli.common import Json, Out, show
 from sightline.cli.ending import end, say
-from sightline.cli.flags import Device
+from sightline.cli.flags import Device, config_flags
+from sightline.config import PixelsConfig
 from sightline.files.atomic import json_text
 from sightline.prompts import DEFAULT_ENGINE, ENGINES, EverythingSettings, Prompts, engine_named, engines_text
 
@@ -18,6 +20,7 @@ _TEXT = " and ".join(name for name, info in ENGINES.items() if "text" in info.ac
 _SETTINGS = EverythingSettings()
 
 
+@config_flags(PixelsConfig, "bands", "scale")
 def prompt(
     *images: Path,
     out: Out,
@@ -53,6 +56,7 @@ def prompt(
     settings: Annotated[EverythingSettings, Parameter(name="*", group="Everything mode")] = _SETTINGS,
     device: Device = "auto",
     as_json: Json = False,
+    flags: Mapping[str, Any],
 ) -> None:
     """Cut things out of images without training: by points, a box, words, or everything at once.
 
@@ -92,6 +96,8 @@ def prompt(
         formats=formats or DEFAULT_FORMATS,
         multimask=not single,
         settings=settings,
+        pixels=PixelsConfig.build(flags),
+        say=say,
         progress=_show_progress,
     )
     records = []

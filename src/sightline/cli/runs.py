@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from sightline.cli.common import Json, show
 from sightline.cli.ending import end, paragraph, say
+from sightline.runs.numbers import size_text
 
 if TYPE_CHECKING:
     from sightline.runs.listing import Listed
@@ -104,12 +105,3 @@ def age_text(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds // length:.0f} {unit} ago"
     return f"{max(0, seconds):.0f} s ago"
-
-
-def size_text(size: float) -> str:
-    """Return "12 kB", "3.4 MB" or "1.2 GB"."""
-    for unit in ("kB", "MB", "GB"):
-        size /= 1000
-        if size < 1000 or unit == "GB":
-            break
-    return f"{size:.{0 if size >= 10 else 1}f} {unit}"

@@ -29,6 +29,7 @@ from sightline.runs.results import SegmentResult
     "log_images",
     "data.split_file",
     "seed",
+    "logger",
 )
 def segment(
     data: str,

@@ -10,13 +10,14 @@ from cyclopts import Parameter
 from sightline.cli.common import Json, show
 from sightline.cli.ending import command, end, paragraph, say
 from sightline.cli.flags import config_flags
+from sightline.confidence import INTERVAL
 from sightline.config import StudyConfig
 
 if TYPE_CHECKING:
-    from sightline.runs.study_result import ArmResult, StudyResult
+    from sightline.runs.study_result import ArmResult, Published, StudyResult
 
 
-@config_flags(StudyConfig, "scale")
+@config_flags(StudyConfig, "scale", "logger")
 def study(
     file: str,
     /,
@@ -36,6 +37,18 @@ def study(
         ),
     ] = False,
     jobs: Annotated[int, Parameter(name="--jobs", help="Number of runs at a time, each in its own process.")] = 1,
+    cluster: Annotated[
+        str,
+        Parameter(
+            name="--cluster",
+            show_default=False,
+            help="Address or file of a dask scheduler whose workers do the runs (extra cluster).",
+        ),
+    ] = "",
+    slurm: Annotated[
+        str,
+        Parameter(name="--slurm", show_default=False, help="Partition of SLURM whose nodes do the runs (extra slurm)."),
+    ] = "",
     flags: dict[str, Any],
     as_json: Json = False,
 ) -> None:
@@ -70,12 +83,14 @@ def study(
         return
     from sightline.errors import TrainingFailed
     from sightline.report import write
+    from sightline.report.sentences import absences
     from sightline.study import run_study
 
     try:
-        finished = run_study(config, folder, only=only, jobs=jobs)
+        finished = run_study(config, folder, only=only, jobs=jobs, cluster=cluster, slurm=slurm)
     except KeyboardInterrupt:
-        again = command("study", file, *(("--out", out) if out else ()))
+        given = {"--out": out, "--cluster": cluster, "--slurm": slurm}
+        again = command("study", file, *(part for flag, value in given.items() if value for part in (flag, value)))
         raise KeyboardInterrupt(f"What is done stays done; this goes on: {again}") from None
     page = write(folder)[0]
     if as_json:
@@ -83,8 +98,10 @@ def study(
     else:
         _print_answers(finished.result)
         for metric, arms in _done_by_metric(finished.result).items():
-            show([_line(arm) for arm in arms], as_json=False, title=f"{config.name}: {metric}")
-        say(*_absences(finished.result))
+            show(
+                [_line(arm, finished.result.published) for arm in arms], as_json=False, title=f"{config.name}: {metric}"
+            )
+        say(*absences(finished.result.arms).values())
         end({"report": page}, ("serve", folder), ("report", folder))
     if failed := [arm for arm in finished.result.arms if arm.status == "failed"]:
         raise TrainingFailed(
@@ -113,22 +130,15 @@ def _done_by_metric(result: StudyResult) -> dict[str, list[ArmResult]]:
     return groups
 
 
-def _line(arm: ArmResult) -> dict[str, str]:
-    """Return an arm as a row of the closing table, with its flags below each other where it bears any."""
+def _line(arm: ArmResult, published: Published | None) -> dict[str, str]:
+    """Return an arm as a row of the closing table, with what others published, and its flags below each other."""
     score, metric = arm.done, arm.measure
     interval = metric.interval(score.low, score.high)
     flags = {"flags": "\n".join(arm.flags)} if arm.flags else {}
-    return {"arm": arm.arm, metric.text: metric.score(score.mean), "95 % interval": interval, "n": str(score.n),
-            "seeds": str(len(score.seeds)), **flags}  # fmt: skip
-
-
-def _absences(result: StudyResult) -> list[str]:
-    """Return why arms have no result, arms of one reason in one line."""
-    by_reason: dict[str, list[str]] = {}
-    for arm in result.arms:
-        if arm.score is None:
-            by_reason.setdefault(f"{arm.status}: {arm.reason or 'no reason given'}", []).append(arm.arm)
-    return [f"{', '.join(names)} {reason}" for reason, names in by_reason.items()]
+    values = published.values if published is not None else {}
+    theirs = {"published": metric.score(values[arm.arm])} if arm.arm in values else {}
+    return {"arm": arm.arm, metric.text: metric.score(score.mean), INTERVAL: interval, "n": str(score.n),
+            "seeds": str(len(score.seeds)), **theirs, **flags}  # fmt: skip
 
 
 def _row(arm: ArmResult) -> dict[str, object]:

@@ -3,8 +3,9 @@
 from sightline.config.backbone import BackboneConfig
 from sightline.config.base import Frozen, from_assignments, from_keywords, merge, read_yaml
 from sightline.config.classify import ClassifyConfig
-from sightline.config.data import DataConfig, SplitConfig
+from sightline.config.data import DataConfig, PixelsConfig, SplitConfig
 from sightline.config.embed import EmbedConfig
+from sightline.config.loggers import LOGGERS, LoggerEntry
 from sightline.config.masks import SegmentDataConfig
 from sightline.config.methods import METHODS, DinoConfig, Method, MethodConfig
 from sightline.config.optim import ClassifyOptim, OptimConfig, SegmentOptim
@@ -30,6 +31,7 @@ from sightline.config.views import ViewsConfig
 __all__ = [
     "FEATURE_BATCH",
     "IGNORE_INDEX",
+    "LOGGERS",
     "METHODS",
     "BackboneConfig",
     "ClassifyConfig",
@@ -38,10 +40,12 @@ __all__ = [
     "DinoConfig",
     "EmbedConfig",
     "Frozen",
+    "LoggerEntry",
     "Method",
     "MethodConfig",
     "MonitorConfig",
     "OptimConfig",
+    "PixelsConfig",
     "PretrainConfig",
     "PromptConfig",
     "RunConfig",

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from sightline.config.backbone_names import BackboneName
 from sightline.config.references import REFERENCES
 from sightline.config.run import RunConfig
 from sightline.config.types import Init, Network, Stem
@@ -16,7 +17,7 @@ class BackboneConfig(RunConfig):
 
     paths: ClassVar[tuple[str, ...]] = ("init",)
 
-    backbone: str = Field(
+    backbone: BackboneName = Field(
         default="resnet50",
         description="Backbone, by any timm or torchvision name; a run given as init brings its own. An encoder of a "
         "segmenter needs one with features of several strides, for example a ResNet, ConvNeXt or EfficientNet.",

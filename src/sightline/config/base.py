@@ -207,6 +207,8 @@ def check_plain(value: object, where: str) -> None:
         if isinstance(entry, Mapping):
             if wrong := [name for name in entry if not isinstance(name, str | int | float | bool)]:
                 raise ConfigError(f"{where}: {key}: the key {_short(wrong[0])} is no word")
+            if wrong := [name for name in entry if isinstance(name, str) and is_no_utf8(name)]:
+                raise ConfigError(f"{where}: {f'{key}: ' * bool(key)}the key {_short(wrong[0])} is not UTF-8 text")
             left += [(inner, f"{key}.{name}" if key else str(name), depth + 1) for name, inner in entry.items()]
         elif isinstance(entry, list | tuple):
             left += [(inner, f"{key}.{i}", depth + 1) for i, inner in enumerate(entry)]
@@ -214,7 +216,7 @@ def check_plain(value: object, where: str) -> None:
             raise ConfigError(f"{where}: {key or 'the value'} = {entry!r}: expected a finite number")
         elif isinstance(entry, int) and not -(1 << 63) <= entry < 1 << 63:
             raise ConfigError(f"{where}: {key or 'the value'}: an integer of {entry.bit_length()} bits; 64 hold any")
-        elif isinstance(entry, str) and _lone_surrogate(entry):
+        elif isinstance(entry, str) and is_no_utf8(entry):
             raise ConfigError(f"{where}: {key or 'the value'} = {_short(entry)}: not UTF-8 text")
         elif not (entry is None or isinstance(entry, str | int | float)):
             raise ConfigError(
@@ -224,7 +226,8 @@ def check_plain(value: object, where: str) -> None:
     raise ConfigError(f"{where}: more than {MOST_VALUES:,} values; a configuration has fewer")
 
 
-def _lone_surrogate(text: str) -> bool:
+def is_no_utf8(text: str) -> bool:
+    """Return whether a text holds half a character ("\\ud800"), which no file of UTF-8 can."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -243,15 +246,24 @@ def _from_yaml(text: str, where: str) -> Any:
     Raises:
         ConfigError: it is no YAML, or holds more, deeper, or other things than a configuration can.
     """
+    value = load_yaml(text, where)
+    check_plain(value, where)
+    return value
+
+
+def load_yaml(text: str, where: str) -> Any:
+    """Read YAML of anything but objects: what a configuration, a palette or a list of classes is written in.
+
+    Raises:
+        ConfigError: it is no YAML, or is longer, or deeper, or stands for more than such a file does.
+    """
     if len(text) > MOST_BYTES:
         raise ConfigError(f"{where}: longer than {MOST_BYTES:,} bytes, and no configuration")
     try:
-        value = yaml.load(text, Loader=_Loader)
+        return yaml.load(text, Loader=_Loader)
     except Exception as error:  # PyYAML's constructors meet a wrong tag or number with nearly any exception there is
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ConfigError(f"{where}: not valid YAML: {reason[:300]}") from None
-    check_plain(value, where)
-    return value
 
 
 def validated_block(cls: type[Block], value: Mapping[str, Any]) -> Block:

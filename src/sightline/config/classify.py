@@ -18,7 +18,11 @@ class ClassifyConfig(BackboneConfig):
     """One of the five settings, or any other mix of where weights come from and what is trained."""
 
     keywords: ClassVar[Mapping[str, str]] = {"split": "data.split_file"}
-    effective: ClassVar[Effects] = {"crop_scale": ("augment", ("crop",)), "head_solver": ("train", ("head",))}
+    effective: ClassVar[Effects] = {
+        "crop_scale": ("augment", ("crop",)),
+        "head_solver": ("train", ("head",)),
+        "head_views": ("head_solver", ("lbfgs",)),
+    }
     harmless: ClassVar[tuple[str, ...]] = (*BackboneConfig.harmless, "shared_features")
     kind: Literal["classify"] = "classify"
     data: DataConfig = Field(description="Labelled images.")
@@ -31,6 +35,10 @@ class ClassifyConfig(BackboneConfig):
         default="gradient",
         description="How a head on a frozen backbone is trained: gradient, by epochs as in the published protocol; "
         "or lbfgs, to its optimum, with the penalty best on validation (what a study does).",
+    )
+    head_views: NonNegative = Field(
+        default=0,
+        description="Augmented views of each training image that a head fitted by lbfgs sees beside the plain one.",
     )
     label_fraction: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0, description="Fraction of the training labels that is used, stratified by class."

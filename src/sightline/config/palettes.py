@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from sightline.config.base import is_no_utf8
 from sightline.errors import nearest
 
 Color = tuple[int, int, int]
@@ -77,6 +78,8 @@ def checked_palette(palette: Any) -> Any:
 def _codes(name: str, value: Any) -> tuple[Code, ...]:
     if not isinstance(name, str) or not name.strip():
         raise ValueError(f"{name!r}: a class has a name")
+    if is_no_utf8(name):
+        raise ValueError(f"{name!r}: not UTF-8 text, which a class's name is")
     if is_ignored(name) and isinstance(value, list | tuple) and not _is_color(value):
         if not value:
             raise ValueError(f"{name} = []: give a value or a color, or leave the entry out")

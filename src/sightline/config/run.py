@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from sightline.config.base import Resolved
+from sightline.config.loggers import LoggerNames, logger_words
 from sightline.config.types import Device, Positive, Precision, Threads, Weight
 
 # Images at a time where nothing is trained: near the fastest on a CPU at 64 px and at 224 (docs/log.md).
@@ -20,7 +21,9 @@ class RunConfig(Resolved):
         # Each kind of run declares its own, for example `kind: Literal["classify"] = "classify"`.
         kind: str = ""
 
-    harmless: ClassVar[tuple[str, ...]] = ("workers", "checkpoint_minutes", "keep_checkpoint", "environment", "devices")
+    harmless: ClassVar[tuple[str, ...]] = (
+        "workers", "checkpoint_minutes", "keep_checkpoint", "environment", "devices", "logger", "group",
+    )  # fmt: skip
 
     seed: int = Field(default=0, description="Seed of every random draw of the run.")
     device: Device = Field(default="auto", description="Device to compute on: auto, cpu, cuda or mps.")
@@ -47,3 +50,9 @@ class RunConfig(Resolved):
         description="Whether a finished run keeps its last checkpoint, optimizer state and all; its weights stay.",
     )
     log_every: Positive = Field(default=10, description="Steps between two lines of metrics.jsonl.")
+    logger: LoggerNames = Field(
+        default=(), description=f"Programs that the run is mirrored in beside metrics.jsonl: {logger_words()}."
+    )
+    group: str = Field(
+        default="", description="Name under which a logger shows this run with others; a study gives its own."
+    )

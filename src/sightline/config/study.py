@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from sightline.config.base import Frozen, Resolved, validated_block
 from sightline.config.data import DataConfig
+from sightline.config.loggers import LoggerNames, logger_words
 from sightline.config.masks import SegmentDataConfig
 from sightline.config.references import REFERENCES
 from sightline.config.types import Above, Fraction, NonNegative, Positive, Share
@@ -56,6 +57,11 @@ class StudyClassify(Frozen):
         default="lbfgs",
         description="How heads on frozen backbones are trained: lbfgs, to their optimum, so that a head that was not "
         "trained enough is not taken for bad features; or gradient, by the epochs and rates of the other arms.",
+    )
+    head_views: NonNegative = Field(
+        default=0,
+        description="Augmented views of each training image that a head fitted by lbfgs sees beside the plain one; "
+        "each is one more pass of the frozen backbone.",
     )
     lr_factors: tuple[Above, ...] = Field(default=LR_FACTORS, min_length=1, description=LR_FACTORS_TEXT)
     set: dict[str, object] = Field(default_factory=dict, description="Keys that differ from the defaults.")
@@ -147,7 +153,8 @@ class StudyConfig(Resolved):
     budget: Literal["equal-epochs", "equal-time"] = Field(
         default="equal-epochs",
         description="What arms have in common: equal-epochs, in which no other arm is given the time of pretraining; "
-        "or equal-time, which adds arm A-long: A, trained for the measured seconds of pretraining and C together.",
+        "or equal-time, which adds arm A-long: A, trained for the measured seconds of pretraining and C together; "
+        "likewise unet-long beside unet and unet-own, and so for any segmentation model.",
     )
     published: StudyPublished | None = Field(default=None, description="Published figures of these arms.")
     scale: Share = Field(
@@ -161,6 +168,9 @@ class StudyConfig(Resolved):
     )
     show_samples: bool = Field(
         default=True, description="Whether the report shows test images; off where they may not be shown."
+    )
+    logger: LoggerNames = Field(
+        default=(), description=f"Programs that each run is mirrored in, under the study's name: {logger_words()}."
     )
     notes: str = Field(default="", description="Text for the top of the report.")
 

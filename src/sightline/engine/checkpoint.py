@@ -20,8 +20,7 @@ from torch.optim import Optimizer
 from sightline.errors import RunError
 from sightline.files import file_sha256, text_digest
 from sightline.files.atomic import atomic_path, write_json
-
-MANIFEST = "manifest.json"
+from sightline.runs.artifacts import MANIFEST
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,10 @@ from sightline.config import RunConfig
 from sightline.engine.device import make_fabric
 from sightline.engine.example import ExampleStep
 from sightline.engine.extras import Extra, make_extras, missing_extras
+from sightline.engine.loggers import check_loggers, mirrored
 from sightline.engine.loop import fit
 from sightline.engine.memory_errors import memory_advice
+from sightline.engine.peak import PeakMemory
 from sightline.engine.precision import settle_precision
 from sightline.engine.progress import Progress, clock_text, make_progress
 from sightline.engine.task import Task
@@ -94,6 +96,7 @@ def train(
 
     Raises:
         RunError: `out` holds another run, or one with other settings or inputs.
+        NotAvailable: the package of a logger is not installed.
         NonFinite: the loss became NaN or infinite.
         OutOfMemory: memory ran out.
         Interrupted: SIGINT or SIGTERM came; a checkpoint was written.
@@ -101,6 +104,7 @@ def train(
     config = _counted(config)
     # Before anything is opened, which may take long; `record` takes the lock.
     check_free(out / artifacts.LOCK, str(out))
+    check_loggers(config.logger)
     report = progress or make_progress()
     opened = inputs(config, report.say)
     with memory_advice(config):
@@ -146,8 +150,10 @@ def record(
 
     Raises:
         RunError: `out` holds another run, or one with other settings or inputs.
+        NotAvailable: the package of a logger is not installed.
     """
     config = _counted(config)
+    check_loggers(config.logger)
     fabric = make_fabric(config)
     # A finished run is only read, but for extras that it lacks, and may stand where nobody writes.
     done = RunFolder(out).exists and RunFolder(out).is_done
@@ -158,11 +164,14 @@ def record(
             RunFolder.create(out, config, kind=config.kind, fingerprint=inputs.fingerprint, resume=resume, notes=notes)
         fabric.barrier()
         run = RunFolder.open(out)
+        run.memory = PeakMemory(fabric.device).read
         watch = stack.enter_context(_watch(fabric, run)) if fabric.world_size > 1 else None
         context = Context(config, inputs, run, fabric, progress or make_progress())
         # Asked once, before the first process may mark the run done.
         done = run.is_done
         fabric.barrier()
+        if fabric.is_global_zero and not done and config.logger:
+            stack.enter_context(mirrored(run, config, context.report.say))
         if not done:
             _work(context, work, watch)
         if extras is not None and fabric.is_global_zero:

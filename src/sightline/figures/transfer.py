@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
+from sightline.confidence import INTERVAL
 from sightline.figures.style import INK, MUTED, RULE, Panel, color
 from sightline.runs.metrics import Metric
 from sightline.runs.study_result import ArmResult, Comparison
@@ -94,7 +95,7 @@ def _reach(arms: Sequence[ArmResult], metric: Metric) -> float:
 
 def _describe(arms: Sequence[ArmResult]) -> str:
     return "; ".join(
-        f"{arm.arm}: {arm.score.mean:.3f}, 95 % interval {arm.score.low:.3f} to {arm.score.high:.3f}"
+        f"{arm.arm}: {arm.score.mean:.3f}, {INTERVAL} {arm.score.low:.3f} to {arm.score.high:.3f}"
         if arm.score is not None
         else f"{arm.arm}: {arm.status}"
         for arm in arms

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from sightline.figures.style import COLORS, MARKERS, Key, Panel, color
+
+PLURALS = {"class": "classes", "style": "styles"}
 
 
 def class_keys(labels: Sequence[str]) -> list[Key]:
@@ -19,21 +22,28 @@ def class_keys(labels: Sequence[str]) -> list[Key]:
 
 
 def tsne_panels(
-    first: np.ndarray, last: np.ndarray, labels: Sequence[str], titles: tuple[str, str] = ("First epoch", "Last epoch")
+    first: np.ndarray,
+    last: np.ndarray,
+    labels: Sequence[str],
+    titles: tuple[str, str] = ("First epoch", "Last epoch"),
+    of: Literal["class", "style"] = "class",
 ) -> list[Panel]:
     """Return two panels.
 
     Args:
         first: float (N, 2), the map at the first epoch.
         last: float (N, 2), the map of the same samples at the last epoch.
-        labels: class name of each sample.
+        labels: class or style of each sample.
         titles: of the two panels.
+        of: which of the two it is.
     """
     names = np.asarray(labels)
     keys = class_keys(labels)
-    text = f"t-SNE map of {len(names)} samples of {len(keys)} classes; how well classes separate is given in numbers"
+    text = f"t-SNE map of {len(names)} samples of {len(keys)} {PLURALS[of]}"
+    text += "; how well classes separate is given in numbers" if of == "class" else ""
+    prefix = "tsne" if of == "class" else f"tsne-{of}"
     return [
-        Panel(f"tsne-{stage}", title, text, _drawer(points, names, keys), (3.4, 3.4))
+        Panel(f"{prefix}-{stage}", title, text, _drawer(points, names, keys), (3.4, 3.4))
         for stage, points, title in zip(("first", "last"), (first, last), titles, strict=True)
     ]
 

@@ -2,8 +2,9 @@
 
 A lock is a file, made by O_EXCL, that says who holds it: host, process, and when that process began. This works on
 network drives, where locks by `fcntl` often do not or lie, and a person can read it. A lock whose process is gone, or
-whose number another process has now, is stale and is taken over; of a process on another host nobody here can say
-whether it lives, so its lock is told of, with the way out.
+whose number another process has now, is stale and is taken over. Of a process on another host nobody here can say
+whether it lives, so the holder gives a sign of life: it touches the lock, and one that has not been touched for
+`SILENT` seconds is stale too. A holder that was only asleep finds another one's lock, and ends at once.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ import os
 import secrets
 import socket
 import subprocess
+import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +30,8 @@ from sightline.files.atomic import alive
 NAME = ".lock"  # in the folder of a run or a study
 UNWRITTEN = 5.0  # seconds after which a lock that says nothing is of a process that died while it made it
 POLL = 0.2  # seconds
+BEAT = 15.0  # seconds between two signs of life
+SILENT = 180.0  # seconds without one; network drives keep what they know of a file for up to a minute
 Say = Callable[[str], object]
 
 
@@ -38,23 +44,28 @@ class Holder:
         pid: of the process.
         began: when the process began, as its system tells; "" where it does not tell.
         since: when it took the lock, local time.
+        beats: whether it gives signs of life.
+        silent: whether the last sign is too old; never written.
     """
 
     host: str
     pid: int
     began: str
     since: str
+    beats: bool = False
+    silent: bool = False
 
     @classmethod
-    def me(cls) -> Holder:
+    def me(cls, *, beats: bool = False) -> Holder:
         """Return this process."""
-        return cls(socket.gethostname(), os.getpid(), _began(os.getpid()), time.strftime("%Y-%m-%d %H:%M:%S"))
+        since = time.strftime("%Y-%m-%d %H:%M:%S")
+        return cls(socket.gethostname(), os.getpid(), _began(os.getpid()), since, beats)
 
     @property
     def state(self) -> Literal["alive", "dead", "elsewhere"]:
-        """Whether the process still runs; of another host's nobody can say here."""
+        """Whether the process still runs; of another host's only its silence tells."""
         if self.host != socket.gethostname():
-            return "elsewhere"
+            return "dead" if self.beats and self.silent else "elsewhere"
         return "alive" if alive(self.pid) and self.began in ("", _began(self.pid)) else "dead"
 
     def __str__(self) -> str:
@@ -74,12 +85,31 @@ def locked(path: Path, what: str) -> Iterator[None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     check_free(path, what)
-    while not _taken(path):
+    while (me := _taken(path, beats=True)) is None:
         check_free(path, what)
+    over = threading.Event()
+    threading.Thread(target=_beat, args=(path, what, me, over), name="sign of life", daemon=True).start()
     try:
         yield
     finally:
+        over.set()
         path.unlink(missing_ok=True)
+
+
+def wait_until_free(path: Path, what: str, say: Say) -> None:
+    """Wait while another process holds the lock and is not known to be gone.
+
+    Args:
+        path: of the lock file.
+        what: that is locked.
+        say: told whom is waited for.
+    """
+    told = False
+    while (holder := holder_of(path)) is not None and holder.state != "dead":
+        if not told:
+            say(f"{what}: waiting for {holder}")
+            told = True
+        time.sleep(POLL)
 
 
 def check_free(path: Path, what: str) -> None:
@@ -114,7 +144,7 @@ def in_turn(path: Path, what: str, say: Say) -> Iterator[None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     told = False
-    while not (mine := _taken(path)):
+    while not (mine := _taken(path, beats=False) is not None):
         holder = _holder(path)
         if holder is not None and holder.state == "elsewhere":
             break
@@ -131,16 +161,34 @@ def in_turn(path: Path, what: str, say: Say) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def _taken(path: Path) -> bool:
+def _taken(path: Path, *, beats: bool) -> Holder | None:
+    """Take the lock and return who holds it now; None where somebody else does."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     except FileExistsError:
-        return False
+        return None
+    me = Holder.me(beats=beats)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(asdict(Holder.me()), file)
+        json.dump({key: value for key, value in asdict(me).items() if key != "silent"}, file)
         file.flush()
         os.fsync(file.fileno())
-    return True
+    return me
+
+
+def _beat(path: Path, what: str, me: Holder, over: threading.Event) -> None:
+    """Touch the lock until it is given back; end this process where another one has taken it."""
+    while not over.wait(BEAT):
+        try:
+            holder = Holder(**json.loads(path.read_text(encoding="utf-8")))
+            if holder == me:
+                os.utime(path)
+        except (OSError, ValueError):
+            # Removed, being made, or on a drive that is away: whoever holds the lock then is seen at a later beat.
+            continue
+        if holder != me and not over.is_set():
+            message = f"sightline: {what}: was taken over by {holder} while this process slept"
+            print(message, file=sys.stderr, flush=True)
+            os._exit(1)
 
 
 def _holder(path: Path) -> Holder | None:
@@ -148,7 +196,8 @@ def _holder(path: Path) -> Holder | None:
     while True:
         try:
             age = time.time() - path.stat().st_mtime
-            return Holder(**json.loads(path.read_text(encoding="utf-8")))
+            holder = Holder(**json.loads(path.read_text(encoding="utf-8")))
+            return replace(holder, silent=holder.beats and _age(path) > SILENT)
         except FileNotFoundError:
             return None
         except (ValueError, TypeError):
@@ -158,6 +207,16 @@ def _holder(path: Path) -> Holder | None:
             time.sleep(POLL)
 
 
+def _age(path: Path) -> float:
+    """Return how long ago a file was touched, in seconds of the clock of its drive, which other hosts have too."""
+    try:
+        with tempfile.TemporaryFile(dir=path.parent) as probe:
+            now = os.fstat(probe.fileno()).st_mtime
+    except OSError:
+        now = time.time()
+    return now - path.stat().st_mtime
+
+
 def _remove(path: Path, stale: Holder) -> None:
     """Remove a stale lock, and no other that took its place meanwhile."""
     aside = path.with_name(f"{path.name}-{secrets.token_hex(4)}")
@@ -165,7 +224,7 @@ def _remove(path: Path, stale: Holder) -> None:
         os.rename(path, aside)
     except FileNotFoundError:
         return
-    if _holder(aside) not in (stale, None) and not path.exists():
+    if (there := _holder(aside)) and replace(there, silent=stale.silent) != stale and not path.exists():
         os.rename(aside, path)
     aside.unlink(missing_ok=True)
 

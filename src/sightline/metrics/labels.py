@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats as scipy_stats
 
-from sightline.metrics.statistics import CONFIDENCE, DECIDING_SEEDS
+from sightline.confidence import CONFIDENCE, DECIDING_SEEDS
 
 
 def labels_to_reach(labels: Sequence[float], scores: Sequence[float], target: float) -> float:

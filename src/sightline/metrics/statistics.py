@@ -14,12 +14,9 @@ import numpy as np
 from scipy import optimize
 from scipy import stats as scipy_stats
 
-CONFIDENCE = 0.95
-SIGNIFICANCE = 0.05
-POWER = 0.8  # by convention (Cohen 1988)
-DECIDING_SEEDS = 3  # of an arm: with fewer the variance between seeds is a guess, and no verdict is given
+from sightline.confidence import CONFIDENCE, DECIDING_SEEDS, NUMBERS, POWER, SIGNIFICANCE
+
 LEAST_P = 1e-9  # where the p of two seeds is no longer searched for
-_NO_VERDICT = {1: "one run each", 2: "two runs each"}
 
 
 @dataclass(frozen=True)
@@ -206,7 +203,7 @@ def verdict(difference: float, p: float, seeds: int) -> str:
         seeds: of each arm; below three "one run each" or "two runs each", whatever p is.
     """
     if seeds < DECIDING_SEEDS:
-        return _NO_VERDICT[seeds]
+        return f"{NUMBERS[seeds]} run{'s' if seeds > 1 else ''} each"
     if p >= SIGNIFICANCE:
         return "undecided"
     return "higher" if difference > 0 else "lower"

@@ -349,9 +349,7 @@ def _way_out(backbone: Backbone, tensors: Mapping[str, Tensor], network: str) ->
         if fits(library, asked, stem, tensors, network):
             return f"It fits {backbone.name} with the stem {stem}: --set stem={stem}"
     names = _names()
-    known = sorted(set[str]().union(*names.values()))
-    near = difflib.get_close_matches(library.architecture(asked), known, n=NEAR, cutoff=0.0)
-    for name in dict.fromkeys((*COMMON, *near)):
+    for name in dict.fromkeys((*COMMON, *_near(library.architecture(asked)))):
         homes = [prefix for prefix in BACKBONE_LIBRARIES if name in names[prefix]]
         found = [p for p in homes if fits(BACKBONE_LIBRARIES[p], name, backbone.stem, tensors, network)]
         if found:
@@ -359,6 +357,13 @@ def _way_out(backbone: Backbone, tensors: Mapping[str, Tensor], network: str) ->
             named = name if found[0] == homes[0] else f"{found[0]}/{name}"
             return f"It fits {' or '.join(f'{prefix}/{name}' for prefix in found)}: --backbone {named}"
     return f"Its first names are {', '.join(sorted(tensors)[:SHOWN])}; give the --backbone that it was trained with"
+
+
+@cache
+def _near(name: str) -> tuple[str, ...]:
+    """Return the names of all libraries that are the most like `name`: there are a thousand to compare it with."""
+    known = sorted(set[str]().union(*_names().values()))
+    return tuple(difflib.get_close_matches(name, known, n=NEAR, cutoff=0.0))
 
 
 @cache

@@ -19,11 +19,20 @@ from sightline.prompts.prompts import (
     Region,
     pixel,
 )
-from sightline.prompts.registry import DEFAULT_ENGINE, ENGINES, EngineInfo, engine_named, engines_text
+from sightline.prompts.registry import (
+    DEFAULT_ENGINE,
+    ENGINES,
+    HUB_FILES,
+    EngineInfo,
+    engine_named,
+    engines_text,
+    fetch_command,
+)
 
 __all__ = [
     "DEFAULT_ENGINE",
     "ENGINES",
+    "HUB_FILES",
     "Answer",
     "Box",
     "EngineInfo",
@@ -39,5 +48,6 @@ __all__ = [
     "build_engine",
     "engine_named",
     "engines_text",
+    "fetch_command",
     "pixel",
 ]

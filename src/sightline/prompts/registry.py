@@ -18,6 +18,8 @@ class EngineInfo(NamedTuple):
         license: of the weights.
         model_types: `model_type` in config.json of weights in transformers' format; the hub's files of SAM 2 and later
             name the video model that holds the image model.
+        url: of the weights, where they are a file of no hub.
+        gated: whether the hub gives the weights only to who is signed in and has accepted their license.
     """
 
     path: str
@@ -26,11 +28,30 @@ class EngineInfo(NamedTuple):
     weights: str = ""
     license: str = ""
     model_types: tuple[str, ...] = ()
+    url: str = ""
+    gated: bool = False
 
     @property
     def needs(self) -> str:
         """What must be downloaded before the first answer, in words."""
         return f"weights {self.weights}" if self.weights else "nothing to download"
+
+    @property
+    def fetching(self) -> str:
+        """The commands that bring the weights, joined by `&&`; "" where there are none."""
+        if self.url:
+            return f"curl -L -o {self.weights} {self.url}"
+        sign_in = ["hf auth login"] if self.gated else []
+        return " && ".join(sign_in + [fetch_command(model) for model in self.weights.split("+") if model])
+
+
+# What transformers reads. The repositories hold the same weights in other formats too, some of them pickles.
+HUB_FILES = ("*.json", "*.safetensors", "*.txt")
+
+
+def fetch_command(model_id: str) -> str:
+    """Return the command that brings a model of the hub into its cache, where engines look."""
+    return f"hf download {model_id} " + " ".join(f"--include '{pattern}'" for pattern in HUB_FILES)
 
 
 _POINTED = frozenset({"points", "box", "mask_input", "everything"})
@@ -70,7 +91,12 @@ ENGINES: dict[str, EngineInfo] = {
         ("edgetam", "edgetam_video"),
     ),
     "mobile-sam": EngineInfo(
-        f"{_ROOM}.mobile_sam:MobileSam", "MobileSAM: SAM for small devices", _POINTED, "mobile_sam.pt", "Apache-2.0"
+        f"{_ROOM}.mobile_sam:MobileSam",
+        "MobileSAM: SAM for small devices",
+        _POINTED,
+        "mobile_sam.pt",
+        "Apache-2.0",
+        url="https://github.com/ChaoningZhang/MobileSAM/raw/master/weights/mobile_sam.pt",
     ),
     "sam3": EngineInfo(
         f"{_ROOM}.text:Sam3",
@@ -79,6 +105,7 @@ ENGINES: dict[str, EngineInfo] = {
         "facebook/sam3",
         "SAM License",
         ("sam3", "sam3_video"),
+        gated=True,
     ),
     "grounded-sam": EngineInfo(
         f"{_ROOM}.text:GroundedSam",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sightline.confidence import INTERVAL
 from sightline.errors import RunError
-from sightline.metrics.statistics import CONFIDENCE
 from sightline.report.document import Block, Document, Listing, Section, Table, Text
 from sightline.report.sentences import pair, score_interval
 from sightline.runs import StudyFolder
 from sightline.runs.artifacts import STUDY
 from sightline.runs.kinds import KINDS
-from sightline.runs.numbers import NARROW, NO_VALUE, count, p_value
+from sightline.runs.numbers import NO_VALUE, count, p_value
 from sightline.runs.study_result import ArmResult, Comparison, StudyResult
 
 LIMITS = (
@@ -59,7 +59,7 @@ def _arms(shared: list[tuple[ArmResult, ArmResult]], names: tuple[str, str]) -> 
         rows.append([arm.arm, settings, arm.measure.title, *_score(arm), *_score(other), _change(arm, other)])
     header = ("Arm", "Setting", "Metric", names[0], "Seeds, n", names[1], "Seeds, n", "Second − first")
     return Table(
-        f"Means over seeds with {100 * CONFIDENCE:g}{NARROW}% intervals", header, rows,
+        f"Means over seeds with {INTERVAL}s", header, rows,
         (False, False, False, True, True, True, True, True),
     )  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sightline.confidence import percent_of
+from sightline.data.copies.fingerprint import SMALLEST
 from sightline.report.document import Block, Section, Table, Text
 from sightline.report.sentences import score_interval
 from sightline.runs.copies import CopiesInTest
@@ -12,7 +14,7 @@ from sightline.runs.study_result import ArmResult, StudyResult
 
 HOW = (
     "Copies are found from the pixels, exact ones and near ones: encoded again, resized, lighter, mirrored, cropped to "
-    "90 % or so. Collages, free turns and smaller crops are not found."
+    f"{percent_of(SMALLEST)} or so. Collages, free turns and smaller crops are not found."
 )
 
 

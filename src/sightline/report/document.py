@@ -78,6 +78,22 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """Pictures of the same in several ways: HTML shows one at a time, paper and Markdown all.
+
+    Attributes:
+        title: what is chosen.
+        options: what each is called.
+        pictures: one an option.
+    """
+
+    kind: ClassVar[str] = "choice"
+    title: str
+    options: Sequence[str]
+    pictures: Sequence[Picture]
+
+
+@dataclass(frozen=True)
 class Thumbnail:
     """One sample: its picture as a data URI, its label and its prediction."""
 
@@ -129,7 +145,7 @@ class Code:
     text: str
 
 
-Block = Text | Warnings | Listing | Table | Picture | Sheet | Thumbnails | Code
+Block = Text | Warnings | Listing | Table | Picture | Choice | Sheet | Thumbnails | Code
 
 
 @dataclass(frozen=True)
@@ -162,7 +178,10 @@ class Document:
     @property
     def pictures(self) -> list[Picture]:
         """All pictures in their order."""
-        return [block for section in self.sections for block in section.blocks if isinstance(block, Picture)]
+        shown: list[Picture] = []
+        for block in (block for section in self.sections for block in section.blocks):
+            shown += [block] if isinstance(block, Picture) else block.pictures if isinstance(block, Choice) else []
+        return shown
 
     @property
     def sheets(self) -> list[Sheet]:

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from sightline.metrics.statistics import CONFIDENCE
+from sightline.confidence import INTERVAL
 from sightline.report.document import Table
 from sightline.runs.numbers import NARROW, NBSP, p_value
 from sightline.runs.study_result import ArmResult, Comparison, StudyResult
@@ -48,6 +48,8 @@ def _arm_row(arm: ArmResult) -> dict[str, Cell]:
         "high": score.high if score else None, "n": score.n if score else None,
         "seeds": " ".join(map(repr, score.seeds)) if score else None,
         "seconds": score.seconds if score else None, "images_seen": score.images_seen if score else None,
+        "memory_bytes": score.memory.host if score and score.memory else None,
+        "device_memory_bytes": score.memory.device if score and score.memory else None,
         "parameters": score.network.parameters if score and score.network else None,
         "flags": "; ".join(arm.flags),
     }  # fmt: skip
@@ -81,7 +83,7 @@ def arms_table(result: StudyResult) -> Table:
             else [metric.score(score.mean), metric.interval(score.low, score.high), str(len(score.seeds)), str(score.n)]
         )
         rows.append([arm.arm, arm.name, metric.title, *cells, ", ".join(arm.flags)])
-    header = ("Arm", "Setting", "Metric", "Mean", f"{100 * CONFIDENCE:g}{NARROW}% interval", "Seeds", "n", "Flags")
+    header = ("Arm", "Setting", "Metric", "Mean", INTERVAL, "Seeds", "n", "Flags")
     caption = f"{result.name}: means over seeds on the test split"
     return Table(caption, header, rows, (False, False, False, True, True, True, True, False))
 
@@ -94,7 +96,7 @@ def comparisons_table(result: StudyResult) -> Table:
         interval = f"{metric.difference(of.low)} to {metric.difference(of.high)}"
         p = p_value(of.p).replace(NBSP, " ").removeprefix("p").removeprefix(" =").strip()
         rows.append([f"{of.a} − {of.b}", metric.difference(of.difference), interval, metric.unit, p, of.verdict])
-    header = ("Arms", "Difference", f"{100 * CONFIDENCE:g}{NARROW}% interval", "Unit", "p (Holm)", "Verdict")
+    header = ("Arms", "Difference", INTERVAL, "Unit", "p (Holm)", "Verdict")
     caption = f"{result.name}: differences between arms on the same test samples, p corrected over all of them"
     return Table(caption, header, rows, (False, True, True, False, True, False))
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sightline.confidence import DECIDING_SEEDS, INTERVAL
 from sightline.figures import label_panel
-from sightline.metrics.statistics import DECIDING_SEEDS
 from sightline.report.document import Block, Picture, Section, Table, Text, Warnings
 from sightline.runs.metrics import Metric, metric_named
 from sightline.runs.numbers import NO_VALUE, count, percent
@@ -23,7 +23,7 @@ def labels_sections(result: StudyResult) -> list[Section]:
     metric = metric_named(drawn[0].metric)
     caption = (
         f"{metric.title} on the whole test split over the number of training labels, on a logarithmic axis. Line: mean "
-        "over draws. Band: its 95 % interval. Dots: single draws."
+        "over draws. Band: its {INTERVAL}. Dots: single draws."
     )
     blocks: list[Block] = [Text(_sentences(of)), Picture("labels", caption, [label_panel(drawn, metric)], columns=1)]
     blocks += [_curve_table(of, metric), *missing]
@@ -59,7 +59,7 @@ def saved_sentence(saved: LabelsSaved) -> str:
         return f"{text}; no interval, for not every one of {DECIDING_SEEDS} draws or more lies within its curve."
     low, high = (f"{end / saved.labels:.1f}" for end in (saved.low, saved.high))
     clear = "" if saved.low > saved.labels or saved.high < saved.labels else ", so that none may be saved"
-    return f"{text} (95 % interval over draws {low} to {high} times{clear})."
+    return f"{text} ({INTERVAL} over draws {low} to {high} times{clear})."
 
 
 def _curve_table(of: LabelEfficiency, metric: Metric) -> Table:
@@ -74,7 +74,11 @@ def _curve_table(of: LabelEfficiency, metric: Metric) -> Table:
             row.append(shown)
         rows.append(row)
     header = ("Fraction", "Labels", *(curve.arm for curve in of.curves))
-    caption = f"{metric.title} with fewer labels: mean over {of.draws} draws, 95 % interval over draws and test samples"
+    tested = dict.fromkeys(count(point.n) for curve in of.curves for point in curve.points)
+    caption = (
+        f"{metric.title} with fewer labels: mean over {of.draws} draws, {INTERVAL} over draws and test samples; "
+        f"n = {' or '.join(tested)} {metric.samples}"
+    )
     return Table(caption, header, rows, (True, True, *[True] * len(of.curves)))
 
 
@@ -88,7 +92,7 @@ def _saved_table(of: LabelEfficiency) -> Table:
         "Labels that an arm from random weights needs to be as good, by interpolation over the logarithm of labels; "
         "the interval is over draws, on these test samples"
     )
-    header = ("Arm", "Its labels", "Against", "Needs", "95 % interval")
+    header = ("Arm", "Its labels", "Against", "Needs", INTERVAL)
     return Table(caption, header, rows, (False, True, False, True, True))
 
 

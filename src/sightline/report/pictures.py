@@ -13,7 +13,7 @@ from PIL import Image
 
 from sightline.figures import class_keys, health_panels, learning_panels, schedule_panels, tsne_panels
 from sightline.figures.health import COMMON_HEALTH, COMMON_SCHEDULES, logged
-from sightline.report.document import Block, Listing, Picture, Section, Table, Text, Thumbnail, Thumbnails
+from sightline.report.document import Block, Choice, Listing, Picture, Section, Table, Text, Thumbnail, Thumbnails
 from sightline.runs import RunFolder, StudyFolder, read_json
 from sightline.runs.artifacts import PREDICTIONS, SAMPLES, SAMPLES_SHEET
 from sightline.runs.numbers import percent
@@ -55,26 +55,32 @@ def pretraining_health(run: RunFolder, method: MethodReport) -> list[Block]:
     return blocks
 
 
-def embedding_pair(folder: StudyFolder, embedding: Embedding) -> Picture | None:
-    """Return the t-SNE pair of a study from the parquet that its result names; None where that is gone."""
+def embedding_pair(folder: StudyFolder, embedding: Embedding) -> Picture | Choice | None:
+    """Return the t-SNE pair of a study from the parquet that its result names; None where that is gone.
+
+    Samples of several styles can be colored by class or by style.
+    """
     path = folder.path / embedding.points
     if not path.is_file():
         return None
     table = pq.read_table(path)
     points = {name: table[name].to_numpy() for name in ("x_first", "y_first", "x_last", "y_last")}
     labels = table["label"].to_pylist()
-    panels = tsne_panels(
-        np.stack([points["x_first"], points["y_first"]], axis=1),
-        np.stack([points["x_last"], points["y_last"]], axis=1),
-        labels,
-        (f"Epoch {embedding.first.epoch}", f"Epoch {embedding.last.epoch}"),
-    )
+    first, last = (np.stack([points[f"x_{stage}"], points[f"y_{stage}"]], axis=1) for stage in ("first", "last"))
+    titles = (f"Epoch {embedding.first.epoch}", f"Epoch {embedding.last.epoch}")
     caption = (
         f"t-SNE of the penultimate features of arm {embedding.arm} on {len(labels)} training samples, at "
         "the first and at the last epoch: same samples, same colours, the second map begun from the first. Axes have "
         "no unit, and distances between clusters mean little."
     )
-    return Picture("tsne", caption, panels, keys=class_keys(labels))
+    by_class = Picture("tsne", caption, tsne_panels(first, last, labels, titles), keys=class_keys(labels))
+    if "style" not in table.column_names:
+        return by_class
+    styles = table["style"].to_pylist()
+    panels = tsne_panels(first, last, styles, titles, of="style")
+    told = "The same maps, colored by the style of each sample: where styles lie apart, so do their features."
+    by_style = Picture("tsne-style", told, panels, keys=class_keys(styles))
+    return Choice("Colors by", ("class", "style"), (by_class, by_style))
 
 
 def samples(folder: Path, run: RunFolder | None, caption: str) -> Block | None:

@@ -7,18 +7,21 @@ from sightline.runs.numbers import NO_VALUE, duration, percent
 from sightline.runs.study_result import Pretraining, StudyResult
 
 KNN = "knn/accuracy"
-ONCE = (
-    "Pretraining ran once, as did the reference's training where it was done here: what another pretraining seed would "
-    "give is in no interval."
-)
 
 
 def pretraining_remark(result: StudyResult) -> str:
-    """Return whether the intervals know of other pretrainings."""
+    """Return whether the intervals know of other pretrainings; "" of a study that pretrained nothing."""
     arms = [arm.parts.pretrained for arm in result.arms if arm.parts.pretrained]
     several = result.pretrain.each if result.pretrain is not None else None
     if not several or not arms:
-        return ONCE
+        used = any(arm.parts.weights == "reference" and arm.score is not None for arm in result.arms)
+        trained = result.reference.trained_here and used
+        once = [*(["pretraining"] if result.pretrain else []), *(["the reference's training"] if trained else [])]
+        if not once:
+            return ""
+        other = "them" if once[1:] else "it"
+        text = f"{' and '.join(once)} ran once: what another seed of {other} would give is in no interval."
+        return text[0].upper() + text[1:]
     shared = [pretrained for pretrained in arms if len(set(pretrained.values())) < len(pretrained)]
     text = (
         f"Pretraining ran {len(several)} times with a seed of its own: each training seed of an arm begins with "

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sightline.confidence import DECIDING_SEEDS, INTERVAL, NARROW, NUMBERS, POWER, studies_of
 from sightline.runs.flags import flag_words
 from sightline.runs.kinds import KINDS
 from sightline.runs.metrics import Metric
-from sightline.runs.numbers import NARROW, NBSP, count, duration, p_value, plain
+from sightline.runs.numbers import NBSP, count, duration, p_value, plain
 from sightline.runs.results import Interval
 from sightline.runs.study_result import TRIAL, ArmResult, ArmScore, Comparison, StudyResult
 
 UNKNOWN = "Cannot be said: a needed arm did not run."
-TOO_FEW = "Not to be said from fewer than three seeds an arm."
+TOO_FEW = f"Not to be said from fewer than {NUMBERS[DECIDING_SEEDS]} seeds an arm."
 ON_TRIAL = "Not to be said from a trial."
-NOT_ASKED = "not run, the study file does not ask for it"
 
 
 def comparison_sentence(result: StudyResult, a: str, b: str) -> str:
@@ -51,7 +51,7 @@ def comparison_sentence(result: StudyResult, a: str, b: str) -> str:
         )
         if comparison.detectable is not None:
             seen = metric.difference(comparison.detectable).removeprefix("+")
-            note += f"; a true difference of {seen}{metric.of_unit} would be seen in four studies of five"
+            note += f"; a true difference of {seen}{metric.of_unit} would be seen in {studies_of(POWER)}"
         return f"Undecided: {arms} cannot be told apart: {figures}{note}."
     return f"{costed(result, a, b)} is {comparison.verdict} than {costed(result, b, a)}: {figures}."
 
@@ -82,26 +82,30 @@ def trial_text(result: StudyResult) -> str:
 
 def interval_text(metric: Metric, low: float, high: float) -> str:
     """Return "95 % interval +0.1 to +3.2", of a difference."""
-    return f"95{NARROW}% interval {metric.difference(low)} to {metric.difference(high)}"
+    return f"{INTERVAL} {metric.difference(low)} to {metric.difference(high)}"
 
 
 def score_interval(metric: Metric, interval: Interval | ArmScore) -> str:
     """Return "95 % interval 35.2 to 53.3 %", of a value."""
-    return f"95{NARROW}% interval {metric.interval(interval.low, interval.high)}"
+    return f"{INTERVAL} {metric.interval(interval.low, interval.high)}"
 
 
 def scored(arm: ArmResult) -> str:
-    """Return an arm's score with interval and n, or why it has none."""
+    """Return an arm's score with interval and n, or that it has none."""
     if arm.score is None:
-        return absence(arm)
+        return arm.status
     score, metric = arm.score, arm.measure
     once = ", one run" if len(score.seeds) == 1 and KINDS[arm.task].trained else ""
     return f"{metric.score(score.mean)} ({score_interval(metric, score)}, n{NBSP}={NBSP}{count(score.n)}{once})"
 
 
-def absence(arm: ArmResult) -> str:
-    """Return "not run, REASON"."""
-    return f"{arm.status}, {arm.reason or 'no reason given'}"
+def absences(arms: Iterable[ArmResult]) -> dict[str, str]:
+    """Return "B, D are not run: REASON" for each reason why arms have no result, by the first arm that has it."""
+    by_reason: dict[str, list[str]] = {}
+    for arm in arms:
+        if arm.score is None:
+            by_reason.setdefault(f"{arm.status}: {arm.reason or 'no reason given'}", []).append(arm.arm)
+    return {names[0]: f"{', '.join(names)} {reason}" for reason, names in by_reason.items()}
 
 
 def describe(arm: ArmResult) -> str:
@@ -119,12 +123,12 @@ def _missing(result: StudyResult, *names: str) -> str:
     for name in names:
         arm = result.find(name)
         if arm is None:
-            reasons.append(f"{name}: {NOT_ASKED}")
+            reasons.append(f"the study file does not ask for {name}")
         elif arm.score is None:
-            reasons.append(f"{describe(arm)}: {absence(arm)}")
+            reasons.append(f"{describe(arm)}{' is' if arm.status == 'not run' else ''} {arm.status}")
     return "; ".join(reasons) or "the study did not compare them"
 
 
 def _seeds(score: ArmScore) -> str:
     number = len(score.seeds)
-    return "one run each" if number == 1 else f"{number} seeds"
+    return f"{NUMBERS[number]} run each" if number == 1 else f"{number} seeds"

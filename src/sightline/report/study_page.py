@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sightline.metrics.statistics import DECIDING_SEEDS
+from sightline.confidence import DECIDING_SEEDS, SIGNIFICANCE
 from sightline.report import pictures, results, tables
 from sightline.report.answers import answers
 from sightline.report.copies import copies_sections
 from sightline.report.document import Block, Code, Document, Listing, Section, Text
 from sightline.report.face import Heading, Rows, StudyView, face_of, faces
 from sightline.report.labels import labels_sections
+from sightline.report.methods import methods_text
 from sightline.report.pretrainings import pretraining_remark
 from sightline.report.rates import rates_sections
-from sightline.report.sentences import trial_text
+from sightline.report.sentences import absences, trial_text
 from sightline.runs import RunFolder, StudyFolder
 from sightline.runs.kinds import KINDS
 from sightline.runs.numbers import count, duration, percent, plain
@@ -30,7 +31,8 @@ LIMITS = (
     "Intervals and p-values take seeds and test images as two crossed random effects: mean squares of seeds, images "
     "and rest, Student’s t (Obuchowski and Rockette 1995; Hillis 2007). Mean IoU enters by jackknife pseudo-values of "
     "tiles, or of whole scenes where they are known.",
-    "p-values are corrected by Holm over the comparisons of this study, intervals are not corrected. Below 0.05 a "
+    "p-values are corrected by Holm over the comparisons of this study, intervals are not corrected. "
+    f"Below {SIGNIFICANCE:g} a "
     "comparison is called higher or lower, otherwise undecided. Undecided does not mean equal.",
     "The test split was used once an arm and seed, after the epoch was chosen on validation.",
 )
@@ -74,27 +76,28 @@ def _by_heading(result: StudyResult) -> dict[str, tuple[Heading, list[ArmResult]
 
 def _results(result: StudyResult) -> list[Section]:
     """Return a section for each heading, with the scores of its arms; arms of one metric stand together."""
-    sections = []
+    sections, absent = [], absences(result.arms)
     for heading, arms in _by_heading(result).values():
         blocks: list[Block] = []
         for number, metric in enumerate(dict.fromkeys(arm.metric for arm in arms)):
             alike = [arm for arm in arms if arm.metric == metric]
             prefix = f"{heading.prefix}{metric}-" if number else heading.prefix
-            blocks += results.blocks(alike, results.between(result, alike), prefix, result.published)
+            blocks += results.blocks(alike, results.between(result, alike), prefix, result.published, absent)
         sections.append(Section(heading.anchor, heading.title, blocks))
     return sections
 
 
 # -- what was run
 def _implementation(view: StudyView) -> list[Block]:
-    blocks: list[Block] = [tables.table("Data", _data_rows(view.result))]
+    blocks: list[Block] = [Text(words)] if (words := methods_text(view)) else []
+    blocks.append(tables.table("Data", _data_rows(view.result)))
     pretrain, shared = next(iter(view.pretrainings), None), _shared(view)
     if pretrain is not None:
         rows = face_of(pretrain.info().kind).rows(pretrain)
         if (summary := view.result.pretrain) is not None:
             rows.append(("Cost", f"{duration(summary.seconds)}, {count(summary.images_seen)} images seen"))
         blocks.append(tables.table("Pretraining", rows))
-    if started := [arm.arm for arm in view.result.arms if arm.parts.weights == "reference"]:
+    if started := [arm.arm for arm in view.result.arms if arm.parts.weights == "reference" and arm.score is not None]:
         caption = f"Reference weights of {', '.join(started)}"
         blocks.append(tables.table(caption, _reference_rows(view.result.reference)))
     blocks += [tables.table(caption, view.shared_rows(view.arms(run.info().kind))) for caption, run in shared.items()]
@@ -181,16 +184,18 @@ def _notes(view: StudyView) -> list[Block]:
     notes = result.notes.strip()
     blocks: list[Block] = [Text([notes])] if notes else []
     few = any(len(arm.score.seeds) < DECIDING_SEEDS for arm in result.arms if arm.score is not None)
-    remarks = [*([FEW] if few else []), *LIMITS, pretraining_remark(result)]
+    remarks = [*([FEW] if few else []), *LIMITS, *([remark] if (remark := pretraining_remark(result)) else [])]
     if result.scale < 1:
         remarks.insert(0, f"A trial: {trial_text(result)} were taken. It shows that all of it runs, and no more.")
     details = {arm.arm: arm.details for arm in result.arms}
     fitted = {name: of.penalty for name, of in details.items() if isinstance(of, ClassifyDetails) and of.penalty}
     if fitted:
         penalties = ", ".join(f"{name}: {plain(penalty)}" for name, penalty in fitted.items())
+        views = view.config.classify.head_views if view.config.classify is not None else 0
+        seen = f"and of {views} augmented views of each, " if views else "alone, without augmentation, "
         remarks.append(
             "Heads on frozen backbones are fitted to their optimum: logistic regression by L-BFGS on features of the "
-            f"plain images, the penalty best on validation ({penalties}). They have no epochs and no augmentation."
+            f"plain images {seen}the penalty best on validation ({penalties}). They have no epochs."
         )
     for name, run in view.runs.items():
         remarks += [f"{name} did without: {note}" for note in (run.result().get("notes") or [] if run.is_done else [])]

@@ -58,6 +58,10 @@ FLAGS: dict[str, Flag] = {
 }
 
 
+# `(run) -> (flags, metric, summary) | None`, of a run that stands alone.
+JUDGE_RUN = f"{_RULES}:judge_run"
+
+
 def flag_words(names: Sequence[str]) -> str:
     """Return what flags say in a sentence; one that this version does not know stands by its name."""
     return " and ".join(FLAGS[name].words if name in FLAGS else f"is flagged as {name}" for name in names)

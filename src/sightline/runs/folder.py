@@ -7,7 +7,7 @@ import os
 import shutil
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -24,11 +24,13 @@ from sightline.files.atomic import sweep_of
 from sightline.files.lock import holder_of
 from sightline.runs import artifacts
 from sightline.runs.artifacts import CONFIG, INFO, PREDICTIONS, RESULT
-from sightline.runs.info import FIT_SECONDS, RunInfo
+from sightline.runs.info import FIT_SECONDS, Memory, RunInfo
 from sightline.runs.provenance import hardware, versions
 from sightline.runs.record import WAY_OUT, Record, json_object, read_json
 
 SHOWN_DIFFERENCES = 5
+# (number of the line, from 1; step; epoch; values)
+Listener = Callable[[int, int, int, Mapping[str, float]], None]
 
 R = TypeVar("R", bound=Record)
 
@@ -38,10 +40,14 @@ class RunFolder:
 
     Attributes:
         path: the folder.
+        memory: asked for the memory that the run took, when it is done; None where nobody watches it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
+        self._listeners: list[Listener] = []
+        self._lines: int | None = None
+        self.memory: Callable[[], Memory] | None = None
 
     # -- opening
     @classmethod
@@ -123,7 +129,8 @@ class RunFolder:
         """Raise unless the folder is empty, or holds no more than a run that was killed as it began."""
         for name in (CONFIG, INFO):
             sweep_of(self.path / name)
-        left = [path.name for path in self.path.iterdir() if path.name not in (artifacts.LOCK, TRACEBACK)]
+        known = (artifacts.LOCK, artifacts.SAID, TRACEBACK)
+        left = [path.name for path in self.path.iterdir() if path.name not in known]
         if not left:
             return
         if left == [CONFIG]:
@@ -267,18 +274,27 @@ class RunFolder:
             raise RunError(f"{path}: damaged ({error}); {WAY_OUT}") from None
 
     # -- writing
+    def follow(self, listener: Listener) -> None:
+        """Let `listener` be told each line of metrics.jsonl that this process writes, once it is in the file."""
+        self._listeners.append(listener)
+
     def append_metrics(self, *, step: int, epoch: int, values: Mapping[str, float]) -> None:
         """Append one line: step, epoch and values."""
         line = json_text({"step": step, "epoch": epoch, **values})
         path = self.path / artifacts.LOG
         with named(path), path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+        if self._listeners:
+            self._lines = len(self.metrics()) if self._lines is None else self._lines + 1
+            for listener in self._listeners:
+                listener(self._lines, step, epoch, values)
 
     def truncate_metrics(self, step: int) -> None:
         """Drop lines of steps after `step`: a resumed run writes them again."""
         lines = [line for line in self.metrics() if line["step"] <= step]
         if (self.path / artifacts.LOG).is_file():
             write_text(self.path / artifacts.LOG, "".join(json_text(line) + "\n" for line in lines))
+        self._lines = len(lines)
 
     def write_predictions(self, columns: Mapping[str, list[Any] | np.ndarray]) -> None:
         """Write predictions.parquet, one row a sample."""
@@ -300,7 +316,8 @@ class RunFolder:
     def finish(self, result: Record, timings: Mapping[str, float]) -> None:
         """Write result.json, with the notes of what failed on the way, then mark the run done."""
         write_json(self.path / RESULT, self._noted(result.to_dict()))
-        self._update(status="done", reason="", timings=dict(timings), finished=_now())
+        memory = {"memory": self.memory().to_dict()} if self.memory is not None else {}
+        self._update(status="done", reason="", timings=dict(timings), finished=_now(), **memory)
 
     def amend(self, entries: Mapping[str, Any], made: str | None = None) -> None:
         """Add entries to result.json of a finished run, and the notes as they stand; then name the extra `made`."""
@@ -362,6 +379,14 @@ class RunFolder:
     def checkpoint(self) -> Path:
         """Where the last checkpoint is."""
         return self.path / artifacts.CHECKPOINT
+
+    @property
+    def checkpoint_step(self) -> int:
+        """The step that the last checkpoint was written after; -1 where there is none, or it cannot be read."""
+        try:
+            return int(read_json(self.checkpoint / artifacts.MANIFEST)["step"])
+        except (OSError, KeyError, RunError):
+            return -1
 
     @property
     def weights(self) -> Path:

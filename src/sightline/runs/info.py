@@ -39,6 +39,19 @@ class Precision(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Memory(Record):
+    """The most memory that a run took, in bytes, in the call that finished it; of several processes of the first.
+
+    Attributes:
+        host: resident set of the process, files that it maps included; None where the system does not tell.
+        device: of the GPU, as torch allocated it; None on a CPU.
+    """
+
+    host: int | None = None
+    device: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunInfo(Provenance):
     """run.json.
 
@@ -54,6 +67,7 @@ class RunInfo(Provenance):
         precision: of a run that trains.
         method: of a pretrain run, what its method tells of itself.
         extras: what was made after the result, by name.
+        memory: that it took; None of a run that is not finished, or of an earlier version.
     """
 
     kind: str
@@ -67,6 +81,7 @@ class RunInfo(Provenance):
     precision: Precision | None = None
     method: MethodReport | None = None
     extras: tuple[str, ...] = ()
+    memory: Memory | None = None
 
     @property
     def fit_seconds(self) -> float:

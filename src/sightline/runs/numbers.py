@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-NARROW = "\u202f"  # narrow no-break space, between a number and its unit
+from sightline.confidence import NARROW
+
 NBSP = "\u00a0"  # between the parts of "n = 140"
 NO_VALUE = "–"
 SMALL_P = 0.001
@@ -35,6 +36,15 @@ def p_value(p: float) -> str:
 def count(value: float) -> str:
     """Return 38400 as "38 400", with narrow no-break spaces."""
     return f"{value:,.0f}".replace(",", NARROW)
+
+
+def size_text(size: float) -> str:
+    """Return bytes as "0.5 kB", "12 kB", "3.4 MB" or "2.1 GB"."""
+    for unit in ("kB", "MB", "GB"):
+        size /= 1000
+        if size < 1000 or unit == "GB":
+            break
+    return f"{size:.{0 if size >= 10 else 1}f} {unit}"
 
 
 def duration(seconds: float) -> str:

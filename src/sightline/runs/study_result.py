@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from sightline.errors import RunError
 from sightline.runs.copies import CopiesInTest
-from sightline.runs.info import Precision, Provenance
+from sightline.runs.info import Memory, Precision, Provenance
 from sightline.runs.kinds import kind_named
 from sightline.runs.metrics import Metric, metric_named
 from sightline.runs.record import Number, Record
@@ -81,6 +81,7 @@ class ArmScore(Summary):
         budgets: of an arm that is trained for the time of others, one a seed; None of any other.
         network: that it trained; None of what trains none.
         precision: that its runs computed in; several where they differ.
+        memory: the most that a run of it took, in bytes; None where no run tells.
         flags: names of `FLAGS` that it bears: reasons why no verdict rests on it; None of a result that was not looked
             through for any.
     """
@@ -92,6 +93,7 @@ class ArmScore(Summary):
     budgets: tuple[Budget, ...] | None = None
     network: Network | None = None
     precision: str | None = None
+    memory: Memory | None = None
     flags: tuple[str, ...] | None = None
 
 

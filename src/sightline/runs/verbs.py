@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -50,15 +51,17 @@ def function_of(run: RunFolder, verb: Verb, options: Mapping[str, object] | None
         RunError: `verb` cannot be done with this kind of run.
         ConfigError: an option of another kind.
     """
-    function = import_dotted(getattr(able_kind(run, verb), verb))
+    path = getattr(able_kind(run, verb), verb)
     options = options or {}
     for name in options:
-        if name not in inspect.signature(function).parameters:
-            takers = " and ".join(kind for kind in kinds_with(verb) if name in _parameters(kind, verb))
+        if name not in parameters_of(path):
+            takers = " and ".join(
+                kind for kind in kinds_with(verb) if name in parameters_of(getattr(KINDS[kind], verb))
+            )
             raise ConfigError(
                 f"{name}: is for {takers} runs, and {run.path} holds a {run.info().kind} run; leave it out"
             )
-    return partial(function, **options)
+    return partial(import_dotted(path), **options)
 
 
 def data_config(run: RunFolder, values: Mapping[str, Any]) -> Frozen:
@@ -102,5 +105,21 @@ def export_outputs(run: RunFolder, format: str, path: Path) -> Outputs:
     return Outputs([(run.path, file) for file in files])
 
 
-def _parameters(kind: str, verb: Verb) -> Mapping[str, inspect.Parameter]:
-    return inspect.signature(import_dotted(getattr(KINDS[kind], verb))).parameters
+def parameters_of(path: str) -> tuple[str, ...]:
+    """Return the names of a function's parameters, by its dotted path and from its source: importing it loads torch."""
+    module, _, name = path.partition(":")
+    for node in _source(module):
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            of = node.args
+            return tuple(argument.arg for argument in (*of.posonlyargs, *of.args, *of.kwonlyargs))
+        if isinstance(node, ast.ImportFrom) and any((of.asname or of.name) == name for of in node.names):
+            return parameters_of(f"{node.module}:{name}")
+    return tuple(inspect.signature(import_dotted(path)).parameters)
+
+
+def _source(module: str) -> list[ast.stmt]:
+    """Return the statements of a module of this package, without importing those that it is in; else []."""
+    root, *parts = module.split(".")
+    base = Path(__file__).parents[1].joinpath(*parts)
+    files = [base.with_suffix(".py"), base / "__init__.py"] if root == __name__.partition(".")[0] else []
+    return next((ast.parse(file.read_bytes()).body for file in files if file.is_file()), [])

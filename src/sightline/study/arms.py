@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sightline.config import Frozen, StudyConfig
@@ -122,6 +122,8 @@ SETTINGS: dict[str, Setting] = {
     "F": Setting("own", "last-stage"),
     "A-long": Setting("random", "all", base="A", as_long_as="C"),
 }
+# Of a segmentation model, behind its name: with random weights, trained for the time of its pretrained twin.
+LONG = "-long"
 # What `budget: equal-time` adds, where the study has the arms that each is the twin of.
 TWINS = tuple(name for name, setting in SETTINGS.items() if setting.as_long_as)
 
@@ -136,7 +138,7 @@ def _nothing(arms: Sequence[Arm]) -> list[Any]:
 
 def _whole_networks(arms: Sequence[Arm]) -> list[str]:
     """Architectures with all their skips, of one kind of weights: random ones where there are any of these."""
-    whole = [arm for arm in arms if arm.task == "segment" and not arm.drop and not arm.network_of]
+    whole = [arm for arm in arms if arm.task == "segment" and not (arm.drop or arm.network_of or arm.as_long_as)]
     kind = next((weights for weights in _START if any(arm.weights == weights for arm in whole)), "random")
     alike = [arm.name for arm in whole if arm.weights == kind]
     # A single network of given weights is there to be compared with the same one of random weights.
@@ -158,6 +160,11 @@ def _unet_of(arm: Arm) -> str:
 def _own_encoders(arms: Sequence[Arm]) -> list[Pair]:
     pretrained = [arm for arm in arms if arm.task == "segment" and arm.weights == "own" and not arm.drop]
     return [_alike((arm.name, arm.base), arms) for arm in pretrained]
+
+
+def _equal_times(arms: Sequence[Arm]) -> list[Pair]:
+    """Own weights in a network against random ones in it, trained for as long as the pretraining took too."""
+    return [(arm.as_long_as, arm.name) for arm in arms if arm.task == "segment" and arm.as_long_as]
 
 
 def _references(arms: Sequence[Arm]) -> list[Pair]:
@@ -242,7 +249,9 @@ QUESTIONS = (
             "better": "Yes, pretraining is the better use of the time.",
             "worse": "No, the same time is better spent on labelled images.",
             "undecided": _NOT_SHOWN,
+            "mixed": "It differs between networks.",
         },
+        choose_pairs=_equal_times,
     ),
     Asked(
         heading="Freeze the backbone, or fine-tune it?",
@@ -367,6 +376,14 @@ def _engine_arm(name: str) -> Arm | None:
 
 
 def _network_arm(name: str) -> Arm | None:
+    base = name.removesuffix(LONG)
+    if base != name:
+        plain = _network_arm(base)
+        if plain is None or plain.weights != "random" or plain.drop or plain.network_of:
+            return None
+        other = f"{base}-own"
+        title = f"{plain.title} for as long as pretraining and {other} together"
+        return replace(plain, name=name, title=title, base=base, as_long_as=other)
     match = _SEGMENTER.fullmatch(name)
     if match is None:
         return None
@@ -386,7 +403,7 @@ SETTING_ARMS = ArmFamily(lambda: tuple(SETTINGS), _setting_arm)
 NETWORK_ARMS = ArmFamily(
     lambda: (UNET, "unet-own", "unet-drop-deepest", "unet-drop-random", "unet-drop-all", "deeplabv3plus"),
     _network_arm,
-    "and any segmentation model by name with -own, -reference, -drop-SKIP and -structural",
+    "and any segmentation model by name with -own, -reference, -long, -drop-SKIP and -structural",
 )
 ENGINE_ARMS = ArmFamily(lambda: (SAM,), _engine_arm)
 
@@ -415,6 +432,8 @@ def arms_of(study: StudyConfig) -> list[Arm]:
             names += [f"{UNET}-drop-{skip}-structural" for skip in study.ablate.skips if skip != "random"]
     if study.budget == "equal-time":
         names += [name for name in TWINS if {SETTINGS[name].base, SETTINGS[name].as_long_as} <= set(names)]
+        own = [arm for arm in map(parse_arm, names) if arm.task == "segment" and arm.weights == "own" and not arm.drop]
+        names += [f"{arm.base}{LONG}" for arm in own if arm.base in names]
     arms = [parse_arm(name) for name in dict.fromkeys(names)]
     _check_blocks(study, arms)
     _check_twins(arms)

@@ -11,7 +11,7 @@ from sightline.metrics import statistics
 from sightline.runs import RunFolder, StudyFolder
 from sightline.runs.artifacts import TUNING
 from sightline.runs.copies import CopiesInTest
-from sightline.runs.info import Provenance
+from sightline.runs.info import Memory, Provenance
 from sightline.runs.kinds import KINDS, import_dotted
 from sightline.runs.results import ClassifyResult, Network, PretrainResult, ScoredResult, SegmentResult, Tuning
 from sightline.runs.study_result import (
@@ -34,10 +34,10 @@ from sightline.runs.study_result import (
 from sightline.study.arms import Arm, arms_of, metric_of, pairs_of, questions_of, seeds_of
 from sightline.study.copies import clean_scores
 from sightline.study.evidence import Evidence
-from sightline.study.execute import Outcome
 from sightline.study.flags import Judged, flags_of
 from sightline.study.labels import label_efficiency
 from sightline.study.node import EpochsFor, Node
+from sightline.study.outcome import Outcome
 from sightline.study.plan import PRETRAIN, REFERENCE, pretraining_names, pretraining_of
 from sightline.study.precision import recorded
 
@@ -146,9 +146,19 @@ def _done(
         budgets=budgets or None,
         network=results[0].network,
         precision=", ".join(sorted({str(run.config().get("precision")) for run in runs})),
+        memory=_memory(runs),
         flags=flags_of(judged),
     )
     return _entry(arm, study, Outcome("done"), score=score, details=results[0].details())
+
+
+def _memory(runs: Sequence[RunFolder]) -> Memory | None:
+    """Return the most memory that any of the runs took."""
+    marks = [memory for run in runs if (memory := run.info().memory) is not None]
+    host, device = ([value for of in marks if (value := getattr(of, name)) is not None] for name in ("host", "device"))
+    if not host and not device:
+        return None
+    return Memory(host=max(host, default=None), device=max(device, default=None))
 
 
 def _timed(tuning: Tuning, run: RunFolder) -> Tuning:

@@ -78,11 +78,6 @@ def cache_bytes(nodes: Sequence[Node], images: Mapping[str, int]) -> int:
     return round(sum(sizes.values()))
 
 
-def size_text(count: float) -> str:
-    """Return "340 MB" or "2.1 GB"."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
-
-
 def _tile_pixels(node: Node) -> int:
     width, height = image_size(list_pairs(node.config.data).pairs[0].image)  # pyright: ignore[reportAttributeAccessIssue]
     return width * height

@@ -11,7 +11,8 @@ from sightline.engine.progress import clock_text
 from sightline.errors import NotAvailable
 from sightline.runs import StudyFolder
 from sightline.runs.kinds import import_dotted
-from sightline.study.disk import room_of, size_text, study_bytes
+from sightline.runs.numbers import size_text
+from sightline.study.disk import room_of, study_bytes
 from sightline.study.node import MOST_TIMES, EpochsFor, Node
 
 

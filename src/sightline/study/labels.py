@@ -9,7 +9,6 @@ import numpy as np
 
 from sightline.config import ClassifyConfig, StudyConfig
 from sightline.errors import ConfigError
-from sightline.metrics.labels import labels_needed
 from sightline.runs import RunFolder
 from sightline.runs.kinds import import_dotted
 from sightline.runs.results import ClassifyResult
@@ -160,6 +159,9 @@ def _curve(study: StudyConfig, arm: Arm, runs: Mapping[str, RunFolder], reasons:
 
 def _saved(study: StudyConfig, arms: Sequence[Arm], curve: LabelCurve, base: LabelCurve) -> list[LabelsSaved]:
     """Return for each point of a curve how many labels the other needs to get there."""
+    # Imported here, where statistics are needed: a run in a process of its own does without them.
+    from sightline.metrics.labels import labels_needed
+
     if len(base.points) < 2:
         return []
     arm = next(arm for arm in arms if arm.name == curve.arm)

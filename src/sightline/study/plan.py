@@ -24,6 +24,7 @@ from sightline.config import (
 )
 from sightline.config.study import StudyPretrain
 from sightline.errors import ConfigError, nearest
+from sightline.files import at_home
 from sightline.runs import StudyFolder
 from sightline.runs.artifacts import SHARED_FEATURES
 from sightline.runs.kinds import KINDS, import_dotted
@@ -76,7 +77,7 @@ def from_file(block: Mapping[str, Any], folder: Path, prefix: str = "") -> dict[
         if isinstance(value, Mapping):
             values[key] = from_file(value, folder, f"{prefix}{key}.")
         elif key in PATHS and isinstance(value, str) and value and value not in NAMES:
-            here, there = Path(value).expanduser(), folder / Path(value).expanduser()
+            here, there = at_home(value), folder / at_home(value)
             if key in ("recipe", "palette") and not there.is_file():  # a folder may have the name of one
                 continue
             if os.path.exists(there) and not (os.path.exists(here) and here.samefile(there)):
@@ -111,6 +112,9 @@ def expand(study: StudyConfig, out: Path, only: tuple[str, ...] = ()) -> list[No
     ]
     nodes += with_labels(study, arms, of_arms, str(out / SHARED_FEATURES))
     nodes = [replace(node, config=on_trial(node.config, study.scale)) for node in nodes if node is not None]
+    if study.logger:
+        shown = {"logger": study.logger, "group": study.name}
+        nodes = [replace(node, config=node.config.model_copy(update=shown)) for node in nodes]
     return _needed(_ordered(nodes), only)
 
 
@@ -176,6 +180,8 @@ def classify_node(study: StudyConfig, arm: Arm, seed: int, out: StudyFolder) -> 
         settings["keep_features"] = study.embed_samples
     if arm.trained == "head" and study.classify is not None:
         settings["head_solver"] = study.classify.head_solver
+        if study.classify.head_solver == "lbfgs":
+            settings["head_views"] = study.classify.head_views
     node = Node(arm.run_name(seed), arm.task, _classify(study, settings), needs, arm.name)
     assert study.classify is not None, "arms_of has checked it"
     if arm.as_long_as:
@@ -188,6 +194,8 @@ def segment_node(study: StudyConfig, arm: Arm, seed: int, out: StudyFolder) -> N
     settings, needs = _started(study, arm, seed, out)
     node = Node(arm.run_name(seed), arm.task, _segment(study, settings), needs, arm.name)
     assert study.segment is not None, "arms_of has checked it"
+    if arm.as_long_as:
+        return _twin(study, arm, seed, node)
     return _with_rates(study, arm, seed, node, study.segment.lr_factors)
 
 

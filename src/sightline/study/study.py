@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import yaml
@@ -19,8 +20,10 @@ from sightline.runs.study_result import Embedding
 from sightline.study.arms import arms_of
 from sightline.study.collect import collect
 from sightline.study.copies import find_test_copies
-from sightline.study.execute import Outcome, execute, recorded_outcome
+from sightline.study.execute import execute
+from sightline.study.executors import Executor, asked_executor
 from sightline.study.node import Node, is_done
+from sightline.study.outcome import Outcome, recorded_outcome
 from sightline.study.plan import expand, read_study
 from sightline.study.precision import with_shared_precision
 from sightline.study.samples import write_samples
@@ -29,7 +32,16 @@ from sightline.study.sources import check_sources
 SHOWN = 3  # changed runs in an error
 
 
-def run_study(source: str | StudyConfig, out: Path, *, only: tuple[str, ...] = (), jobs: int = 1) -> StudyFolder:
+def run_study(
+    source: str | StudyConfig,
+    out: Path,
+    *,
+    only: tuple[str, ...] = (),
+    jobs: int = 1,
+    cluster: str = "",
+    slurm: str = "",
+    executor: Executor | None = None,
+) -> StudyFolder:
     """Run a study, go on with it, or add to it: what is done with the same configuration and data is not run again.
 
     Args:
@@ -37,20 +49,29 @@ def run_study(source: str | StudyConfig, out: Path, *, only: tuple[str, ...] = (
         out: the study's folder.
         only: arms to run; () runs all.
         jobs: runs at a time, each in a process of its own.
+        cluster: address of a dask scheduler whose workers do the runs.
+        slurm: partition of SLURM whose nodes do the runs.
+        executor: what does the runs, instead of one of these three.
 
     Raises:
         ConfigError: a mistake in the study file.
         DataError: data that are not here, or masks from which nothing can be learned.
+        NotAvailable: the package of a logger is not installed.
         RunError: `out` holds another study, or another process works on this one.
     """
     study = source if isinstance(source, StudyConfig) else read_study(source)
     folder = StudyFolder(out.absolute())
+    _check_loggers(study)
     nodes, asked = expand(study, folder.path), expand(study, folder.path, only)
-    check_sources(asked, folder.path)
-    _check_masks(asked, folder)
-    with locked(folder.path / artifacts.LOCK, str(folder.path)):
+    with ExitStack() as stack:
+        executor = executor or asked_executor(jobs, cluster, slurm)
+        if executor is not None:
+            stack.callback(executor.close)
+        check_sources(asked, folder.path)
+        _check_masks(asked, folder)
+        stack.enter_context(locked(folder.path / artifacts.LOCK, str(folder.path)))
         _claim(study, nodes, folder)
-        outcomes = execute(with_shared_precision(asked, nodes, folder, _say), folder.path, jobs)
+        outcomes = execute(with_shared_precision(asked, nodes, folder, _say), folder.path, executor)
         outcomes |= {node.name: recorded_outcome(node, folder.path) for node in nodes if node.name not in outcomes}
         shown = _shown_run(study, outcomes, folder)
         embedding = _embedding(study, shown, folder) if shown is not None else None
@@ -77,6 +98,19 @@ def _copies(outcomes: Mapping[str, Outcome], folder: StudyFolder) -> dict[str, C
         path = keep_traceback(error, folder.path)
         _say(f"! study: no copies were looked for, the study goes on: {words} (traceback in {path})")
         return {}
+
+
+def _check_loggers(study: StudyConfig) -> None:
+    """Refuse loggers whose packages are not here, before any run begins.
+
+    Raises:
+        NotAvailable: names the extra.
+    """
+    if study.logger:
+        # Imported here: planning does without torch.
+        from sightline.engine.loggers import check_loggers
+
+        check_loggers(study.logger)
 
 
 def _check_masks(nodes: Sequence[Node], folder: StudyFolder) -> None:

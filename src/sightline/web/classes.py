@@ -11,6 +11,7 @@ from sightline.data.images.reading import Reading
 from sightline.data.masks.palette_files import read_palette
 from sightline.data.masks.project import ProjectFolder
 from sightline.errors import DataError, RunError
+from sightline.files import at_home
 from sightline.runs import RunFolder
 from sightline.runs.record import read_json
 from sightline.web.keeping import COLORS, hex_of
@@ -26,7 +27,7 @@ def classes_from(source: str) -> Classes:
         DataError: none of these, or it names no classes.
         RunError: a run that is not finished, or is of no segmenter.
     """
-    path = Path(source).expanduser()
+    path = at_home(source)
     if ProjectFolder(path).exists:
         return tuple((item.name, item.color) for item in ProjectFolder(path).settings.classes)
     if path.is_dir():

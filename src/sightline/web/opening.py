@@ -14,8 +14,8 @@ from sightline.data import demo_home, find, is_image, list_images, tell
 from sightline.data.masks.project import ProjectFolder
 from sightline.data.masks.project_import import read_existing
 from sightline.errors import RunError, UserError
-from sightline.files import data_home
-from sightline.runs import artifacts
+from sightline.files import at_home, data_home
+from sightline.runs import StudyFolder, artifacts
 from sightline.web.classes import classes_from, classes_of, reading_of
 from sightline.web.embedding import TABLE, MapData, read_map
 from sightline.web.keeping import Keeper
@@ -46,7 +46,7 @@ def open_site(target: str, data: str | None = None, keep: Keeping | None = None)
     Raises:
         UserError: nothing there that could be shown, or it is damaged, or a project that does not fit.
     """
-    path = Path(target).expanduser()
+    path = at_home(target)
     if not path.exists():
         if target == "demo":
             return _kept(_demo(), keep, Path(f"demo{PROJECT_END}"))
@@ -158,16 +158,24 @@ def _results(path: Path, data: DataConfig | None) -> Site:
     maps: list[MapData] = [page for folder in folders if (page := read_map(folder, data)) is not None]
     runs = [path, *sorted(inner.parent.parent for inner in path.glob(f"{artifacts.RUNS}/*/{artifacts.MASK_HISTORY}"))]
     progress: list[ProgressData] = [page for run in runs if (page := read_progress(run)) is not None]
-    tiles = read_tiles(path)
-    if tiles is not None:
-        progress.insert(0, tiles.progress)
+    tiles = [shown for run in _segmenters(path) if (shown := read_tiles(run)) is not None]
+    progress = [*(shown.progress for shown in tiles), *progress]
     report = _report(path)
     first = "report" if report else "map" if maps else "progress" if progress else "segment"
     site = Site(path.name, report=report, maps=tuple(maps), progress=tuple(progress), first=first)
-    if tiles is None:
+    if not tiles:
         return site
-    shown = {"pictures": tiles.pictures, "root": tiles.root, "reading": tiles.reading}
-    return replace(site, **shown, classes=classes_of(tiles.palette))
+    shown = {"pictures": tiles[0].pictures, "root": tiles[0].root, "reading": tiles[0].reading}
+    return replace(site, **shown, classes=classes_of(tiles[0].palette))
+
+
+def _segmenters(path: Path) -> list[Path]:
+    """Return the run itself, or of a study the first run of each arm that is done."""
+    if not (path / artifacts.STUDY).is_file():
+        return [path]
+    study = StudyFolder(path)
+    arms = [arm for arm in study.result.arms if arm.score is not None] if study.has_result else []
+    return [study.run_path(arm.parts.runs[min(arm.parts.runs)]) for arm in arms if arm.parts.runs]
 
 
 def _report(path: Path) -> Path | None:

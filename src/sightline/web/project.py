@@ -70,10 +70,10 @@ class ProjectDesk:
         return Json(self._described())
 
     async def classes(self, request: Request) -> Response:
-        """Add a class or change one; answers with all of them."""
+        """Add a class or change one; answers with its value, and all classes."""
         body = await read(request, SavedClass, self._settings.max_request_bytes)
-        await asyncio.to_thread(self._told, lambda: self._save_class(body))
-        return Json({"classes": self._classes()})
+        value = await asyncio.to_thread(self._told, lambda: self._save_class(body))
+        return Json({"value": value, "classes": self._classes()})
 
     async def work(self, request: Request) -> Response:
         """Send what was done to a picture."""
@@ -141,13 +141,13 @@ class ProjectDesk:
     def _classes(self) -> list[dict[str, Any]]:
         return [item.model_dump() for item in self.keeper.settings.classes]
 
-    def _save_class(self, body: SavedClass) -> None:
+    def _save_class(self, body: SavedClass) -> int:
         if body.value is None:
-            self.keeper.add_class(body.name.strip() or "class", body.color)
-        else:
-            known = {item.value: item for item in self.keeper.settings.classes}
-            color = body.color or (known[body.value].color if body.value in known else "#000000")
-            self.keeper.change_class(ProjectClass(value=body.value, name=body.name.strip() or "class", color=color))
+            return self.keeper.add_class(body.name.strip() or "class", body.color).value
+        known = {item.value: item for item in self.keeper.settings.classes}
+        color = body.color or (known[body.value].color if body.value in known else "#000000")
+        self.keeper.change_class(ProjectClass(value=body.value, name=body.name.strip() or "class", color=color))
+        return body.value
 
     def _work(self, picture: Picture) -> dict[str, Any]:
         height, width = self._size(picture)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -18,6 +19,7 @@ from sightline.data import check_images
 from sightline.data.copies import FLIPS, TURNS, find_copies, fingerprints
 from sightline.data.copies.fingerprint import WINDOWS, coefficients, hashes
 from sightline.data.copies.hamming import near_pairs
+from sightline.tasks import likeness
 
 SIDE = 96
 
@@ -152,6 +154,35 @@ def test_the_check_of_unlabelled_images_has_copies_too(folder: Path):
     (folder / "loose/c.png").unlink()
 
 
-def test_features_for_images_without_labels_are_refused(folder: Path, capsys):
+def test_features_that_are_not_there_are_refused_whatever_there_is_to_confirm(folder: Path, capsys):
     assert command_line(["data", "check", str(folder / "loose"), "--features", "runs/x"]) == 2
-    assert "judges labels" in capsys.readouterr().err
+    assert "runs/x" in capsys.readouterr().err
+
+
+def test_near_copies_that_a_network_does_not_confirm_are_named(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    found = check_images(DataConfig(source=str(folder / "set")), str(folder / "loose"))
+    assert len(found.copies.near) >= 2
+
+    class Network:
+        """Sees what a changed copy shows, and takes the last picture that it is asked for for another one."""
+
+        size = 32
+
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def features(self, wanted: list[tuple[int, bool]], pictures: Callable[[int], np.ndarray]) -> np.ndarray:
+            rows = np.tile([1.0, 0.0], (len(wanted), 1))
+            assert all(pictures(i).ndim == 3 for i, _ in wanted)
+            if not any(changed for _, changed in wanted):
+                rows[-1] = [0.0, 1.0]
+            return rows
+
+    monkeypatch.setattr(likeness, "_Network", Network)
+    of = likeness.confirm_copies(found, "weights")
+    last = int(found.copies.near.max())
+    assert of.passed_over.tolist() == [pair for pair in found.copies.near.tolist() if last in pair]
+    assert len(of.check.copies.near) == len(found.copies.near) - len(of.passed_over)
+    assert of.check.copies.exact.tolist() == found.copies.exact.tolist()
+    assert of.rows()[0]["value"] == len(of.passed_over) > 0
+    assert "(0.00, of copies 1.00 or more)" in of.rows()[1]["value"]

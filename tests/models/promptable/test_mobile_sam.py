@@ -19,9 +19,9 @@ from sightline.models.promptable.tiny_vit import TinyVitEncoder
 from sightline.prompts import EverythingSettings, Prompts, build_engine
 
 sys.path.append(str(Path(__file__).parents[3] / "benchmarks"))
-from mobile_sam_parity import picture, prompts_of, questions_of, random_weights
+from sam_parity import picture, prompts_of, questions_of, random_weights
 
-# Written by benchmarks/mobile_sam_parity.py: tensors of a published file, and numbers of the authors' own code.
+# Written by benchmarks/sam_parity.py: tensors of a published file, and numbers of the authors' own code.
 REFERENCE = json.loads((Path(__file__).parent / "mobile_sam_reference.json").read_text())
 SIDE = 64
 

@@ -274,6 +274,25 @@ def test_heads_on_one_backbone_share_its_features(class_folder, tmp_path, traine
     assert train(class_folder, tmp_path / "half", **shared, label_fraction=0.5).result() == alone
 
 
+def test_a_head_at_its_optimum_may_see_augmented_views(class_folder, tmp_path, trained, monkeypatch):
+    seen, module = list[tuple[int, int]](), sys.modules[classify.__module__]
+    fit = module.fit_linear
+
+    def watched(features, labels, *rest):
+        seen.append((len(features), len(np.unique(features, axis=0))))
+        assert len(labels) == len(features)
+        return fit(features, labels, *rest)
+
+    monkeypatch.setattr(module, "fit_linear", watched)
+    keys = {"init": str(trained.path), "train": "head", "head_solver": "lbfgs", "head_views": 2}
+    trained_on = train(class_folder, tmp_path / "views", **keys).result()["trained_on"]
+    train(class_folder, tmp_path / "none", **keys, augment="none")
+    assert seen[0] == (3 * trained_on, 3 * trained_on), "each view is another one"
+    assert seen[1][0] == trained_on
+    with pytest.raises(ConfigError, match="head_views"):
+        resolve(ClassifyConfig, flags={"data": {"source": str(class_folder)}, "head_views": 2})
+
+
 def test_the_solver_of_a_head_is_for_heads(class_folder, tmp_path):
     with pytest.raises(ConfigError, match="head_solver"):
         resolve(ClassifyConfig, flags={"data": {"source": str(class_folder)}, "head_solver": "lbfgs"})

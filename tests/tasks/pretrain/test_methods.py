@@ -102,19 +102,20 @@ def test_interrupted_and_resumed_is_the_same_run(name, step, whole_runs, class_f
 
 
 @every_method
-def test_two_processes_train_what_one_does(name, class_folder, tmp_path):
+@pytest.mark.parametrize("processes", [2, pytest.param(4, marks=pytest.mark.slow)])
+def test_processes_train_what_one_does(processes, name, class_folder, tmp_path):
     """Batch norms, center, negatives, KoLeo and SIGReg are of all images; so are the logged loss and the health."""
     keys = {"method.name": name} | {f"method.{k}": v for k, v in SIZES.get(name, {}).items()}
     keys |= {"method.koleo": 0.1} if name == "dino" else {}
     keys |= {"views.local_crops": int(takes_local_views(name)), "optim.name": "sgd"}
     arguments = [part for key, value in (keys | SMALL).items() for part in ("--set", f"{key}={value}")]
     tail = ["-m", "sightline", "pretrain", str(class_folder), "--recipe", "dino-demo", *arguments]
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    for out, front in (("one", []), ("two", launch)):
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    for out, front in (("one", []), ("several", launch)):
         command = [sys.executable, *front, *tail, "--out", str(tmp_path / out)]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("60 images, 120 seen") == 1
-    assert RunFolder.open(tmp_path / "two").status == "done"
-    same_training(tmp_path / "one", tmp_path / "two")
+    assert RunFolder.open(tmp_path / "several").status == "done"
+    same_training(tmp_path / "one", tmp_path / "several")

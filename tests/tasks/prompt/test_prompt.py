@@ -7,6 +7,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+import rasterio
 import torch
 from PIL import Image
 
@@ -112,7 +113,9 @@ def test_wrong_use_exits_2_and_says_what_is_right(photo, tmp_path, capsys, argum
 
 def test_weights_that_cannot_be_had_exit_1(photo, tmp_path, capsys):
     assert run(["prompt", str(photo), "--out", str(tmp_path / "o"), "--point", "5,5", "--engine", "sam2"]) == 1
-    assert "facebook/sam2.1-hiera-small, which could not be fetched" in capsys.readouterr().err
+    errors = capsys.readouterr().err
+    assert "models--facebook--sam2.1-hiera-small and could not be fetched" in errors
+    assert "hf download facebook/sam2.1-hiera-small" in errors
 
 
 @pytest.mark.parametrize("kind", ["json", "csv"])
@@ -294,3 +297,48 @@ def test_the_next_click_lies_deepest_in_the_largest_error():
     assert next_click(region, region, known) is None
     known[:, 32:] = False
     assert next_click(region, much, known) is None
+
+
+@pytest.fixture
+def five_bands(tmp_path):
+    """Write a TIFF of five 16-bit bands of which the last three are the picture."""
+    picture = scene()[0]
+    numbers = np.concatenate([np.full((*picture.shape[:2], 2), 7, np.uint16), picture.astype(np.uint16) * 16], axis=2)
+    path = tmp_path / "five.tif"
+    place = {"transform": rasterio.Affine(1, 0, 500000, 0, -1, 5200000), "photometric": "minisblack"}
+    with rasterio.open(path, "w", driver="GTiff", height=80, width=120, count=5, dtype="uint16", **place) as file:
+        file.write(numbers.transpose(2, 0, 1))
+    return path
+
+
+def test_bands_and_scale_choose_what_the_engine_sees(five_bands, photo, tmp_path):
+    path, out = five_bands, tmp_path / "out"
+    click = ["--point", "40,40,+", "--point", "100,40,-", "--out", str(out)]
+    assert run(["prompt", str(path), *click, "--bands", "3,4,5", "--scale", "0,4080"]) == 0
+    assert run(["prompt", str(photo), *click]) == 0
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(out / "five_mask_000.png")), np.asarray(Image.open(out / "a_mask_000.png"))
+    )
+    reading = json.loads((out / "five.json").read_text())["reading"]
+    assert reading == {"bands": [3, 4, 5], "scale": [[0.0, 4080.0]], "bytes_too": True}
+    seen = sl.prompt(path, points=[(40, 40), (100, 40, 0)], bands=(3, 4, 5), scale=(0, 4080))
+    np.testing.assert_array_equal(seen[0], np.asarray(Image.open(out / "a_mask_000.png")) == 255)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--bands", "3,9"], "the file has 5 bands; choose among 1 to 5"),
+        (["--bands", "0"], "bands"),
+        (["--bands", "red"], "bands"),
+        (["--scale", "9,3"], "a pair is LOW, HIGH with LOW below HIGH"),
+    ],
+)
+def test_bands_that_a_file_has_not_exit_2(five_bands, tmp_path, capsys, arguments, message):
+    assert run(["prompt", str(five_bands), "--out", str(tmp_path / "out"), "--point", "40,40", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_bands_of_an_array_are_its_own(photo):
+    with pytest.raises(ConfigError, match="give its path"):
+        sl.prompt(np.asarray(Image.open(photo)), points=[(40, 40)], bands=(1, 2, 3))

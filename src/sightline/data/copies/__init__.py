@@ -5,7 +5,7 @@ picture cropped to 90 % meets its original. Pairs whose hashes are near are laid
 pixel. The same for photographs, tiles and unlabelled images.
 """
 
-from sightline.data.copies.find import FLIPS, TURNS, Copies, find_copies
+from sightline.data.copies.find import FLIPS, TURNS, Copies, confirmed, find_copies
 from sightline.data.copies.fingerprint import Fingerprints, fingerprints
 
-__all__ = ["FLIPS", "TURNS", "Copies", "Fingerprints", "find_copies", "fingerprints"]
+__all__ = ["FLIPS", "TURNS", "Copies", "Fingerprints", "confirmed", "find_copies", "fingerprints"]

@@ -167,3 +167,14 @@ def connected(count: int, pairs: np.ndarray) -> np.ndarray:
     _, labels = connected_components(graph, directed=False)
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[inverse].astype(np.int64)
+
+
+def confirmed(copies: Copies, good: np.ndarray) -> Copies:
+    """Return copies without some of their near pairs.
+
+    Args:
+        copies: of pictures.
+        good: which near pairs stay, bool (P,).
+    """
+    near = copies.near[good]
+    return Copies(copies.exact, near, connected(len(copies.groups), np.concatenate([copies.exact, near])))

@@ -14,6 +14,7 @@ from sightline.data.images.reading import picture
 THUMB = 32  # pixels: what is left of a picture of 64 px after JPEG at quality 30, twice what the hashes look at
 DIGEST = 16  # bytes
 BITS = 64
+SMALLEST = 0.9  # of each side: the smallest crop that hashes are made of
 FREQUENCIES = 9  # of each axis, from 0, that the 64 lowest of the plane are among
 BLOCK = 4096  # pictures transformed at a time: 16 MB
 
@@ -33,9 +34,8 @@ def _windows() -> tuple[Window, ...]:
 
     A crop between two of them is at most 2.5 % off, about which the 64 lowest frequencies hardly turn.
     """
-    steps = [
-        (size, top, left) for size, count in ((0.95, 2), (0.9, 3)) for top in range(count) for left in range(count)
-    ]
+    sizes = (((1 + SMALLEST) / 2, 2), (SMALLEST, 3))
+    steps = [(size, top, left) for size, count in sizes for top in range(count) for left in range(count)]
     return (Window(0, 0, 1, 1), *(Window(0.05 * top, 0.05 * left, size, size) for size, top, left in steps))
 
 

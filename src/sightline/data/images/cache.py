@@ -22,6 +22,7 @@ from sightline.data.images.survey import settle
 from sightline.data.labelled.listing import BadImage, ImageSet, Sample, list_images
 from sightline.errors import DataError
 from sightline.files.homes import cache_home
+from sightline.files.places import is_there, status_of
 from sightline.files.staging import kept
 
 VERSION = 2  # of the file format and of what decoding means; a new number makes a new cache
@@ -164,12 +165,12 @@ def _key(listing: ImageSet, size: int, reading: Reading) -> str:
     digest = hashlib.blake2b(f"{VERSION} {size} {json.dumps(reading.to_dict())}\n".encode(), digest_size=16)
     for sample in listing.samples:
         try:
-            status = sample.path.stat()
+            status = status_of(sample.path)
         except OSError as error:
             raise DataError(
                 f"{listing.name}: {sample.path} was listed and is gone ({error.strerror}); put it back, or list again"
             ) from None
-        digest.update(f"{sample.id}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        digest.update(f"{sample.id}\0{status.size}\0{status.mtime_ns}\n".encode())
     return digest.hexdigest()
 
 
@@ -257,6 +258,6 @@ def _decoded(sample: Sample, size: int, reading: Reading) -> np.ndarray | str:
     try:
         return shrink(decode(sample.path, reading=reading, at_least=size), size)
     except UnreadableImage as error:
-        if not sample.path.exists():  # it was there a moment ago: no damage to be remembered
+        if not is_there(sample.path):  # it was there a moment ago: no damage to be remembered
             raise DataError(f"{sample.path}: was listed and is gone; put it back, or list again") from None
         return str(error)

@@ -18,6 +18,7 @@ from sightline.data.images.geotiff import is_tiff, open_raster, rasterio_is_here
 from sightline.data.images.quiet import quiet
 from sightline.data.images.reading import COLORS, ArrayRaster, Raster, Reading, is_transparency
 from sightline.errors import DataError, NotAvailable
+from sightline.files.places import is_plain, open_place, read_place, status_of
 
 # What photographs and scenes come in and Pillow decodes by itself; documents, icons and vector formats are left out.
 IMAGE_SUFFIXES = frozenset(
@@ -127,7 +128,7 @@ def _decoded(path: Path, reading: Reading, at_least: int | None) -> Raster | Non
     except UnidentifiedImageError:
         if is_tiff(path):
             return None
-        reason = "empty file" if path.stat().st_size == 0 else "not an image, or of a format that is not known"
+        reason = "empty file" if status_of(path).size == 0 else "not an image, or of a format that is not known"
         raise UnreadableImage(path, reason) from None
     except Image.DecompressionBombError as error:
         if is_tiff(path) and rasterio_is_here():
@@ -186,11 +187,11 @@ def _deep_colors(path: Path, image: Image.Image) -> np.ndarray | None:
     """
     if image.format not in ("PNG", "PPM") or image.mode not in ("LA", "RGB", "RGBA"):
         return None
-    with path.open("rb") as file:
+    with open_place(path) as file:
         head = file.read(26)
     if image.format == "PNG" and head[24] != 16:
         return None
-    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    pixels = cv2.imdecode(np.frombuffer(read_place(path), np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[:2] != image.size[::-1]:
         return None
     return np.ascontiguousarray(pixels[..., [2, 1, 0, 3][: pixels.shape[2]]])
@@ -210,7 +211,7 @@ def opened(path: Path, formats: list[str] | None = None) -> Image.Image:
     """Open a file by its header; HEIC by the extra `heic`, which Pillow is told of here."""
     if path.suffix.lower() in HEIC_SUFFIXES:
         _know_heic(path)
-    return Image.open(path, formats=formats)
+    return Image.open(path if is_plain(path) else open_place(path), formats=formats)
 
 
 @cache

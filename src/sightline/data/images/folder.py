@@ -16,6 +16,7 @@ from sightline.data.images.decode import HEIC_SUFFIXES, IMAGE_SUFFIXES
 from sightline.errors import DataError
 from sightline.files import is_output
 from sightline.files.names import printable
+from sightline.files.places import list_url, url_of
 from sightline.processes import is_first_process
 
 SHOWN = 3  # names of each reason: enough to recognise what is meant
@@ -122,6 +123,27 @@ def walk(folder: Path, *, outputs: bool = False) -> Listing:
             waiting += [link] if search.leads_on(link) else []
     passed = [Passed(reason, tuple(sorted(names)), usual) for (usual, reason), names in sorted(search.passed.items())]
     return Listing(folder, tuple(sorted(search.images)), tuple(passed), tuple(search.empty()))
+
+
+def walk_url(root: Path) -> Listing:
+    """List the images of a folder on another file system, named by a URL.
+
+    Raises:
+        DataError: it cannot be reached, or there is nothing.
+    """
+    url, images, passed = url_of(root), list[Path](), defaultdict[tuple[bool, str], list[str]](list)
+    assert url is not None, "the caller has looked"
+    for path in list_url(url):
+        name = name_below(root, path)
+        if any(part.startswith(".") for part in path.relative_to(root).parts):
+            passed[True, "hidden"].append(name)
+        elif path.suffix.lower() in known_suffixes():
+            images.append(path)
+        else:
+            usual = path.suffix.lower() not in UNREAD_PICTURES
+            passed[usual, f"file of no image ({path.suffix.lower() or 'no suffix'})"].append(name)
+    entries = [Passed(reason, tuple(names), usual) for (usual, reason), names in sorted(passed.items())]
+    return Listing(root, tuple(images), tuple(entries))
 
 
 class _Search:

@@ -13,6 +13,7 @@ from sightline.data.images.quiet import quiet
 from sightline.data.images.reading import SAMPLE, Raster, Reading, Values, is_transparency, unsaid
 from sightline.errors import DataError, NotAvailable
 from sightline.files.atomic import atomic_path
+from sightline.files.places import is_plain, open_place
 
 SUFFIXES = frozenset({".tif", ".tiff"})
 BLOCK = 256  # pixels: side of the blocks of what is written, GDAL's default for tiled files
@@ -26,7 +27,7 @@ def is_geotiff(path: Path) -> bool:
 
 def is_tiff(path: Path) -> bool:
     """Return whether a file's first bytes are a TIFF's, classic or big, of either byte order."""
-    with path.open("rb") as file:
+    with open_place(path) as file:
         return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -153,7 +154,7 @@ def open_raster(path: Path, reading: Reading | None = None) -> Iterator[Raster]:
     with rasterio.Env(GDAL_CACHEMAX=CACHE):
         try:
             with quiet():
-                file = rasterio.open(path, driver="GTiff")
+                file = rasterio.open(path if is_plain(path) else open_place(path), driver="GTiff")
         except RasterioError as error:
             raise DataError(f"{path}: cannot be read as a TIFF ({error})") from None
         with file:

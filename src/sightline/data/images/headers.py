@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
+from sightline.data.images.decode import opened
 from sightline.data.images.quiet import quiet
+from sightline.files.places import open_place
 
 THREADS = 4  # reading waits for the disk
 
@@ -34,11 +35,11 @@ def read_headers(paths: Sequence[Path]) -> list[Header | None]:
 
 def _header(path: Path) -> Header | None:
     try:
-        with quiet(), Image.open(path) as image:
+        with quiet(), opened(path) as image:
             width, height, mode = *image.size, image.mode
             if image.format == "PNG" and mode in ("LA", "RGB", "RGBA"):
                 # Of 16-bit colors Pillow's mode says nothing, and the file does.
-                with path.open("rb") as file:
+                with open_place(path) as file:
                     mode += ", 16 bits" if file.read(25)[24:] == b"\x10" else ""
             return Header(width, height, mode)
     except Exception:  # a damaged file meets nearly any exception there is, and the decoder names it

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from sightline.config.data import PixelsConfig
-from sightline.data.images.decode import UnreadableImage, open_image
+from sightline.data.images.decode import UnreadableImage, open_image, opened
 from sightline.data.images.quiet import quiet
 from sightline.data.images.reading import COLORS, PERCENTILES, Reading, percentiles
+from sightline.files.places import open_place
 
 FILES = 64  # looked at, evenly spread over the names: enough for percentiles, a second of reading
 FEW_LEVELS = 16  # of brightness: a photograph has more, and 12 bits taken for 16 have no more
@@ -119,11 +119,11 @@ def remarks_on(paths: Sequence[Path], reading: Reading) -> tuple[str, ...]:
 def _plain(path: Path) -> bool:
     """Return whether a header says 8 bits, so that no pixel need be decoded."""
     try:
-        with quiet(), Image.open(path) as image:
+        with quiet(), opened(path) as image:
             if image.format == "TIFF" or image.mode.startswith(("I", "F")):
                 return False
             # A PNG's mode does not tell 16-bit colors; its header does.
-            with path.open("rb") as file:
+            with open_place(path) as file:
                 return image.format not in ("PNG", "PPM") or (image.format == "PNG" and file.read(26)[24] != 16)
     except Exception:  # damaged, or a TIFF that Pillow does not know
         return False

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from sightline.config import DataConfig
-from sightline.data.images.folder import Passed, is_image, passed_line, walk, why_none
+from sightline.data.images.folder import Passed, is_image, passed_line, walk, walk_url, why_none
 from sightline.data.labelled.layouts import Meaning, read_folders
 from sightline.data.labelled.split import split
 from sightline.data.masks.layouts import masks_among
@@ -21,6 +22,7 @@ from sightline.data.split_file import PARTS, part_of
 from sightline.data.tables import TABLE_SUFFIXES, FileFinder, Row, Table, check_unique, read_table, read_text, some
 from sightline.errors import DataError, nearest
 from sightline.files.names import composed, printable
+from sightline.files.places import FOLDER, INDEX, holds_shards, member_name, status_of, url_of
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class ImageSet:
         digest = hashlib.blake2b(digest_size=16)
         for sample in self.samples:
             part = f"\0{sample.part}" if sample.part else ""
-            digest.update(f"{sample.id}\0{sample.label}\0{sample.path.stat().st_size}{part}\n".encode())
+            digest.update(f"{sample.id}\0{sample.label}\0{status_of(sample.path).size}{part}\n".encode())
         return digest.hexdigest()
 
     def said(self) -> list[str]:
@@ -115,6 +117,8 @@ def list_images(config: DataConfig, *, labels: bool = True) -> ImageSet:
             in images/ beside the table or beside it, the first that is there.
         list: any other file, one path a line, absolute or relative to it; # begins a comment.
         classes, styles, folder: a folder, as `layouts.read_folders` tells them apart; `style` chooses one style.
+
+    A folder of shards is what it was made of (`data.shards`); a URL is a folder of another file system.
 
     Args:
         config: the source, and the layout where it is not to be found out.
@@ -149,11 +153,13 @@ def _list_all(config: DataConfig, labels: bool) -> ImageSet:
     if not config.source.strip():
         raise DataError("data.source is empty; give a folder, a list file, a CSV, or a known name such as demo/objects")
     root, layout = find(config.source), config.layout
-    if layout in ("csv", "list") and not root.is_file():
+    if root.is_dir() and holds_shards(root):
+        return _of_shards(config, root, labels)
+    if layout in ("csv", "list") and is_folder(root):
         raise DataError(f"{root}: layout {layout} needs a file, and this is a folder")
-    if layout in ("styles", "classes", "folder") and not root.is_dir():
+    if layout in ("styles", "classes", "folder") and not is_folder(root):
         raise DataError(f"{root}: layout {layout} needs a folder, and this is a file")
-    if not root.is_dir():
+    if not is_folder(root):
         if is_image(root):
             raise DataError(f"{root}: is one image; give the folder it lies in, or a list file")
         _no_styles(root, config.style)
@@ -173,7 +179,9 @@ def list_unlabelled(path: Path, root: Path | None = None) -> ImageSet:
     Raises:
         DataError: as of `list_images`.
     """
-    if path.is_dir():
+    if path.is_dir() and holds_shards(path):
+        return _of_shards(DataConfig(source=str(path)), path, labels=False)
+    if is_folder(path):
         return _of_folder(DataConfig(source=str(path)), path, "folder")
     if is_image(path):
         return ImageSet(str(path), (Sample(printable(path.name), path),))
@@ -183,10 +191,44 @@ def list_unlabelled(path: Path, root: Path | None = None) -> ImageSet:
     return _of_file(str(path), path, "auto", root)
 
 
+def is_folder(root: Path) -> bool:
+    """Return whether a source is a folder, of this machine or of another file system."""
+    return root.is_dir() or url_of(root) is not None
+
+
+def _of_shards(config: DataConfig, root: Path, labels: bool) -> ImageSet:
+    """Return the samples that the shards were made of."""
+    table = pq.read_table(root / INDEX)
+    metadata = table.schema.metadata or {}
+    # As `_list_all` does with the folder itself.
+    bare = not labels and config.style == "all" and metadata.get(FOLDER.encode()) == b"1"
+    rows = table.to_pylist()
+    styles = sorted({row["style"] for row in rows} - {""})
+    if not styles:
+        _no_styles(root, config.style)
+    elif config.style not in ("all", *styles):
+        raise DataError(f"style = {config.style!r}: {root} has no such style. It has {', '.join(styles)}")
+    classes = () if bare else tuple(sorted({row["label"] for row in rows} - {None}))
+    index = {name: number for number, name in enumerate(classes)}
+    samples = [
+        Sample(
+            row["id"],
+            root / row["shard"] / member_name(number, row["suffix"]),
+            index.get(row["label"], -1),
+            "" if bare else row["style"],
+            "" if bare else row["part"],
+        )
+        for number, row in enumerate(rows)
+        if config.style in ("all", row["style"])
+    ]
+    return _set(config.source, root, "shards", samples, classes)
+
+
 def _of_folder(config: DataConfig, root: Path, layout: str) -> ImageSet:
-    listing = walk(root)
-    # Masks are no photographs: of images with masks the images are taken.
-    masks = masks_among(root, listing.images) if config.layout in ("auto", "folder") else set()
+    elsewhere = url_of(root) is not None
+    listing = walk_url(root) if elsewhere else walk(root)
+    # Masks are no photographs: of images with masks the images are taken. On another file system only images are read.
+    masks = masks_among(root, listing.images) if config.layout in ("auto", "folder") and not elsewhere else set()
     if masks:
         layout, names = "folder", tuple(listing.name(path) for path in sorted(masks))
         listing = replace(listing, passed=(*listing.passed, Passed("masks of other images", names)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import numpy as np
 from sightline.config import SplitConfig
 from sightline.data.split_file import PARTS, read_split
 from sightline.errors import DataError
+from sightline.randomness import id_hash
 
 if TYPE_CHECKING:  # the listing of a share asks for its parts
     from sightline.data.labelled.listing import ImageSet
@@ -54,7 +54,7 @@ def split(listing: ImageSet, config: SplitConfig, split_file: str | None = None)
         sample = listing.samples[index]
         strata[sample.label, sample.style].append(index)
     for members in strata.values():
-        members.sort(key=lambda index: _hash(config.seed, listing.samples[index].id))
+        members.sort(key=lambda index: id_hash(config.seed, listing.samples[index].id))
         test = 0 if given["test"] else round(config.test * len(members))
         val = 0 if given["val"] else round(config.val * len(members))
         parts["test"] += members[:test]
@@ -98,7 +98,3 @@ def _check(result: Split, config: SplitConfig, own: set[str]) -> None:
                 f"{listing.name}: the {name} part has no sample of {', '.join(missing[:5])}; "
                 f"add images of these classes, or {way_out}"
             )
-
-
-def _hash(seed: int, identity: str) -> bytes:
-    return hashlib.blake2b(f"{seed}\0{identity}".encode(), digest_size=8).digest()

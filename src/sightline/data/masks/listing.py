@@ -21,6 +21,7 @@ from sightline.data.share import share_of
 from sightline.data.split_file import PARTS, read_split
 from sightline.errors import DataError
 from sightline.files import cache_home
+from sightline.randomness import id_hash
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ def _parts(
         part_names = [pair.part for pair in pairs]
         parts = {part: [i for i, own in enumerate(part_names) if own == part] for part in PARTS}
         parts["train"] += [i for i, part in enumerate(part_names) if not part]
-        parts["train"].sort(key=lambda i: _hash(config.split_seed, ids[i]))
+        parts["train"].sort(key=lambda i: id_hash(config.split_seed, ids[i]))
         if parts["val"] and not parts["test"]:
             parts["val"], parts["test"] = [], parts["val"]
         total = len(parts["train"])
@@ -197,7 +198,3 @@ def scenes_of(config: SegmentDataConfig, ids: list[str]) -> list[str] | None:
         return None
     scene = {member: name for name, members in named.items() for member in members}
     return [scene.get(identity, identity) for identity in ids]
-
-
-def _hash(seed: int, identity: str) -> bytes:
-    return hashlib.blake2b(f"{seed}\0{identity}".encode(), digest_size=8).digest()

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from sightline.config.base import load_yaml
 from sightline.config.palettes import Code, palette_entries
 from sightline.errors import DataError
 
@@ -40,8 +39,8 @@ def read_palette(path: Path) -> dict[str, tuple[Code, ...]]:
     """
     read: dict[str, Callable[[str], dict[str, Any]]] = {
         ".json": lambda text: _structured(json.loads(text)),
-        ".yaml": lambda text: _structured(yaml.safe_load(text)),
-        ".yml": lambda text: _structured(yaml.safe_load(text)),
+        ".yaml": lambda text: _structured(load_yaml(text, where)),
+        ".yml": lambda text: _structured(load_yaml(text, where)),
         ".csv": _table,
         ".tsv": _table,
         ".txt": _lines,
@@ -58,7 +57,7 @@ def read_palette(path: Path) -> dict[str, tuple[Code, ...]]:
         raise DataError(f"{where}: cannot be read ({error.strerror}); give another file") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{where}: is no UTF-8 text (byte {error.start}); save it as UTF-8") from None
-    except (ValueError, yaml.YAMLError, csv.Error, RecursionError) as error:
+    except (ValueError, csv.Error, RecursionError) as error:
         raise DataError(f"{where}: {error or 'is nested too deep'}") from None
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from sightline.data.sets.demo import VERSION, write_demo
 from sightline.errors import DataError, nearest
-from sightline.files.homes import data_home
+from sightline.files.homes import at_home, data_home
+from sightline.files.places import url_of
 
 
 @dataclass(frozen=True)
@@ -153,8 +154,8 @@ def find(source: str) -> Path:
     Raises:
         DataError: a known name that was not fetched yet, or neither a path nor a name.
     """
-    path = Path(source).expanduser()
-    if path.exists():
+    path = at_home(source)
+    if url_of(source) or path.exists():
         return path
     if source in DEMO:
         home = demo_home()

@@ -16,7 +16,7 @@ from torch import Tensor
 from sightline.files import cache_home
 from sightline.files.atomic import atomic_path, sweep
 
-VERSION = 1  # of what is in a file; a new number makes all older ones unread
+VERSION = 2  # of what is in a file; a new number makes all older ones unread
 # About 100 images of SAM 2 (16 MB each) or 500 of SAM (4 MB).
 LIMIT = 2 << 30
 

@@ -18,10 +18,7 @@ from torch import nn
 
 from sightline.errors import NotAvailable, WeightsError
 from sightline.models.reference import no_waiting
-from sightline.prompts import DEFAULT_ENGINE, ENGINES
-
-# What from_pretrained reads. The repositories hold the same weights in other formats too, some of them pickles.
-FILES = ["*.json", "*.safetensors", "*.txt"]
+from sightline.prompts import DEFAULT_ENGINE, ENGINES, HUB_FILES, fetch_command
 
 
 @dataclass(frozen=True)
@@ -95,13 +92,17 @@ def _folder(model_id: str, engine: str) -> Path:
         )
     try:
         with no_waiting():
-            return Path(snapshot_download(model_id, allow_patterns=FILES))
+            return Path(snapshot_download(model_id, allow_patterns=list(HUB_FILES)))
     except Exception as error:  # the hub client's many errors: no network, a gate, no such repository
         reason = (str(error).strip() or type(error).__name__).split("\n")[0]
+        place = Path(constants.HF_HUB_CACHE) / f"models--{model_id.replace('/', '--')}"
+        info = ENGINES[engine]
+        command = info.fetching if model_id in info.weights.split("+") else fetch_command(model_id)
         raise NotAvailable(
-            f"{engine} needs {model_id}, which could not be fetched ({type(error).__name__}: {reason}). With a network "
-            f"it is fetched once and kept in {constants.HF_HUB_CACHE}. Without one, put its {', '.join(FILES)} into a "
-            f"folder and give that as --model, or use --engine {DEFAULT_ENGINE}, which needs no weights"
+            f"{engine} needs {model_id}, which is not in {place} and could not be fetched "
+            f"({type(error).__name__}: {reason}). Where there is a network, this brings it: {command}. Without one, "
+            f"put its {', '.join(HUB_FILES)} into a folder and give that as --model, or use --engine {DEFAULT_ENGINE}, "
+            "which needs no weights"
         ) from None
 
 

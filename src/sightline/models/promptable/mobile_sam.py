@@ -137,8 +137,8 @@ def _file(model_id: str) -> Path:
         return path
     if model_id == published:
         raise NotAvailable(
-            f"{MobileSam.name} needs its authors' file {published} (40 MB, Apache-2.0; in the folder weights of "
-            "github.com/ChaoningZhang/MobileSAM), which is not here. Put it anywhere and give its path as --model, or "
-            f"use --engine {DEFAULT_ENGINE}, which needs no weights"
+            f"{MobileSam.name} needs its authors' file {published} (40 MB, Apache-2.0), which is not in {Path.cwd()}. "
+            f"Where there is a network, this brings it: {ENGINES[MobileSam.name].fetching}. It may lie anywhere: give "
+            f"its path as --model. Or use --engine {DEFAULT_ENGINE}, which needs no weights"
         )
     raise WeightsError(f"model = {model_id!r}: no such file, and no folder that holds {published}")

@@ -25,38 +25,49 @@ CHUNK = 64 << 20  # bytes of full-size logits at a time
 def regions_by_points(engine: Sam, state: SamState, settings: EverythingSettings, progress: Progress) -> list[Region]:
     """Return the regions of a grid of points, each box covered by one mask only."""
     points = grid_points(settings.points_per_side, state.height, state.width)
-    regions: list[Region] = []
+    scored: list[tuple[float, Region]] = []
     for begin in range(0, len(points), settings.points_per_batch):
         batch = points[begin : begin + settings.points_per_batch]
-        regions += _of_batch(engine, state, batch[:, None], settings)
+        scored += _of_batch(engine, state, batch[:, None], settings)
         progress(begin + len(batch), len(points))
-    if not regions:
+    if not scored:
         return []
-    boxes = torch.tensor([region.box for region in regions], dtype=torch.float32)
-    survivors = nms(boxes, torch.tensor([region.score for region in regions]), settings.box_nms_thresh)
-    return [regions[i] for i in survivors.tolist()]
+    boxes = torch.tensor([region.box for _, region in scored], dtype=torch.float32)
+    survivors = nms(boxes, torch.tensor([score for score, _ in scored]), settings.box_nms_thresh)
+    return [scored[i][1] for i in survivors.tolist()]
 
 
 def grid_points(side: int, height: int, width: int) -> np.ndarray:
-    """Return float32 (side², 2), x and y in the middle of a grid's cells, in pixels."""
+    """Return float32 (side², 2), x and y in pixels, where the authors put them: fractions of width and height."""
     steps = (np.arange(side) + 0.5) / side
-    x, y = np.meshgrid(steps * width - 0.5, steps * height - 0.5)
+    x, y = np.meshgrid(steps * width, steps * height)
     return np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32)
 
 
-def _of_batch(engine: Sam, state: SamState, points: np.ndarray, settings: EverythingSettings) -> list[Region]:
-    """Return the regions of points (P, 1, 2) that the model thinks well of and that are stable."""
+def _of_batch(
+    engine: Sam, state: SamState, points: np.ndarray, settings: EverythingSettings
+) -> list[tuple[float, Region]]:
+    """Return the regions of points (P, 1, 2) that the model thinks well of and that are stable at the image's size.
+
+    Beside each stands the model's own score, which a region keeps within 0–1.
+    """
     low_res, scores = engine.decode(state, points, np.ones(points.shape[:2], np.int64))
-    scores = scores[:, : low_res.shape[1]].flatten()
-    low_res = low_res.flatten(0, 1)
-    stability = _stability(engine.unpadded(state, low_res))
-    good = (scores >= settings.pred_iou_thresh) & (stability >= settings.stability_score_thresh)
-    regions: list[Region] = []
-    for chunk in good.nonzero().flatten().split(max(1, CHUNK // (4 * state.height * state.width))):
-        masks = engine.full_size(state, low_res[chunk])
-        for mask, score, stable in zip(masks, scores[chunk].tolist(), stability[chunk].tolist(), strict=True):
-            regions += clean_region(mask, score, stable, settings.min_mask_region_area)
-    return regions
+    scores, low_res = scores.flatten(), low_res.flatten(0, 1)
+    well = _above(scores, settings.pred_iou_thresh)
+    scored: list[tuple[float, Region]] = []
+    for chunk in well.nonzero().flatten().split(max(1, CHUNK // (4 * state.height * state.width))):
+        logits = engine.full_size_logits(state, low_res[chunk])
+        stability = _stability(logits)
+        for index in (stability >= settings.stability_score_thresh).nonzero().flatten().tolist():
+            score, mask = float(scores[chunk[index]]), (logits[index] > 0).numpy()
+            kept = clean_region(mask, min(max(score, 0), 1), float(stability[index]), settings.min_mask_region_area)
+            scored += [(score, region) for region in kept]
+    return scored
+
+
+def _above(scores: Tensor, threshold: float) -> Tensor:
+    """Return which scores are above; every one is above 0, which is how the authors leave the threshold out."""
+    return scores > threshold if threshold > 0 else torch.ones_like(scores, dtype=torch.bool)
 
 
 def _stability(logits: Tensor) -> Tensor:

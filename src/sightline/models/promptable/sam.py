@@ -14,6 +14,7 @@ from sightline.errors import ConfigError
 from sightline.models.promptable.embedding_engine import EmbeddingEngine
 from sightline.models.promptable.embeddings import Embedding
 from sightline.models.promptable.load import Family
+from sightline.models.promptable.pixels import padded_pixels, stretched_pixels
 from sightline.models.promptable.points import regions_by_points
 from sightline.prompts import ENGINES, EverythingSettings, ImageState, Progress, Prompts, Region
 
@@ -36,8 +37,8 @@ class SamState(ImageState):
 class Sam(EmbeddingEngine):
     """Segment Anything: points and boxes.
 
-    Points and boxes reach the model scaled by its input size over the image's, as its processor does it; scores are
-    the model's own estimates of IoU.
+    Images, points and boxes reach the model as its authors' predictors bring them, and answers are theirs to rounding
+    (docs/benchmarks/sam-parity.md); scores are the model's own estimates of IoU.
     """
 
     name = "sam"
@@ -55,8 +56,15 @@ class Sam(EmbeddingEngine):
 
     @torch.no_grad()
     def _embed(self, image: np.ndarray) -> Embedding:
-        inputs = self._processor(images=image, return_tensors="pt")
-        return self._to_embedding(self._model.get_image_embeddings(inputs["pixel_values"].to(self.device)))
+        return self._to_embedding(self._model.get_image_embeddings(self.pixels(image).to(self.device)))
+
+    def pixels(self, image: np.ndarray) -> Tensor:
+        """Return float32 (1, 3, h, w), an image (H, W, 3) as the model takes it."""
+        processor = self._processor.image_processor
+        size, mean, std = self.model_size(*image.shape[:2]), processor.image_mean, processor.image_std
+        if self._keeps_aspect:
+            return padded_pixels(image, size, processor.size["longest_edge"], mean, std)
+        return stretched_pixels(image, size, mean, std)
 
     def _to_embedding(self, features: Any) -> Embedding:
         """Return what the model's encoder gave, by name; `_embedding_keys` gives it back."""
@@ -71,7 +79,7 @@ class Sam(EmbeddingEngine):
         size = self._processor.image_processor.size
         if "longest_edge" in size:
             scale = size["longest_edge"] / max(height, width)
-            return int(height * scale + 0.5), int(width * scale + 0.5)
+            return max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5))
         return size["height"], size["width"]
 
     def _answer(
@@ -82,9 +90,15 @@ class Sam(EmbeddingEngine):
         labels = np.array([point[2] for point in prompts.points])[None] if prompts.points else None
         box = None if prompts.box is None else np.array([prompts.box], np.float32)
         low_res, scores = self.decode(state, points, labels, box, prompts.mask_input, multimask)
+        # Before they are bounded: two estimates above 1 have an order too.
         order = scores[0].argsort(descending=True, stable=True)
         masks = self.full_size(state, low_res[0][order])
-        return masks, scores[0][order].cpu().numpy(), low_res[0][order].cpu().numpy(), None
+        kept = self._kept(low_res[0][order])
+        return masks, scores[0][order].clamp(0, 1).cpu().numpy(), kept.cpu().numpy(), None
+
+    def _kept(self, low_res: Tensor) -> Tensor:
+        """Return the logits that a later prompt may refine."""
+        return low_res
 
     @torch.no_grad()
     def decode(
@@ -107,7 +121,8 @@ class Sam(EmbeddingEngine):
             multimask: three masks a prompt, else one.
 
         Returns:
-            float32 logits (P, M, h, w) and scores (P, M), in 0–1, on the engine's device.
+            float32 logits (P, M, h, w) and scores (P, M), as the model gives them, on the engine's device: SAM's scores
+            can lie outside 0–1.
 
         Raises:
             ConfigError: a mask input that is no answer's low_res of this model.
@@ -121,24 +136,19 @@ class Sam(EmbeddingEngine):
         if mask_input is not None:
             keys["input_masks"] = self._mask_input(mask_input)
         answer = self._model(**keys)
-        return answer.pred_masks[0].float(), answer.iou_scores[0].float().clamp(0, 1)
+        return answer.pred_masks[0].float(), answer.iou_scores[0].float()
 
     def full_size(self, state: SamState, low_res: Tensor) -> np.ndarray:
         """Return bool (M, H, W) of logits (M, h, w)."""
+        return (self.full_size_logits(state, low_res) > 0).numpy()
+
+    def full_size_logits(self, state: SamState, low_res: Tensor) -> Tensor:
+        """Return float32 (M, H, W), on the CPU, of logits (M, h, w)."""
         if not len(low_res):  # torch's interpolation refuses to do nothing
-            return np.zeros((0, state.height, state.width), bool)
+            return torch.zeros(0, state.height, state.width)
         sizes = [[state.height, state.width]]
         more = [[[state.model_height, state.model_width]]] if self._keeps_aspect else []
-        masks = self._processor.post_process_masks([low_res[None].cpu()], sizes, *more)[0]
-        return masks[0].bool().numpy()
-
-    def unpadded(self, state: SamState, low_res: Tensor) -> Tensor:
-        """Return the part of logits (…, h, w) that the image fills."""
-        if not self._keeps_aspect:
-            return low_res
-        longest, (height, width) = max(state.model_height, state.model_width), low_res.shape[-2:]
-        rows, columns = -(-height * state.model_height // longest), -(-width * state.model_width // longest)
-        return low_res[..., :rows, :columns]
+        return self._processor.post_process_masks([low_res[None].cpu()], sizes, *more, binarize=False)[0][0]
 
     @property
     def _keeps_aspect(self) -> bool:
@@ -191,6 +201,10 @@ class Sam2(Sam):
 
     def _embedding_keys(self, embedding: Embedding) -> dict[str, Any]:
         return {"image_embeddings": [embedding[name] for name in sorted(embedding)]}
+
+    def _kept(self, low_res: Tensor) -> Tensor:
+        # As SAM2ImagePredictor returns them.
+        return low_res.clamp(-32, 32)
 
 
 class EdgeTam(Sam2):

@@ -120,7 +120,8 @@ class GroundedSam(PromptEngine):
         """
         device = resolve_device(device)
         detector, _, segmenter = model_id.partition("+")
-        masks = Sam2.load(segmenter or ENGINES["sam2"].weights, device)
+        segmenter = segmenter or ENGINES["sam2"].weights
+        masks = Sam2(load_parts(Sam2.family, segmenter, device, cls.name), segmenter, device)
         parts = load_parts(cls.family, detector, device, cls.name)
         return cls(parts, f"{detector}+{masks.model_id}", device, masks)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from sightline.confidence import INTERVAL
 from sightline.report import segmentation
 from sightline.report.document import Answer, Block, Section, Sheet, Table, Text
 from sightline.report.face import Rows, StudyView
 from sightline.report.faces.segment import HEADING, MEAN_IOU
-from sightline.report.sentences import UNKNOWN, absence, describe, interval_text, score_interval, scored
+from sightline.report.sentences import UNKNOWN, describe, interval_text, score_interval, scored
 from sightline.runs import RunFolder
-from sightline.runs.numbers import NARROW, NO_VALUE, count, percent
+from sightline.runs.numbers import NO_VALUE, count, percent
 from sightline.runs.results import PromptDetails, PromptResult
 from sightline.runs.study_result import ArmResult
 
@@ -61,7 +62,7 @@ class PromptFace:
 def answer_for_free(question: str, arm: ArmResult) -> Answer:
     """Return what a promptable engine gives without having been trained on the data."""
     if arm.details is None:
-        return Answer(question, UNKNOWN, [f"{describe(arm)}: {absence(arm)}."])
+        return Answer(question, UNKNOWN, [f"{describe(arm)}: {scored(arm)}."])
     details = _details(arm)
     clicks, engine, metric = details.clicks, details.engine.name, arm.measure
     sentences = [
@@ -71,7 +72,7 @@ def answer_for_free(question: str, arm: ArmResult) -> Answer:
     if clicks.regions:
         sentences.append(
             f"One simulated click on each of {count(clicks.regions)} regions gives a mean IoU of "
-            f"{clicks.iou[0]:.3f} (95{NARROW}% interval {clicks.low[0]:.3f} to {clicks.high[0]:.3f}), "
+            f"{clicks.iou[0]:.3f} ({INTERVAL} {clicks.low[0]:.3f} to {clicks.high[0]:.3f}), "
             f"{len(clicks.iou)} clicks {clicks.iou[-1]:.3f} ({clicks.low[-1]:.3f} to {clicks.high[-1]:.3f})."
         )
     if (vote := details.snap) is not None:
@@ -101,7 +102,7 @@ def _engine_blocks(details: PromptDetails) -> list[Block]:
     ]
     blocks: list[Block] = [Table("How it was asked", ("What", "Value"), rows, (False, False))]
     if clicks.regions:
-        header = ("Clicks", "Mean IoU of the region", "95 % interval")
+        header = ("Clicks", "Mean IoU of the region", INTERVAL)
         lines = zip(clicks.iou, clicks.low, clicks.high, strict=True)
         cells = [[str(k), f"{iou:.3f}", f"{low:.3f} to {high:.3f}"] for k, (iou, low, high) in enumerate(lines, 1)]
         caption = (

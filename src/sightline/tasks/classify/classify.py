@@ -221,7 +221,8 @@ def _keep_features(context: Run, backbone: Backbone, epochs: Sequence[int], pict
     def keep() -> None:
         features = extract_features(backbone, pictures.plain, chosen, context.fabric)
         ids = np.array([listing.ids[i] for i in chosen])
-        arrays = {"features": features, "labels": listing.labels[chosen], "ids": ids}
+        styles = np.array([listing.samples[i].style for i in chosen])
+        arrays = {"features": features, "labels": listing.labels[chosen], "ids": ids, "styles": styles}
         for stage, epoch in stages.items():
             context.run.write_arrays(FEATURES[stage], compressed=False, **arrays, epoch=epoch + 1)
 
@@ -329,9 +330,15 @@ def _fit_head(context: Run, on_test: bool) -> None:
     labels, val = inputs.images.listing.labels, inputs.parts.val
     features_of = frozen_features(context, backbone, pictures)
     features, val_features = features_of(inputs.train), features_of(val)
+    views = range(config.head_views if config.augment != "none" else 0)
+    for view in views:
+        context.report.say(f"{name}: computing features of augmented view {view + 1} of {len(views)}")
+        augmented = extract_features(backbone, lambda ids, v=view: pictures.augmented(ids, v), inputs.train, fabric)
+        features = np.concatenate([features, augmented])
+    train_labels = np.tile(labels[inputs.train], 1 + len(views))
     context.report.say(f"{name}: fitting the head by L-BFGS under {len(PENALTIES)} penalties")
     classes = len(inputs.images.listing.classes)
-    fit = fit_linear(features, labels[inputs.train], val_features, labels[val], classes)
+    fit = fit_linear(features, train_labels, val_features, labels[val], classes)
     if not fit.converged:
         context.report.say(f"! {name}: L-BFGS did not reach its tolerance under the penalty {fit.penalty:.3g}")
     head = LinearHead(backbone.dim, classes).to(fabric.device)
@@ -387,7 +394,7 @@ def _tuned(context: Run) -> ClassifyConfig:
         return config
 
     def trial(lr: float, folder: Path) -> RunFolder:
-        tried = at_rate(config, lr).model_copy(update={"keep_features": 0})
+        tried = at_rate(config, lr).model_copy(update={"keep_features": 0, "logger": ()})
         return classify(tried, folder, resume=True, on_test=False, progress=context.report)
 
     return at_rate(config, choose_rate(context.run, config.tune, trial, VALIDATION, context.report.say))

@@ -79,7 +79,7 @@ def first_and_last(
         first: features/first.npz of a classify run.
         last: features/last.npz of the same run: same samples in the same order.
         classes: class names by index.
-        out: the parquet to write: id, label, x_first, y_first, x_last, y_last.
+        out: the parquet to write: id, label, x_first, y_first, x_last, y_last, and style where there are several.
         perplexity: of both maps.
         seed: of both maps.
 
@@ -91,10 +91,12 @@ def first_and_last(
     points: Map | None = None
     ids: list[str] = []
     names: list[str] = []
+    styles = np.empty(0, str)
     for stage, path in (("first", first), ("last", last)):
         with np.load(path, allow_pickle=False) as archive:
             features, labels, epoch = archive["features"], archive["labels"], int(archive["epoch"])
             ids = archive["ids"].tolist()
+            styles = archive["styles"] if "styles" in archive else np.empty(0, str)
         names = [classes[i] for i in labels]
         points = tsne(features, perplexity=perplexity, seed=seed, start=points)
         columns |= {f"x_{stage}": points[:, 0], f"y_{stage}": points[:, 1]}
@@ -105,5 +107,7 @@ def first_and_last(
             "silhouette": silhouette(features, labels),
             **map_quality(features, points, labels),
         }
+    if len(set(styles.tolist())) > 1:
+        columns["style"] = styles
     write_table(out, ids, names, columns=columns)
     return stages

@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 from PIL.Image import Image
 
+from sightline.config import PixelsConfig
 from sightline.data import decode, images_in
+from sightline.data.images.reading import Reading, picture
+from sightline.data.images.survey import settle
 from sightline.data.masks import formats as mask_files
 from sightline.data.masks import outlines
 from sightline.errors import ConfigError, DataError, nearest
@@ -32,6 +35,7 @@ from sightline.tasks.prompt.requests import Request
 
 FORMATS = ("masks", "palette", "coco", "geojson", "overlay")
 DEFAULT_FORMATS = ("masks", "palette", "coco", "overlay")  # geojson needs a georeference
+AS_FILES_SAY = PixelsConfig()
 FileProgress = Callable[[str, int, int], object]
 
 
@@ -83,6 +87,8 @@ def prompt_files(
     formats: Sequence[str] = DEFAULT_FORMATS,
     multimask: bool = True,
     settings: EverythingSettings | None = None,
+    pixels: PixelsConfig = AS_FILES_SAY,
+    say: Callable[[str], object] = lambda _: None,
     progress: FileProgress | None = None,
 ) -> Iterable[PromptResult]:
     """Find masks in images, one image at a time.
@@ -97,6 +103,8 @@ def prompt_files(
         formats: of FORMATS.
         multimask: several hypotheses where the prompt is ambiguous.
         settings: of everything mode.
+        pixels: which bands of the files are seen, and which values are black and white; all images are read alike.
+        say: called with what a user may want to know of how they are read.
         progress: called with the image, the steps done and all steps, in everything mode.
 
     Yields:
@@ -110,7 +118,8 @@ def prompt_files(
     named = _named(images)
     by_name = _by_name(named, requests)
     built = engine if isinstance(engine, PromptEngine) else build_engine(engine, model_id, device)
-    return _each(named, by_name, built, out, formats, multimask, settings, progress)
+    reading = settle("images", list(named.values()), pixels, say=say)
+    return _each(named, by_name, reading, built, out, formats, multimask, settings, progress)
 
 
 def check_formats(formats: Sequence[str]) -> None:
@@ -127,6 +136,7 @@ def check_formats(formats: Sequence[str]) -> None:
 def _each(
     named: Mapping[str, Path],
     by_name: Mapping[str, Request],
+    reading: Reading,
     engine: PromptEngine,
     out: Path | None,
     formats: Sequence[str],
@@ -135,11 +145,12 @@ def _each(
     progress: FileProgress | None,
 ) -> Iterable[PromptResult]:
     for name, path in named.items():
-        image, request = decode(path), by_name[name]
+        image, request = picture(decode(path, reading=reading)), by_name[name]
         # Before the engine looks at the image, which may take long.
         request.prompts.checked(*image.shape[:2])
         report = None if progress is None else (lambda done, steps, path=path: progress(str(path), done, steps))
         result = _find(engine, image, path, request, multimask, settings, report)
+        result.record["reading"] = reading.to_dict()
         yield result if out is None else _write(out / name, path, image, result, formats)
 
 

@@ -160,7 +160,7 @@ def _tuned(context: Run) -> SegmentConfig:
         return config
 
     def trial(lr: float, folder: Path) -> RunFolder:
-        tried = at_rate(config, lr).model_copy(update={"log_images": (), "interventions": False})
+        tried = at_rate(config, lr).model_copy(update={"log_images": (), "interventions": False, "logger": ()})
         return segment(tried, folder, resume=True, on_test=False, progress=context.report)
 
     return at_rate(config, choose_rate(context.run, config.tune, trial, VALIDATION, context.report.say))

@@ -9,7 +9,7 @@ const FINAL = new Set([400, 401, 403, 404, 413, 422]); // trying again would cha
 export class Saver {
   /**
    * handlers: said(text, good), of what is shown; merged(id, what), of what another tab did, as of `Work.merge`; state(id, state, count);
-   * value(label), from a place in the list of classes to a value in masks.
+   * value(label), from a place in the list of classes to a value in masks; ready(), resolved once all classes have values.
    */
   constructor(handlers) {
     this.handlers = handlers;
@@ -49,6 +49,7 @@ export class Saver {
     picture.busy = true;
     this.handlers.said("Saving…", true);
     for (let tries = 0; this.differs(picture); tries++) {
+      await this.handlers.ready();
       const { wanted, state, saved, revision } = picture;
       const here = byId(wanted);
       const json = {

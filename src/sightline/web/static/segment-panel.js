@@ -19,6 +19,7 @@ export class Panel {
     this.label = 0; // the class that the next object gets
     this.chosen = 0; // id of the object that is marked
     this.project = false; // whether classes are kept by the server
+    this.adding = null; // a promise, while a class is being added to the project
     byId("class-add").addEventListener("click", () => this.addClass());
   }
 
@@ -55,11 +56,41 @@ export class Panel {
     let number = this.classes.length + 1;
     while (this.classes.some((c) => c.name === `class ${number}`)) number += 1;
     const made = { name: `class ${number}`, color };
-    if (this.project) { if (!await this.saveClass(made)) return; } else this.classes.push(made);
+    this.classes.push(made);
     this.pick(this.classes.length - 1);
+    // At once: what is typed before the server answers is the name, and no shortcut.
+    this.nameField().select();
+    if (!this.project) return;
+    this.adding = this.saveNew(made).finally(() => { this.adding = null; });
+    await this.adding;
+  }
+
+  nameField() {
     const field = byId("classes").children[this.label].querySelector('input[type="text"]');
     field.focus();
-    field.select();
+    return field;
+  }
+
+  /** Let the project give a value to a class that is being named. */
+  async saveNew(made) {
+    try {
+      const said = await askJson("/api/project/classes", { method: "POST", json: { value: null, name: made.name, color: made.color } });
+      made.value = said.value;
+      if (said.classes.length === this.classes.length) return;
+      // Another tab has added some: places are as the project has them, the name is as it is typed by now.
+      const typed = document.activeElement?.closest?.("#classes");
+      this.take(said.classes);
+      this.label = this.classes.findIndex((c) => c.value === made.value);
+      this.classes[this.label] = made;
+      this.drawClasses();
+      if (typed) this.nameField();
+    } catch (error) {
+      notice(error.message);
+      this.classes = this.classes.filter((c) => c !== made);
+      this.label = 0;
+      this.drawClasses();
+    }
+    this.host.render();
   }
 
   /** Let the project have a class, new or changed; true if it has it. */
@@ -163,6 +194,8 @@ export class Panel {
   }
 
   async rename(index, item) {
+    await this.adding;
+    if (!this.classes[index]) return; // it could not be added
     if (await this.saveClass(item)) return;
     const known = (await askJson("/api/project").catch(() => null))?.classes;
     if (known) this.take(known);

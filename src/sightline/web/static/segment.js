@@ -33,6 +33,7 @@ const saver = new Saver({
   merged: (id, what) => { works.get(id)?.merge(what); saver.want(id, works.get(id).now.objects); render(); },
   state: (id, state, count) => { list.note(id, state, count); drawState(); },
   value: (label) => panel.value(label),
+  ready: () => panel.adding,
 });
 
 // -- asking

@@ -51,7 +51,8 @@ export class Stage {
 
   fit() {
     if (!this.image || !this.width) { this.draw(); return; }
-    const room = 70; // for the tools below
+    const tools = this.canvas.parentElement.querySelector(".tools");
+    const room = this.height - tools.offsetTop + 8; // for the tools below
     const scale = Math.min((this.width - 2 * GAP) / this.image.width, (this.height - GAP - room) / this.image.height);
     this.view = { scale, x: (this.width - this.image.width * scale) / 2, y: GAP / 2 + (this.height - room - this.image.height * scale) / 2 };
     this.fitted = true;

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
+from sightline.config.base import load_yaml
 from sightline.data.masks.layouts.base import Files, Found, by_category, drawn, in_order, numbers, pair_of, polygon_mask
 from sightline.data.masks.planes import size_of
 from sightline.errors import DataError
@@ -87,9 +87,9 @@ def _read_names(path: Path) -> list[str] | None:
         text = path.read_bytes().decode("utf-8-sig")
         if path.suffix == ".txt":
             return [line.strip() for line in text.splitlines() if line.strip()]
-        content: Any = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: is no YAML with names ({str(error).splitlines()[0]})") from None
+    except ValueError as error:
+        raise DataError(f"{path}: is no UTF-8 text ({error}); save it as UTF-8") from None
+    content: Any = load_yaml(text, str(path))
     names = content.get("names") if isinstance(content, dict) else None
     if isinstance(names, dict) and all(type(key) is int for key in names):
         if sorted(names) != list(range(len(names))):
