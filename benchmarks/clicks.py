@@ -5,7 +5,7 @@
         --out docs/results/clicks-opencv-grabcut.json
 
 DATA holds NAME_sat.jpg and NAME_mask.png (DeepGlobe's palette; unknown is ignored). Of the first 50 tiles by name every
-connected region of at least 1 % of the tile is clicked up to 5 times (see sightline.tasks.prompt.clicks); the result is
+connected region of at least 1 % of the tile is clicked up to 5 times (sightline.tasks.prompt.semantic); the result is
 the mean IoU over regions after each click, with a 95 % bootstrap interval over tiles. Latency is measured on 1000×1000
 images (a tile enlarged): the first click includes looking at the image. graphcut takes about half a minute.
 
@@ -19,6 +19,7 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,17 +27,19 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from sightline.config import IGNORE_INDEX
 from sightline.data import decode
 from sightline.files.atomic import write_json
 from sightline.prompts import DEFAULT_ENGINE, ImageState, PromptEngine, Prompts, build_engine, pixel
 from sightline.randomness import generator
-from sightline.tasks.prompt.semantic import Clicked, clicks
+from sightline.tasks.prompt.semantic import Clicked, click_regions, next_click, regions_of
 
 # OpenCV's own sample (samples/python/grabcut.py) makes one iteration a key press; its tutorial makes five.
 ITERATIONS = 5
 STROKE = 5  # pixels: radius of a click's disc, as in RITM (Sofiiuk et al. 2021)
 # Longer side of the image that GrabCut cuts: that of graphcut's working image, so that both see the same pixels.
 SIDE = 256
+LEAST = 0.01  # share of the tile from which a region is clicked
 PALETTE = np.array([(0, 1, 1), (1, 1, 0), (1, 0, 1), (0, 1, 0), (0, 0, 1), (1, 1, 1)], bool)
 
 
@@ -93,6 +96,25 @@ class OpenCVGrabCut(PromptEngine):
         return full[None], np.ones(1, np.float32), None, None
 
 
+@dataclass(frozen=True)
+class First:
+    """What one click on a region gives.
+
+    A person does not measure where a region is deepest; a click anywhere in it is the hardest that one could be.
+
+    Attributes:
+        share: of the picture, the first proposal's.
+        scores: of all proposals.
+        best: IoU of the best proposal.
+        anywhere: IoU of the first proposal at a place drawn at random.
+    """
+
+    share: float
+    scores: list[float]
+    best: float
+    anywhere: float
+
+
 def labels_of(path: Path) -> np.ndarray:
     colors = np.asarray(Image.open(path).convert("RGB")) >= 128
     labels = np.full(colors.shape[:2], 255, np.uint8)
@@ -123,6 +145,47 @@ def accuracy(regions: list[Clicked]) -> dict[str, object]:
         "high": high,
         "reached_0.8": {str(k + 1): round(float((ious[:, k] >= 0.8).mean()), 4) for k in range(ious.shape[1])},
     }
+
+
+def pairs_of(photos: list[Path]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield image and labels."""
+    for path in photos:
+        yield decode(path), labels_of(path.with_name(path.name.replace("_sat.jpg", "_mask.png")))
+
+
+def first_answers(engine: PromptEngine, state: ImageState, labels: np.ndarray, rng: np.random.Generator) -> list[First]:
+    """Return what one click on each region of an image gives."""
+    known, answers = labels != IGNORE_INDEX, []
+    for _, region in regions_of(labels, LEAST):
+        click = next_click(region, np.zeros_like(region), known)
+        assert click is not None
+        answer = engine.predict(state, Prompts(points=(click,)))
+        rows, columns = np.nonzero(region)
+        pick = int(rng.integers(len(rows)))
+        ask = Prompts(points=((float(columns[pick]), float(rows[pick]), 1),))
+        answers.append(
+            First(
+                share=float(answer.masks[0].mean()),
+                scores=answer.scores.tolist(),
+                best=max(iou_of(mask, region, known) for mask in answer.masks),
+                anywhere=iou_of(engine.predict(state, ask, multimask=False).masks[0], region, known),
+            )
+        )
+    return answers
+
+
+def first_table(answers: list[First]) -> dict[str, object]:
+    return {
+        "first_proposal_covers_0.93": sum(answer.share >= 0.93 for answer in answers),
+        "least_score_offered": round(min(min(answer.scores) for answer in answers), 4),
+        "proposals_after_one_click": round(float(np.mean([len(answer.scores) for answer in answers])), 2),
+        "best_of_proposals_after_one_click": round(float(np.mean([answer.best for answer in answers])), 4),
+        "mean_iou_after_one_click_anywhere": round(float(np.mean([answer.anywhere for answer in answers])), 4),
+    }
+
+
+def iou_of(mask: np.ndarray, region: np.ndarray, known: np.ndarray) -> float:
+    return float((mask & region).sum() / ((mask | region) & known).sum())
 
 
 def latency(engine, tiles: list[Path], side: int = 1000) -> dict[str, dict[str, float]]:
@@ -167,14 +230,24 @@ def main() -> None:
     peer = arguments.engine == OpenCVGrabCut.name
     engine = OpenCVGrabCut() if peer else build_engine(arguments.engine, arguments.model)
     photos = sorted(arguments.data.glob("*_sat.jpg"))[: arguments.tiles]
-    pairs = ((decode(path), labels_of(path.with_name(path.name.replace("_sat.jpg", "_mask.png")))) for path in photos)
-    regions = clicks(engine, pairs, most=arguments.clicks)
+    regions: list[Clicked] = []
+    answers: list[First] = []
+    rng = generator(0, "clicks-anywhere")
+    for number, (image, labels) in enumerate(pairs_of(photos)):
+        state = engine.set_image(image)
+        regions += click_regions(engine, state, labels, number, most=arguments.clicks, min_fraction=LEAST)
+        answers += first_answers(engine, state, labels, rng)
     load = os.getloadavg()[0]
     result = {
         "engine": engine.name,
         "model": named(engine.model_id),
         "tiles": len(photos),
         **accuracy(regions),
+        **first_table(answers),
+        "each": [
+            {"tile": region.image, "area": region.area, "ious": [round(value, 4) for value in region.ious]}
+            for region in regions
+        ],
     }
     if not arguments.no_latency:
         result |= {

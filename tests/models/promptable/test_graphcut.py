@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 import pytest
@@ -47,6 +49,28 @@ def test_a_disc_is_found(engine, prompts):
     assert iou(answer.masks[0], truth) > 0.9
     assert (np.diff(answer.scores) <= 0).all()
     assert ((answer.scores >= 0) & (answer.scores <= 1)).all()
+
+
+@pytest.mark.parametrize("points", [((210, 150, 1),), ((30, 30, 1),), ((210, 150, 1), (30, 30, 0))])
+def test_proposals_hold_each_other_the_best_first_and_one_click_is_not_the_picture(engine, points):
+    answer = engine.predict(engine.set_image(disc()[0]), Prompts(points=points))
+    assert 1 < len(answer.masks) <= 4
+    assert (np.diff(answer.scores) <= 0).all()
+    assert (answer.scores > 0).all()
+    nested = sorted(answer.masks, key=np.sum)
+    assert all((small <= large).all() and small.sum() < large.sum() for small, large in pairwise(nested))
+    if len(points) == 1:
+        assert max(mask.mean() for mask in answer.masks) < 0.93
+    single = engine.predict(engine.set_image(disc()[0]), Prompts(points=points), multimask=False)
+    assert len(single.masks) == 1
+    assert single.scores[0] == answer.scores[0]
+
+
+def test_one_click_on_an_even_picture_is_not_the_picture(engine):
+    state = engine.set_image(np.full((80, 100, 3), 90, np.uint8))
+    answer = engine.predict(state, Prompts(points=((50, 40, 1),)))
+    assert answer.masks[:, 40, 50].all()
+    assert max(mask.mean() for mask in answer.masks) < 0.93
 
 
 @given(

@@ -17,7 +17,7 @@ LIKENESS = 0.17  # a color this far from every inside one counts as outside, wha
 SOFT = 0.012  # color differences below it decide nothing
 SMOOTH = 0.19  # weight of a boundary, per patch width
 EDGE = 0.085  # color difference that makes a boundary e times cheaper
-REACHES = (0.2, 0.54, 1.5)  # length of path at which a small, medium and large hypothesis ends
+REACH, FARTHEST = 0.54, 1.5  # length of path at which a region ends where no outside is known; the longest told apart
 CERTAIN = 50.0  # preference of a patch that was clicked
 COMPONENTS = 5  # colors of a box's inside and outside, as in GrabCut
 UNITS = 1000  # the flow counts in integers
@@ -104,13 +104,12 @@ def _main_colors(features: np.ndarray) -> np.ndarray:
     return centers
 
 
-def prefer_inside(patches: Superpixels, seeds: Seeds, reach: float) -> np.ndarray:
+def prefer_inside(patches: Superpixels, seeds: Seeds) -> np.ndarray:
     """Return float (n,): above 0 where a patch prefers the inside, about −2 … 2.
 
     Args:
         patches: of the image.
         seeds: of the prompts.
-        reach: length of path from the inside clicks at which the region ends, where no outside is known.
     """
     inside = seeds.inside if len(seeds.inside) else seeds.likely
     if not len(inside):
@@ -121,21 +120,21 @@ def prefer_inside(patches: Superpixels, seeds: Seeds, reach: float) -> np.ndarra
     from_inside = dijkstra(paths, indices=inside, min_only=True)
     unlike_inside = _difference(patches, inside)
     if not len(outside):
-        path = np.clip(1 - from_inside / reach, -1, 1)
+        path = np.clip(1 - from_inside / REACH, -1, 1)
         return path + COLOR * np.clip(1 - unlike_inside / LIKENESS, -1, 1)
     # A neighbour of the same kind was clicked away: what is unlike both, or far from both, is outside all the same.
-    from_outside = np.minimum(dijkstra(paths, indices=outside, min_only=True), REACHES[-1])
+    from_outside = np.minimum(dijkstra(paths, indices=outside, min_only=True), FARTHEST)
     unlike_outside = np.minimum(_difference(patches, outside), LIKENESS)
     path = (from_outside - from_inside) / (from_outside + from_inside + FLOOR)
     return path + COLOR * (unlike_outside - unlike_inside) / (unlike_outside + unlike_inside + SOFT)
 
 
-def minimum_cut(patches: Superpixels, preference: np.ndarray, seeds: Seeds) -> np.ndarray:
-    """Return bool (n,): the patches inside, by the cut that costs least; clicked patches are certain."""
+def minimum_cut(patches: Superpixels, preference: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """Return bool (n,): the patches inside, by the cut that costs least; those clicked are certain."""
     n = len(preference)
-    preference = np.where(seeds.beyond, -CERTAIN, preference)
-    preference[seeds.inside] = CERTAIN
-    preference[seeds.outside] = -CERTAIN
+    preference = preference.copy()
+    preference[inside] = CERTAIN
+    preference[outside] = -CERTAIN
     i, j = patches.edges.T
     steps = np.linalg.norm(patches.features[i] - patches.features[j], axis=1)
     costs = SMOOTH * patches.lengths / STEP * np.exp(-steps / EDGE)
@@ -155,10 +154,17 @@ def minimum_cut(patches: Superpixels, preference: np.ndarray, seeds: Seeds) -> n
     return cut[:n]
 
 
-def contrast_of(patches: Superpixels, cut: np.ndarray) -> float:
-    """Return boundary / (boundary + inside) of the mean color differences between neighbouring patches, 0–1."""
+def contrast_of(patches: Superpixels, cut: np.ndarray, around: bool = False) -> float:
+    """Return boundary / (boundary + inside) of the mean differences between neighbouring patches, 0–1.
+
+    Args:
+        patches: of the image.
+        cut: bool (n,), the patches inside.
+        around: of what surrounds the patches, within 4 pixels, in place of the patches themselves.
+    """
     i, j = patches.edges.T
-    steps = np.linalg.norm(patches.features[i] - patches.features[j], axis=1)
+    looks = np.concatenate([patches.color[1], patches.texture[1]], axis=1) if around else patches.features
+    steps = np.linalg.norm(looks[i] - looks[j], axis=1)
     across, within = cut[i] != cut[j], cut[i] & cut[j]
     if not across.any():
         return 0.0

@@ -1,15 +1,17 @@
 """Click to segment without a trained model: color models and a minimum cut, as in GrabCut, on a graph of patches.
 
-After Rother, Kolmogorov, Blake 2004, "GrabCut": what is inside and outside is learned from the prompts, and a minimum
-cut weighs it against edges. Two changes make one click enough and an answer quick: the graph has about a thousand
-patches (`superpixels`), not a million pixels; and beside its color it counts how far a patch is from the clicks along
-a path that shuns edges (Criminisi, Sharp, Blake 2008, "GeoS"). The boundary is then drawn at full resolution (`band`).
+After Rother, Kolmogorov, Blake 2004, "GrabCut": what is inside and outside is told by the prompts, and a minimum cut
+weighs it against edges. Three changes make one click enough and an answer quick: the graph has about a thousand patches
+(`superpixels`), not a million pixels; what a click tells of a patch is learned (`evidence`), from colors, textures and
+paths that shun edges (Criminisi, Sharp, Blake 2008, "GeoS"); and it is cut at several levels, whose regions are scored
+(`proposals`). The boundary is then drawn at full resolution (`band`).
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 import cv2
@@ -17,11 +19,15 @@ import numpy as np
 
 from sightline.errors import ConfigError
 from sightline.models.promptable.graphcut.band import draw
-from sightline.models.promptable.graphcut.energy import REACHES, Seeds, contrast_of, minimum_cut, prefer_inside
+from sightline.models.promptable.graphcut.energy import CERTAIN, Seeds, contrast_of, minimum_cut, prefer_inside
+from sightline.models.promptable.graphcut.evidence import preference
 from sightline.models.promptable.graphcut.partition import even_regions
+from sightline.models.promptable.graphcut.proposals import cut_at, propose, scored
 from sightline.models.promptable.graphcut.superpixels import Superpixels, superpixels
 from sightline.prompts import ENGINES, EverythingSettings, ImageState, Progress, PromptEngine, Prompts, Region, pixel
 
+MOST = 4  # proposals of one prompt
+SAME = 0.85  # IoU from which two proposals are the same to an eye
 ODD = 0.2  # color difference (Lab, 0–1) from which a pixel of a patch is not what was clicked
 
 
@@ -38,9 +44,9 @@ class GraphCut(PromptEngine):
 
     Clicked pixels are kept to the letter: inside ones are always in the mask, outside ones never; where one pixel was
     clicked as both, the later click counts. The mask is made of pieces that hold an inside click, if there are any.
-    With one click the region's extent is open, so there are a small, a medium and a large hypothesis. The score is the
-    share of contrast on the boundary: boundary / (boundary + inside), mean color differences of neighbouring patches;
-    it tells how well the region stands out, and nothing about what it is.
+    Clicks give up to four proposals, each a part of the next larger one; one inside click never gives the whole
+    picture. Their score is the IoU to expect, learned on land-cover tiles (`proposals`). A box gives one mask, whose
+    score is the share of contrast on its boundary, and says only how well it stands out.
     """
 
     name = "graphcut"
@@ -68,22 +74,49 @@ class GraphCut(PromptEngine):
         patches = state.patches
         slivers = _slivers(state, clicks)
         seeds = _seeds(state, {place: label for place, label in clicks.items() if place not in slivers}, prompts.box)
-        hypotheses = []
-        for reach in REACHES if seeds.is_open else REACHES[1:2]:
-            cut = minimum_cut(patches, prefer_inside(patches, seeds, reach), seeds)
+        if prompts.box is None:
+            cuts, scores = _clicked(patches, seeds.inside, seeds.outside, MOST if multimask else 1)
+        else:
+            pulls = np.where(seeds.beyond, -CERTAIN, prefer_inside(patches, seeds))
+            cuts = [minimum_cut(patches, pulls, seeds.inside, seeds.outside)]
+            scores = np.array([contrast_of(patches, cuts[0])])
+        masks = []
+        for cut in cuts:
             coarse = _on_pixels(patches, cut, clicks, state)
             for place, (rows, columns) in slivers.items():
                 coarse[rows, columns] = bool(clicks[place])
-            mask = draw(state.image, patches, coarse)
-            hypotheses.append((contrast_of(patches, cut), _restrict(mask, clicks, prompts.box)))
-        masks = np.stack([mask for _, mask in hypotheses])
-        scores = np.array([score for score, _ in hypotheses], np.float32)
-        order = np.argsort(-scores, kind="stable")[: None if multimask else 1]
-        return masks[order], scores[order], None, None
+            masks.append(_restrict(draw(state.image, patches, coarse), clicks, prompts.box))
+        # The boundary is drawn for each by itself; a smaller proposal stays a part of a larger one.
+        order = sorted(range(len(cuts)), key=lambda k: int(cuts[k].sum()))
+        for small, large in pairwise(order):
+            masks[large] |= masks[small]
+        return np.stack(masks), scores.astype(np.float32), None, None
 
     def _everything(self, state: ImageState, settings: EverythingSettings, progress: Progress) -> list[Region]:
         assert isinstance(state, GraphCutState)
         return even_regions(state.image, state.patches, settings, progress)
+
+
+def _clicked(
+    patches: Superpixels, inside: np.ndarray, outside: np.ndarray, most: int
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return the cuts of the best proposals that an eye can tell apart, and their scores, best first."""
+    if not len(inside):  # the one patch that was clicked as inside was clicked as outside too, and is shared out later
+        return [np.zeros(len(patches.sizes), bool)], np.zeros(1)
+    odds = preference(patches, inside, outside)
+    proposals = propose(patches, inside, outside, odds)
+    scores = scored(proposals, bounded=len(outside) > 0)
+    order: list[int] = []
+    for k in np.argsort(-scores, kind="stable").tolist():
+        likeness = [_iou(patches, proposals[k].region, proposals[other].region) for other in order]
+        if len(order) < most and max(likeness, default=0.0) <= SAME:
+            order.append(k)
+    cuts = [cut_at(patches, odds, proposals[k], inside, outside) for k in order]
+    return cuts, scores[order]
+
+
+def _iou(patches: Superpixels, one: np.ndarray, other: np.ndarray) -> float:
+    return float(patches.sizes[one & other].sum() / patches.sizes[one | other].sum())
 
 
 def _slivers(

@@ -15,6 +15,10 @@ TEXTURE, CHROMA = 2.0, 2.0  # weights of local contrast and of the two color cha
 # How far around a patch its surroundings count, in pixels of the working image, and how much beside the patch itself:
 # a field is told from a wood by what is around, not by one furrow (land-cover training tiles; see docs/results).
 AROUND, SURROUNDINGS = 8.0, 0.75
+SCALES = (0, 4, 8, 16)  # pixels of the working image: how far around a patch its color and texture are averaged
+FINEST = 512  # longer side at which texture is measured: what is finer is noise, and would cost more
+BANDS = (1, 2, 4)  # pixels of that image: widths of the blurs between which a band of texture lies
+OWN_STEP, AROUND_STEP = 0.004, 0.002  # length of a step between two equal patches: plain distance counts a little too
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,13 @@ class Superpixels:
         likeness: float32 (n, 8), what tells two patches apart: their own features and their surroundings'.
         sizes: float32 (n,), pixels of the working image; they sum to h · w.
         centers: float32 (n, 2), row and column in pixels of the working image.
+        color: float32 (4, n, 3), mean Lab of the patch and of its surroundings, one for each of SCALES.
+        texture: float32 (4, n, 3), root of the mean difference between two blurs, for each of BANDS, likewise.
+        variety: float32 (n,), spread of the color around, within 8 pixels.
+        rim: float32 (n,), pixels on the picture's edge.
         edges: int64 (e, 2), neighbouring patches, the smaller number first.
         lengths: float32 (e,), pixels of the common boundary.
+        paths: graphs of neighbours, each step as long as two patches differ: themselves, and in what is around them.
     """
 
     work: np.ndarray
@@ -38,14 +47,17 @@ class Superpixels:
     likeness: np.ndarray
     sizes: np.ndarray
     centers: np.ndarray
+    color: np.ndarray
+    texture: np.ndarray
+    variety: np.ndarray
+    rim: np.ndarray
     edges: np.ndarray
     lengths: np.ndarray
+    paths: tuple[csr_array, csr_array]
 
     def graph(self, weights: np.ndarray) -> csr_array:
         """Return the symmetric (n, n) matrix with a weight per edge, float64."""
-        n, (i, j) = len(self.sizes), self.edges.T
-        both = np.concatenate([weights, weights]).astype(np.float64)
-        return csr_array((both, (np.concatenate([i, j]), np.concatenate([j, i]))), shape=(n, n))
+        return _graph(self.edges, weights, len(self.sizes))
 
     def spread(self, values: np.ndarray) -> np.ndarray:
         """Return (h, w): to each pixel its patch's value."""
@@ -67,7 +79,52 @@ def superpixels(image: np.ndarray) -> Superpixels:
     rows, columns = np.indices(labels.shape, dtype=np.float32)
     centers = _means(np.dstack([rows, columns]), flat, sizes)
     edges, lengths = _edges(labels, n)
-    return Superpixels(lab, labels, features, likeness, sizes, centers, edges, lengths)
+    color = _scales(features[:, :3], labels, sizes)
+    texture = _scales(_means(_texture(image, labels.shape), flat, sizes), labels, sizes)
+    square = _means(cv2.GaussianBlur((features[:, :3] ** 2)[labels], (0, 0), 8), flat, sizes)
+    variety = np.sqrt(np.maximum(square - color[SCALES.index(8)] ** 2, 0)).mean(axis=1)
+    outline = np.concatenate([labels[0], labels[-1], labels[1:-1, 0], labels[1:-1, -1]])
+    rim = np.bincount(outline, minlength=n).astype(np.float32)
+    paths = (
+        _graph(edges, OWN_STEP + _steps(edges, color[0], texture[0]), n),
+        _graph(edges, AROUND_STEP + _steps(edges, color[1], texture[1]), n),
+    )
+    return Superpixels(
+        lab, labels, features, likeness, sizes, centers, color, texture, variety, rim, edges, lengths, paths
+    )
+
+
+def _graph(edges: np.ndarray, weights: np.ndarray, n: int) -> csr_array:
+    i, j = edges.T
+    both = np.concatenate([weights, weights]).astype(np.float64)
+    return csr_array((both, (np.concatenate([i, j]), np.concatenate([j, i]))), shape=(n, n))
+
+
+def _steps(edges: np.ndarray, color: np.ndarray, texture: np.ndarray) -> np.ndarray:
+    """Return float32 (e,): how far two neighbours differ in color and texture."""
+    i, j = edges.T
+    return np.sqrt(((color[i] - color[j]) ** 2).sum(axis=1) + ((texture[i] - texture[j]) ** 2).sum(axis=1))
+
+
+def _scales(own: np.ndarray, labels: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return float32 (4, n, C): a patch's values and the means around it, for each of SCALES."""
+    flat, spread = labels.ravel(), own[labels]
+    return np.stack([own, *(_means(cv2.GaussianBlur(spread, (0, 0), scale), flat, sizes) for scale in SCALES[1:])])
+
+
+def _texture(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return float32 (h, w, 3): how much the lightness changes at each of three widths, its root."""
+    factor = min(1.0, FINEST / max(image.shape[:2]))
+    size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if factor < 1 else image
+    coarse = cv2.cvtColor(small, cv2.COLOR_RGB2Lab)[..., 0].astype(np.float32) / np.float32(255)
+    bands = []
+    for width in BANDS:
+        fine, coarse = coarse, cv2.GaussianBlur(coarse, (0, 0), width)
+        grows = shape[0] > size[1] or shape[1] > size[0]
+        how = cv2.INTER_LINEAR if grows else cv2.INTER_AREA
+        bands.append(cv2.resize(np.abs(fine - coarse), (shape[1], shape[0]), interpolation=how))
+    return np.sqrt(np.dstack(bands))
 
 
 def _means(channels: np.ndarray, flat: np.ndarray, sizes: np.ndarray) -> np.ndarray:
