@@ -5,8 +5,10 @@
 
 LANDCOVER holds train/ and validation/. The tiles are those of scenes (docs/results/landcover-split.json) that hold none
 of the 50 tiles that judge (benchmarks/clicks.py): of the scenes by falling size every third shows what the scores are
-worth and chooses nothing, the others fit. Each region is clicked first at its deepest place and once more at a place
-drawn at random; then as the benchmark clicks, with the answers of the weights so far.
+worth and chooses nothing, the others fit. What a click tells of a patch is learned from the tiles alone; what a
+proposal is worth also from generated scenes (discs, boxes and joined fields, each of one noisy color), for in land
+cover the color of a thing says next to nothing, and in a plain picture all. Each region is clicked first at its deepest
+place and once more at a place drawn at random; then as the benchmark clicks, with the answers of the weights so far.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from sightline.data import decode
 from sightline.files.atomic import write_json
 from sightline.models.promptable.graphcut import GraphCut, evidence, proposals
 from sightline.models.promptable.graphcut.evidence import BOUNDED, OPEN, TABLE
-from sightline.models.promptable.graphcut.proposals import SCORES, Proposal
+from sightline.models.promptable.graphcut.proposals import KINDS_OF_SCORE, SCORES, Proposal
 from sightline.models.promptable.graphcut.superpixels import Superpixels, superpixels
 from sightline.prompts import Prompts
 from sightline.randomness import generator
@@ -41,6 +43,7 @@ SPLIT = Path(__file__).parent.parent / "docs/results/landcover-split.json"
 JUDGES = 50
 CLICKS = 5
 SHOWN_CLICKS = 3
+SCENES = 80
 KEPT = 60  # patches of one state that the regression of preferences sees: all of them would say little more
 
 
@@ -51,6 +54,9 @@ def tiles(data: Path, showing: bool) -> list[str]:
     free = {name: ids for name, ids in scenes.items() if not judges & set(ids)}
     ordered = sorted(free, key=lambda name: (-len(free[name]), name))
     return [tile for k, name in enumerate(ordered) if (k % 3 == 1) == showing for tile in free[name]]
+
+
+NAMES = {"open": OPEN, "bounded": BOUNDED, **dict.fromkeys(KINDS_OF_SCORE, SCORES)}
 
 
 @dataclass
@@ -93,6 +99,8 @@ class Target:
         known: bool (h, w).
         inside: float (n,), share of each patch's known pixels that the region holds.
         pixels: float (n,), known pixels of each patch.
+        drawn: of a generated scene.
+        joined: half of two joined fields: one click means both, so that only what follows counts.
     """
 
     patches: Superpixels
@@ -100,6 +108,8 @@ class Target:
     known: np.ndarray
     inside: np.ndarray
     pixels: np.ndarray
+    drawn: bool = False
+    joined: bool = False
 
     def iou(self, cut: np.ndarray) -> float:
         both = (self.inside * self.pixels)[cut].sum()
@@ -118,6 +128,50 @@ def targets(data: Path, ids: list[str]) -> Iterator[Target]:
         for _, region in regions_of(small, 0.01):
             counts = np.bincount(flat, (region & known).ravel(), len(patches.sizes))
             yield Target(patches, region, known, counts / np.maximum(pixels, 1), pixels)
+
+
+def scenes(count: int) -> Iterator[Target]:
+    """Yield regions of generated scenes: things of one noisy color, alone or two joined, and their background."""
+    rng = generator(0, "clicks-scenes")
+    for _ in range(count):
+        height, width = (int(side) for side in rng.integers(200, 500, 2))
+        colors = _colors(rng)
+        labels = np.zeros((height, width), np.uint8)
+        row, column = (int(rng.uniform(0.35, 0.65) * side) for side in (height, width))
+        half = [int(side * rng.uniform(0.12, 0.3)) for side in (height, width)]
+        shape = int(rng.integers(3))
+        if shape == 0:
+            cv2.ellipse(labels, (column, row), (half[1], half[0]), float(rng.uniform(0, 90)), 0, 360, 1, -1)
+        else:
+            cv2.rectangle(labels, (column - half[1], row - half[0]), (column + half[1], row + half[0]), 1, -1)
+        if shape == 2:
+            across = int(rng.integers(2))
+            start = row if across else column
+            second = labels[start:] if across else labels[:, start:]
+            second[second == 1] = 2
+        image = colors[labels] + rng.normal(0, rng.uniform(4, 18), (height, width, 3))
+        patches = superpixels(np.clip(image, 0, 255).astype(np.uint8))
+        small = cv2.resize(labels, patches.labels.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        yield _drawn(patches, small > 0, False)
+        yield _drawn(patches, small == 0, False)
+        if shape == 2:
+            yield _drawn(patches, small == 1, True)
+            yield _drawn(patches, small == 2, True)
+
+
+def _colors(rng: np.random.Generator) -> np.ndarray:
+    """Return float (3, 3): a background, a thing that differs from it, and one like or nearly like the thing."""
+    while True:
+        background, thing = rng.uniform(30, 225, (2, 3))
+        if np.linalg.norm(background - thing) > 70:
+            near = thing + rng.uniform(-25, 25, 3) * float(rng.random() < 0.6)
+            return np.stack([background, thing, near])
+
+
+def _drawn(patches: Superpixels, region: np.ndarray, joined: bool) -> Target:
+    counts = np.bincount(patches.labels.ravel(), region.ravel(), len(patches.sizes))
+    known = np.ones_like(region)
+    return Target(patches, region, known, counts / patches.sizes, patches.sizes, drawn=True, joined=joined)
 
 
 @dataclass(frozen=True)
@@ -167,39 +221,44 @@ def states(target: Target, rng: np.random.Generator) -> Iterator[State]:
 
 def start() -> dict[str, dict[str, float]]:
     """Return tables to click with before anything is learned: near along paths and in space is inside."""
-    tables = {
-        name: dict.fromkeys((*rows, "constant"), 0.0)
-        for name, rows in {"open": OPEN, "bounded": BOUNDED, "score open": SCORES, "score bounded": SCORES}.items()
-    }
+    tables = {name: dict.fromkeys((*rows, "constant"), 0.0) for name, rows in NAMES.items()}
     tables["open"] |= {"path around": -6.0, "straight": -4.0, "constant": 4.0}
     tables["bounded"] |= {"nearer by path around": 2.0, "nearer by straight": 2.0}
-    tables["score open"]["expected"] = tables["score bounded"]["expected"] = 1.0
+    for name in KINDS_OF_SCORE:
+        tables[name]["expected"] = 1.0
     return tables
 
 
 def learn(data: Path, ids: list[str], passes: tuple[int, ...]) -> None:
     """Learn the tables pass by pass, each on the states that the last one leads to, and write them."""
-    everyone = list(targets(data, ids))
-    print(len(ids), "tiles,", len(everyone), "regions", flush=True)
+    tiled, drawn = list(targets(data, ids)), list(scenes(SCENES))
+    print(len(ids), "tiles,", len(tiled), "regions,", len(drawn), "of scenes", flush=True)
     write(start(), 0)
     for step, every in enumerate(passes):
-        sets = {name: Rows() for name in ("open", "bounded", "score open", "score bounded")}
+        sets = {name: Rows() for name in NAMES}
         rng = generator(0, f"clicks-fit-{step}")
-        reached = []
-        for target in everyone[::every]:
+        reached: dict[bool, list[tuple[int, float, float]]] = {False: [], True: []}
+        for target in (*tiled[::every], *drawn[::every]):
             area = (target.inside * target.pixels).sum() / target.pixels.sum()
             for state in states(target, rng):
-                name = "bounded" if len(state.outside) else "open"
-                keep = rng.permutation(len(state.evidence))[:KEPT]
-                weights = target.pixels[keep] / max(area, 0.003) ** 0.5
-                sets[name].add(state.evidence[keep], target.inside[keep], weights)
+                bounded = len(state.outside) > 0
+                if target.joined and not bounded:
+                    continue
+                if not target.drawn:
+                    name = "bounded" if bounded else "open"
+                    keep = rng.permutation(len(state.evidence))[:KEPT]
+                    weights = target.pixels[keep] / max(area, 0.003) ** 0.5
+                    sets[name].add(state.evidence[keep], target.inside[keep], weights)
                 ious = np.array([target.iou(proposal.region) for proposal in state.proposals])
-                traits = np.stack([proposal.traits for proposal in state.proposals])
-                sets[f"score {name}"].add(traits, ious, np.full(len(ious), 1 / len(ious)))
-                reached.append((len(state.inside) + len(state.outside), ious[state.best], ious.max()))
-        names = {"open": OPEN, "bounded": BOUNDED, "score open": SCORES, "score bounded": SCORES}
-        write({name: rows.fit(names[name]) for name, rows in sets.items()}, len(ids))
-        report(step, reached)
+                for proposal, iou in zip(state.proposals, ious, strict=True):
+                    sets[proposal.score_table(bounded)].add(
+                        proposal.traits[None], np.array([iou]), np.full(1, 1 / len(ious))
+                    )
+                clicks = len(state.inside) + len(state.outside)
+                reached[target.drawn].append((clicks, ious[state.best], ious.max()))
+        write({name: rows.fit(NAMES[name]) for name, rows in sets.items()}, len(ids))
+        for part in reached.values():
+            report(step, part)
 
 
 def report(step: int, reached: list[tuple[int, float, float]]) -> None:
@@ -210,7 +269,10 @@ def report(step: int, reached: list[tuple[int, float, float]]) -> None:
 
 
 def write(tables: dict[str, dict[str, float]], count: int) -> None:
-    content = {"made by": f"benchmarks/fit_clicks.py, on {count} land-cover tiles", "tables": tables}
+    content = {
+        "made by": f"benchmarks/fit_clicks.py, on {count} land-cover tiles and {SCENES} scenes",
+        "tables": tables,
+    }
     TABLE.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     evidence.learned.cache_clear()
 

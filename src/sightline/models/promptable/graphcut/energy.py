@@ -53,23 +53,29 @@ class Seeds:
         """Return seeds, with the likely inside of a box found where no click tells it."""
         near = likely = np.empty(0, int)
         if boxed:
-            near = _ring(patches, beyond)
+            near = surrounding(patches, ~beyond)
             within = np.flatnonzero(~beyond)
             if not inside:
                 likely = _unlike(patches, within, near)
         return cls(np.array(inside, int), np.array(outside, int), beyond, likely, near)
 
+    @classmethod
+    def of_clicks(cls, patches: Superpixels, inside: np.ndarray, outside: np.ndarray) -> Seeds:
+        """Return seeds where there is no box."""
+        nothing = np.empty(0, int)
+        return cls(inside, outside, np.zeros(len(patches.sizes), bool), nothing, nothing)
 
-def _ring(patches: Superpixels, beyond: np.ndarray) -> np.ndarray:
-    """Return patches outside the box within three steps of it: what the object is seen against."""
+
+def surrounding(patches: Superpixels, region: np.ndarray, steps: int = 3) -> np.ndarray:
+    """Return patches outside the region within some steps of it: what it is seen against."""
     i, j = patches.edges.T
-    reached = ~beyond
-    for _ in range(3):
+    reached = region
+    for _ in range(steps):
         grown = reached.copy()
         grown[i[reached[j]]] = True
         grown[j[reached[i]]] = True
         reached = grown
-    return np.flatnonzero(reached & beyond)
+    return np.flatnonzero(reached & ~region)
 
 
 def _unlike(patches: Superpixels, within: np.ndarray, near: np.ndarray) -> np.ndarray:

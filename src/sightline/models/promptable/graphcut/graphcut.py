@@ -3,8 +3,9 @@
 After Rother, Kolmogorov, Blake 2004, "GrabCut": what is inside and outside is told by the prompts, and a minimum cut
 weighs it against edges. Three changes make one click enough and an answer quick: the graph has about a thousand patches
 (`superpixels`), not a million pixels; what a click tells of a patch is learned (`evidence`), from colors, textures and
-paths that shun edges (Criminisi, Sharp, Blake 2008, "GeoS"); and it is cut at several levels, whose regions are scored
-(`proposals`). The boundary is then drawn at full resolution (`band`).
+paths that shun edges (Criminisi, Sharp, Blake 2008, "GeoS"), and told by a plain rule of color and path (`energy`); and
+both are cut at several levels, whose regions are scored (`proposals`). The boundary is then drawn at full resolution
+(`band`).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from sightline.prompts import ENGINES, EverythingSettings, ImageState, Progress,
 
 MOST = 4  # proposals of one prompt
 SAME = 0.85  # IoU from which two proposals are the same to an eye
+PART = 0.9  # share of a proposal that a larger one must hold, to be offered beside it
 ODD = 0.2  # color difference (Lab, 0–1) from which a pixel of a patch is not what was clicked
 
 
@@ -45,7 +47,8 @@ class GraphCut(PromptEngine):
     Clicked pixels are kept to the letter: inside ones are always in the mask, outside ones never; where one pixel was
     clicked as both, the later click counts. The mask is made of pieces that hold an inside click, if there are any.
     Clicks give up to four proposals, each a part of the next larger one; one inside click never gives the whole
-    picture. Their score is the IoU to expect, learned on land-cover tiles (`proposals`). A box gives one mask, whose
+    picture. Their score is the IoU to expect, learned on land-cover tiles and
+    generated scenes (`proposals`). A box gives one mask, whose
     score is the share of contrast on its boundary, and says only how well it stands out.
     """
 
@@ -108,11 +111,28 @@ def _clicked(
     scores = scored(proposals, bounded=len(outside) > 0)
     order: list[int] = []
     for k in np.argsort(-scores, kind="stable").tolist():
-        likeness = [_iou(patches, proposals[k].region, proposals[other].region) for other in order]
-        if len(order) < most and max(likeness, default=0.0) <= SAME:
+        if len(order) < most and all(_fits(patches, proposals[k].region, proposals[other].region) for other in order):
             order.append(k)
     cuts = [cut_at(patches, odds, proposals[k], inside, outside) for k in order]
-    return cuts, scores[order]
+    _nest(cuts, [float(patches.sizes[proposals[k].region].sum()) for k in order])
+    told = [k for k in range(len(cuts)) if not any((cuts[k] == cuts[other]).all() for other in range(k))]
+    return [cuts[k] for k in told], scores[order][told]
+
+
+def _fits(patches: Superpixels, one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two regions are told apart by an eye, and the smaller is a part of the larger, but for a little."""
+    lesser = min(patches.sizes[one].sum(), patches.sizes[other].sum())
+    return _iou(patches, one, other) <= SAME and patches.sizes[one & other].sum() >= PART * lesser
+
+
+def _nest(cuts: list[np.ndarray], areas: list[float]) -> None:
+    """Make each cut a part of the next larger one; the first, the best, stays as it is."""
+    order = sorted(range(len(cuts)), key=areas.__getitem__)
+    best = order.index(0)
+    for large, small in pairwise(reversed(order[: best + 1])):
+        cuts[small] = cuts[small] & cuts[large]
+    for small, large in pairwise(order[best:]):
+        cuts[large] = cuts[large] | cuts[small]
 
 
 def _iou(patches: Superpixels, one: np.ndarray, other: np.ndarray) -> float:
