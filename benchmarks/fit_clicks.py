@@ -76,7 +76,8 @@ class Rows:
         """Return the weights of a logistic regression by name."""
         rows, targets, weights = (np.concatenate(part) for part in (self.rows, self.targets, self.weights))
         scaler = StandardScaler().fit(rows)
-        scale = np.where(scaler.scale_ > 1e-9, scaler.scale_, 1.0)
+        spread = np.asarray(scaler.scale_, np.float64)
+        scale = np.where(spread > 1e-9, spread, 1.0)
         # A share is a row of each answer, weighed.
         both = np.concatenate([scaler.transform(rows)] * 2)
         answers = np.repeat([1, 0], len(rows))
@@ -221,7 +222,9 @@ def states(target: Target, rng: np.random.Generator) -> Iterator[State]:
 
 def start() -> dict[str, dict[str, float]]:
     """Return tables to click with before anything is learned: near along paths and in space is inside."""
-    tables = {name: dict.fromkeys((*rows, "constant"), 0.0) for name, rows in NAMES.items()}
+    tables: dict[str, dict[str, float]] = {
+        name: dict.fromkeys((*rows, "constant"), 0.0) for name, rows in NAMES.items()
+    }
     tables["open"] |= {"path around": -6.0, "straight": -4.0, "constant": 4.0}
     tables["bounded"] |= {"nearer by path around": 2.0, "nearer by straight": 2.0}
     for name in KINDS_OF_SCORE:
