@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 import sightline as sl
-from sightline.metrics.convergence import ERRORS, LEAST, SHARE, TAIL, still_rising
+from sightline.metrics.convergence import ERRORS, FALLING_SHARE, LEAST, SHARE, TAIL, still_rising
 from sightline.schedules import cosine
 from sightline.study.flags import validation_curve
 
@@ -176,7 +176,8 @@ def page(curves: dict[str, list[float]]) -> Iterator[str]:
     yield "# Which runs are flagged `not converged`\n"
     yield __doc__.strip()
     yield "\nThe rule (`sightline.metrics.convergence.still_rising`): a straight line through the last"
-    yield f"{TAIL:.0%} of the validation curve gains more than {SHARE:.0%} of the whole rise and more than {ERRORS:g}"
+    yield f"{TAIL:.0%} of the validation curve gains more than {SHARE:.0%} of the whole rise, {FALLING_SHARE:.0%} where"
+    yield f"the rate falls to zero by design, and more than {ERRORS:g}"
     yield f"standard error; of fewer than {LEAST} evaluations the second half is higher than the first. These numbers"
     yield "were chosen by looking at these curves; none was kept apart.\n"
     yield "| | runs | flagged |\n|---|---|---|"

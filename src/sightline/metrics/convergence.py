@@ -10,6 +10,7 @@ import numpy as np
 TAIL = 1 / 2  # of the curve: what is looked at for a rise
 LEAST = 12  # evaluations: fewer cannot show that a rise has ended
 SHARE = 0.2  # of all that the curve has risen: a tail that adds less has come to its end
+FALLING_SHARE = 0.3  # the same where the rate falls to zero: that it falls is by itself worth some of the rise
 ERRORS = 1.0  # standard errors of the tail's gain: less is noise
 
 
@@ -22,8 +23,8 @@ def still_rising(curve: Sequence[float], rates: Sequence[float] = ()) -> bool:
     nothing. What has not begun to rise is not rising: that it is at chance is another thing to say.
 
     A curve flattens where its learning rate falls to zero by design, whatever is left to learn. With `rates` the half
-    and the line are therefore taken over the sum of the learning rates and not over epochs: over how far the weights
-    could move.
+    and the line are therefore taken over the sum of the learning rates and not over epochs, over how far the weights
+    could move; and as the fall of the rate raises the score by itself, three tenths of the rise are asked for.
 
     Args:
         curve: scores on validation by epoch, of which a higher one is better; () of what has no epochs, which is never
@@ -43,7 +44,8 @@ def still_rising(curve: Sequence[float], rates: Sequence[float] = ()) -> bool:
     way = np.cumsum(steps)
     tail = way > TAIL * way[-1] if len(rates) else np.arange(len(values)) >= len(values) - half
     gain, error = _gain(values[tail], way[tail])
-    return bool(gain > max(SHARE * np.ptp(smooth), ERRORS * error))
+    share = FALLING_SHARE if len(rates) else SHARE
+    return bool(gain > max(share * np.ptp(smooth), ERRORS * error))
 
 
 def _gain(values: np.ndarray, way: np.ndarray) -> tuple[float, float]:

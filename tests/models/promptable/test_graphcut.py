@@ -51,7 +51,7 @@ def test_a_disc_is_found(engine, prompts):
     assert ((answer.scores >= 0) & (answer.scores <= 1)).all()
 
 
-@pytest.mark.parametrize("points", [((210, 150, 1),), ((30, 30, 1),), ((210, 150, 1), (30, 30, 0))])
+@pytest.mark.parametrize("points", [((210, 150, 1),), ((30, 30, 1),), ((210, 150, 1), (200, 140, 1))])
 def test_proposals_hold_each_other_the_best_first_and_one_click_is_not_the_picture(engine, points):
     answer = engine.predict(engine.set_image(disc()[0]), Prompts(points=points))
     assert 1 < len(answer.masks) <= 4
@@ -64,6 +64,8 @@ def test_proposals_hold_each_other_the_best_first_and_one_click_is_not_the_pictu
     single = engine.predict(engine.set_image(disc()[0]), Prompts(points=points), multimask=False)
     assert len(single.masks) == 1
     assert single.scores[0] == answer.scores[0]
+    bounded = engine.predict(engine.set_image(disc()[0]), Prompts(points=(*points, (5, 290, 0))))
+    assert len(bounded.masks) == 1
 
 
 def test_one_click_on_an_even_picture_is_not_the_picture(engine):

@@ -78,7 +78,9 @@ class GraphCut(PromptEngine):
         slivers = _slivers(state, clicks)
         seeds = _seeds(state, {place: label for place, label in clicks.items() if place not in slivers}, prompts.box)
         if prompts.box is None:
-            cuts, scores = _clicked(patches, seeds.inside, seeds.outside, MOST if multimask else 1)
+            # An outside click says how far the object goes: there is one answer then.
+            most = MOST if multimask and all(clicks.values()) else 1
+            cuts, scores = _clicked(patches, seeds.inside, seeds.outside, most)
         else:
             pulls = np.where(seeds.beyond, -CERTAIN, prefer_inside(patches, seeds))
             cuts = [minimum_cut(patches, pulls, seeds.inside, seeds.outside)]
