@@ -66,3 +66,8 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" for the nearest of `choices`, or "" when none is near."""
     match = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)
     return f" Did you mean '{match[0]}'?" if match else ""
+
+
+def extra_commands(extra: str) -> str:
+    """Return the commands that bring an extra of Sightline, as a message gives them."""
+    return f"`uv sync --extra {extra}` or `pip install 'sightline[{extra}]'`"

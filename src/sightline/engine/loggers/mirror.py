@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from sightline.config import LOGGERS, RunConfig
 from sightline.engine.loggers.base import Entry, Plain, RunLogger
-from sightline.errors import NotAvailable
+from sightline.errors import NotAvailable, extra_commands
 from sightline.runs import RunFolder, artifacts
 from sightline.runs.record import Record
 
@@ -44,8 +44,8 @@ def check_loggers(names: Sequence[str]) -> None:
         package = LOGGERS[name].package
         if find_spec(package) is None:
             raise NotAvailable(
-                f"--logger {name}: the package {package} is not installed; `uv sync --extra {name}` or "
-                f"`pip install 'sightline[{name}]'` brings it, and without the flag metrics.jsonl holds the same lines"
+                f"--logger {name}: the package {package} is not installed; {extra_commands(name)} brings it, "
+                "and without the flag metrics.jsonl holds the same lines"
             )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, extra_commands
 from sightline.runs.kinds import import_dotted
 from sightline.study.node import Node
 from sightline.study.outcome import Outcome
@@ -92,8 +92,7 @@ def open_executor(name: str, where: Any) -> Executor:
         make = import_dotted(entry.make)
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"{name}: needs {error.name}, which is not installed: `uv sync --extra {entry.extra}` or "
-            f"`pip install 'sightline[{entry.extra}]'`"
+            f"{name}: needs {error.name}, which is not installed: {extra_commands(entry.extra)}"
         ) from None
     return make(where)
 
