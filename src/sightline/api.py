@@ -33,7 +33,7 @@ from sightline.errors import ConfigError, DataError, SightlineError
 from sightline.prompts import DEFAULT_ENGINE, Box, EverythingSettings, Point, PromptResult, Prompts
 from sightline.runs import RunFolder, StudyFolder
 from sightline.runs.kinds import import_dotted, kind_named
-from sightline.runs.outputs import DataCheck, EmbeddingQuality, Exported, LabelPredictions, MaskPredictions
+from sightline.runs.outputs import DataCheck, EmbeddingQuality, Exported, LabelPredictions, MaskPredictions, PartDone
 from sightline.runs.results import ClassifyEvaluation, SegmentEvaluation
 from sightline.runs.run import Run
 from sightline.runs.verbs import data_config, export_target, function_of
@@ -215,8 +215,10 @@ def predict(
     probabilities: bool = False,
     top_k: int | None = None,
     masks: MaskForm | None = None,
+    part: str | None = None,
+    merge: bool = False,
     device: Device = "auto",
-) -> LabelPredictions | MaskPredictions:
+) -> LabelPredictions | MaskPredictions | PartDone:
     """Name the class of new images with a classifier, or draw their masks with a segmenter.
 
     Args:
@@ -233,11 +235,13 @@ def predict(
             classifiers only.
         masks: rgb (colors), index (values), or palette (values with a table of colors), by default colors or values
             as the masks that the run was trained on; segmenters only.
+        part: "1/4" does the first of four parts alone, by a hash of ids; the same call goes on after an interruption.
+        merge: write the CSV from all parts; classifiers only.
         device: auto, cpu, cuda or mps.
 
     Returns:
         Of a classifier `ids`, `labels`, `probabilities` float32 (N, K), `classes` and `top(k)`; of a segmenter
-        `paths` of the masks and `classes`.
+        `paths` of the masks and `classes`; of a part of a classifier's images how many there are.
 
     Raises:
         RunError: no run, an unfinished one, or one of another kind.
@@ -245,7 +249,7 @@ def predict(
         DataError: an image is missing or unreadable.
     """
     options: dict[str, Any] = {"root": None if root is None else Path(root), "tta": tta}
-    options |= {"probabilities": probabilities, "masks": masks}
+    options |= {"probabilities": probabilities, "masks": masks, "part": part, "merge": merge}
     options = {key: value for key, value in options.items() if value} | ({} if top_k is None else {"top_k": top_k})
     work = function_of(RunFolder.open(Path(run)), "predict", options)
     target = None if out is None else Path(out)

@@ -36,6 +36,21 @@ Json = Annotated[
     Parameter(name="--json", negative="", show_default=False, help="Print JSON for a program instead of a table."),
 ]
 
+PartOption = Annotated[
+    str | None,
+    Parameter(
+        name="--part",
+        help="Do only part I of N, as I/N: images by a hash of their ids, in blocks, into --out's folder. The same "
+        "command goes on after an interruption.",
+    ),
+]
+Merge = Annotated[
+    bool,
+    Parameter(
+        name="--merge", negative="", show_default=False, help="Write the results from the parts that are done in --out."
+    ),
+]
+
 
 def given(**values: Any) -> dict[str, Any]:
     """Return the values that were given, that is, are not None."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sightline.cli.common import Json, Out, check_source, show
-from sightline.cli.ending import embed_answer, end, say
+from sightline.cli.common import Json, Merge, Out, PartOption, check_source, show
+from sightline.cli.ending import embed_answer, end, end_part, say
 from sightline.cli.flags import config_flags, run_layer
 from sightline.config import EmbedConfig, from_environment, resolve
+from sightline.errors import ConfigError
 from sightline.runs.artifacts import EMBEDDING
 
 
@@ -20,9 +21,13 @@ def embed(
     *,
     out: Out,
     flags: dict[str, Any],
+    part: PartOption = None,
+    merge: Merge = False,
     as_json: Json = False,
 ) -> None:
     """Write penultimate features of a run as parquet, with k-NN accuracy where there are labels.
+
+    Of millions of images: --part 1/4 to --part 4/4, each a process anywhere, then --merge.
 
     With --select also select.csv: which images to label next.
 
@@ -36,15 +41,26 @@ def embed(
         Images, with or without labels.
     """
     from sightline.runs import RunFolder
+    from sightline.runs.parts import Part
     from sightline.runs.verbs import able_kind
 
+    if part is not None and merge:
+        raise ConfigError("--part and --merge: a part is done, or all are merged; give one of them")
     layer = run_layer(data, flags) | {"run": str(run)}
     config = resolve(EmbedConfig, environment=from_environment(), flags=layer)
     able_kind(RunFolder.open(run), "embed")
     check_source(data)
     from sightline.tasks.embed import embed as run_embed
+    from sightline.tasks.embed import embed_part
 
-    quality = run_embed(config, out)
+    if part is not None:
+        done = embed_part(config, out, Part.parse(part))
+        if as_json:
+            show([{"out": str(out), "images": done.images, "unreadable": done.bad}], as_json=True)
+        else:
+            end_part(done)
+        return
+    quality = run_embed(config, out, merge=merge)
     if as_json:
         show([{"out": str(out), **quality.to_dict()}], as_json=True)
         return

@@ -17,7 +17,7 @@ from sightline.confidence import INTERVAL
 from sightline.processes import is_first_process
 from sightline.runs.metrics import metric_named
 from sightline.runs.numbers import count, percent
-from sightline.runs.outputs import EmbeddingQuality
+from sightline.runs.outputs import EmbeddingQuality, PartDone
 from sightline.runs.results import ClassifyResult, Interval, PretrainResult, SegmentResult
 
 # Of fewer test images of a class, one image more or less moves its accuracy by over 3 points.
@@ -59,6 +59,17 @@ def end(where: Mapping[str, Word], *commands: tuple[Word, ...]) -> None:
         label = f"{f'{what}:' if what else '':{width + 2}}"
         # What is wider than the terminal stands alone, so that it can be copied.
         print(f"{label}{text}" if len(label) + len(text) <= room or not what else f"{label.rstrip()}\n{text}")
+
+
+def end_part(done: PartDone) -> None:
+    """Print that a part is done."""
+    unread = f", {count(done.bad)} of them unreadable" if done.bad else ""
+    say(
+        *_readable(
+            [f"This part is done: {count(done.images)} images{unread}. Once all are, --merge in place of --part."]
+        )
+    )
+    end({"written": done.path})
 
 
 def command(*words: Word) -> str:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from sightline.cli.common import given, say_weights
-from sightline.cli.ending import end, say
+from sightline.cli.common import Merge, PartOption, given, say_weights
+from sightline.cli.ending import end, end_part, say
 from sightline.cli.flags import Device
 from sightline.config.types import MaskForm
 
@@ -60,9 +60,13 @@ def predict(
             "default colors or values, as the run's own masks; segmenters only.",
         ),
     ] = None,
+    part: PartOption = None,
+    merge: Merge = False,
     device: Device = "auto",
 ) -> None:
     """Name the class of new images with a trained classifier, or draw their masks with a trained segmenter.
+
+    Of millions of images: --part 1/4 to --part 4/4, each a process anywhere, then, of a classifier, --merge.
 
     Example: sightline predict runs/c test.csv --root test/ --out predictions.csv
 
@@ -74,10 +78,17 @@ def predict(
         Folder that is searched through, one image, or for a classifier a CSV with columns id,filename.
     """
     from sightline.runs import RunFolder
+    from sightline.runs.outputs import PartDone
     from sightline.runs.verbs import function_of
 
-    options = given(root=root, tta=tta or None, probabilities=probabilities or None, top_k=top_k, masks=masks)
+    options = given(
+        root=root, tta=tta or None, probabilities=probabilities or None, top_k=top_k, masks=masks, part=part
+    )
+    options |= given(merge=merge or None)
     predictions = function_of(RunFolder.open(run), "predict", options)(run, source, out, device=device)
     say_weights(run)
+    if isinstance(predictions, PartDone):
+        end_part(predictions)
+        return
     say(f"{len(predictions)} {predictions.noun} of {len(predictions.classes)} classes.")
     end({"written": out}, ("evaluate", run, "DATA"), ("report", run))

@@ -91,6 +91,12 @@ def is_output(path: Path) -> bool:
     return bool(entries[-1].get("begun")) or any(entry.get("size") == size for entry in entries)
 
 
+def is_whole(path: Path) -> bool:
+    """Return whether a file is there as Sightline wrote it to its end, by the record beside it and the file's size."""
+    entries = _recorded(path.parent).get(path.name)
+    return bool(entries) and path.is_file() and entries[-1].get("size") == path.stat().st_size
+
+
 def one_name_each(targets: Iterable[tuple[Path, Path]]) -> dict[Path, Path]:
     """Return target → source of (source, target) pairs.
 

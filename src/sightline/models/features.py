@@ -23,6 +23,28 @@ if TYPE_CHECKING:
 MakeBatch = Callable[[np.ndarray], Tensor]
 
 
+class FeatureMaker:
+    """A backbone, from pixels to pooled features.
+
+    Args:
+        backbone: on any device.
+        preprocessing: of its weights.
+        fabric: device and precision.
+        size: side of the images that the backbone sees, in pixels.
+    """
+
+    def __init__(self, backbone: Backbone, preprocessing: Preprocessing, fabric: Fabric, size: int) -> None:
+        self._backbone = place(backbone, fabric.device).eval()
+        self._resize, self._to_device, self._fabric = Resize(size), preprocessing.on(fabric.device), fabric
+
+    @torch.no_grad()
+    def __call__(self, images: list[np.ndarray]) -> np.ndarray:
+        """Return float32 (B, dim) of B images, uint8 HWC of any size."""
+        with self._fabric.autocast():
+            features = self._backbone(self._to_device(self._resize(images)))
+        return features.float().cpu().numpy()
+
+
 @torch.no_grad()
 def extract_features(
     backbone: nn.Module,

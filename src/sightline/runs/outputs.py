@@ -87,6 +87,27 @@ class MaskPredictions:
         return notebook.table([{"mask": path.name} for path in self.paths], repr(self)) + figures
 
 
+@dataclass(frozen=True, kw_only=True)
+class PartDone:
+    """A part of a data set that is done, by this call or before.
+
+    Attributes:
+        path: of its folder.
+        images: in it.
+        bad: of these, how many could not be read.
+    """
+
+    path: Path
+    images: int
+    bad: int
+
+    def __len__(self) -> int:
+        return self.images
+
+    def _repr_html_(self) -> str:
+        return notebook.table([{"part": str(self.path), "images": self.images, "unreadable": self.bad}], "part")
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class DataCheck(Sequence[Mapping[str, Any]]):
     """What `check` found: rows of what and value, among them "layout", "images", "class NAME", "unreadable".

@@ -17,6 +17,7 @@ from sightline.engine import Interrupted, NoProgress
 from sightline.errors import ConfigError, DataError
 from sightline.report import write
 from sightline.runs import RunFolder
+from sightline.runs.parts import Part
 from sightline.runs.results import SegmentResult
 from sightline.tasks.segment import MaskMaker, Options, predict_masks, segment
 from sightline.tasks.segment.progress import stages
@@ -103,6 +104,25 @@ def test_predicted_masks_are_in_the_palette_under_the_graders_names(trained: Run
     probabilities = np.load(tmp_path / "out" / "plain.npy")
     np.testing.assert_allclose(probabilities.astype(np.float32).sum(axis=0), 1, atol=0.01)
     assert (probabilities.argmax(axis=0) == indices).mean() > 0.99
+
+
+def test_parts_draw_the_masks_of_the_whole_and_none_twice(trained: RunFolder, tmp_path):
+    draw = np.random.default_rng(0)
+    for i in range(5):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        Image.fromarray(draw.integers(0, 256, (40, 50, 3), dtype=np.uint8)).save(tmp_path / "in" / f"{i}.png")
+    options, out = Options(tile=64, masks="index"), tmp_path / "out"
+    whole = predict_masks(trained.path, tmp_path / "in", tmp_path / "whole", options)
+    parts = [predict_masks(trained.path, tmp_path / "in", out, options, part=Part(i, 2)) for i in (1, 2)]
+    assert sorted(path.name for paths in parts for path in paths) == [path.name for path in whole]
+    assert all((out / path.name).read_bytes() == path.read_bytes() for path in whole)
+    times = {path: path.stat().st_mtime_ns for path in parts[0]}
+    first = parts[0][0]
+    first.unlink()
+    assert predict_masks(trained.path, tmp_path / "in", out, options, part=Part(1, 2)) == parts[0]
+    assert {path for path in times if path.stat().st_mtime_ns != times[path]} == {first}
+    with pytest.raises(DataError, match=r"is of other inputs \(tile changed\)"):
+        predict_masks(trained.path, tmp_path / "in", out, Options(tile=32, masks="index"), part=Part(1, 2))
 
 
 def test_predicted_masks_never_replace_images_nor_each_other(trained: RunFolder, tmp_path):

@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -143,7 +143,7 @@ def load_image_set(
 
     def build(folder: Path) -> None:
         say(f"{listing.name}: decoding {len(listing)} images once, to a shorter side of {size} px")
-        read = lambda sample: _decoded(sample, size, reading)  # noqa: E731
+        read = lambda sample: decoded(sample, size, reading)  # noqa: E731
         build_store(listing.samples, read, folder, listing.name, say, reading.channels)
 
     kept(target, build, say)
@@ -201,7 +201,7 @@ def build_store(
     last_report = time.monotonic()
     with (folder / "pixels.npy").open("wb") as file:
         begin = _write_header(file, 0)
-        for done, (sample, pixels) in enumerate(_in_order(samples, decode_one)):
+        for done, (sample, pixels) in enumerate(in_order(samples, decode_one)):
             if isinstance(pixels, str):
                 bad.append({"id": sample.id, "reason": pixels})
             else:
@@ -236,9 +236,9 @@ def _sync(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
-def _in_order(
+def in_order(
     samples: Sequence[T], decode_one: Callable[[T], np.ndarray | str]
-) -> Iterator[tuple[T, np.ndarray | str]]:
+) -> Generator[tuple[T, np.ndarray | str]]:
     """Yield each sample with its pixels or the reason why there are none, decoded by threads, AHEAD at most at once."""
     ahead: deque[tuple[T, Future[np.ndarray | str]]] = deque()
     with ThreadPoolExecutor(THREADS, thread_name_prefix="decode") as pool:
@@ -254,7 +254,12 @@ def _in_order(
             pool.shutdown(cancel_futures=True)
 
 
-def _decoded(sample: Sample, size: int, reading: Reading) -> np.ndarray | str:
+def decoded(sample: Sample, size: int, reading: Reading) -> np.ndarray | str:
+    """Return an image with its shorter side at most `size` pixels, uint8 (H, W, C), or why it cannot be read.
+
+    Raises:
+        DataError: it was listed and is gone, or cannot be read now.
+    """
     try:
         return shrink(decode(sample.path, reading=reading, at_least=size), size)
     except UnreadableImage as error:

@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 
 from sightline.config import FEATURE_BATCH, DataConfig, RunConfig
 from sightline.config.types import Device
-from sightline.data import Sample, UnreadableImage, decode, list_unlabelled, load_images, shrink, tell
+from sightline.data import ImageSet, Sample, UnreadableImage, decode, list_unlabelled, load_images, shrink, tell
 from sightline.data.copies.seen import trained_on
 from sightline.data.images.reading import Reading
 from sightline.data.images.survey import remarks_on
-from sightline.engine import make_fabric
+from sightline.engine import make_fabric, make_progress
 from sightline.errors import ConfigError, DataError
 from sightline.files import Outputs
 from sightline.files.atomic import atomic_path
 from sightline.models import load_classifier
 from sightline.models.cpu import place
 from sightline.runs import RunFolder
-from sightline.runs.outputs import LabelPredictions
+from sightline.runs.outputs import LabelPredictions, PartDone
+from sightline.runs.parts import Part, merge_parts
 from sightline.runs.results import ClassifyEvaluation
 from sightline.tasks.classify.scores import accuracy_of, classify_scores
+from sightline.tasks.parts import do_part, members
 from sightline.views import Resize
 from sightline.views.device import Preprocessing
+
+# Of a part's images, as data.max_bad_fraction has it by default.
+MAX_BAD: float = DataConfig.model_fields["max_bad_fraction"].default
 
 
 class LabelMaker:
@@ -39,6 +47,7 @@ class LabelMaker:
     def __init__(self, run: RunFolder, device: Device = "auto") -> None:
         loaded = load_classifier(run)
         self.classes: list[str] = loaded.description["classes"]
+        self.digest: str = loaded.description["sha256"]
         self.image_size: int = loaded.description["image_size"]
         self.reading = Reading.from_dict(loaded.description.get("reading"))
         self._fabric = make_fabric(RunConfig(device=device))
@@ -70,7 +79,9 @@ def predict(
     probabilities: bool = False,
     top_k: int | None = None,
     device: Device = "auto",
-) -> LabelPredictions:
+    part: str | None = None,
+    merge: bool = False,
+) -> LabelPredictions | PartDone:
     """Name the class of each image, and write a CSV `id,filename,label` where one is asked for.
 
     Further columns come behind these three: `top1,top1_probability,top2,…` with `top_k`, then `probability:CLASS` of
@@ -85,11 +96,16 @@ def predict(
         probabilities: whether the CSV has the probability of each class, in 0–1.
         top_k: how many of the most probable labels the CSV has, with their probabilities; None has none.
         device: auto, cpu, cuda or mps.
+        part: "1/4" names the images of the first of four parts, block by block, into parts/ beside the CSV that `out`
+            names; what is done stays done, whatever ends this process, and the same call goes on. Images that cannot be
+            read are left out and listed there.
+        merge: write the CSV from all the parts, in place of the network's answers.
 
     Raises:
         DataError: an image is missing or unreadable (the error names the first few), there is none, or `out` is an
-            input or a file that Sightline did not write. Nothing is written then.
-        ConfigError: columns are asked for and no CSV is, or more labels than there are classes.
+            input or a file that Sightline did not write. Nothing is written then. Of parts: one is of other inputs,
+            missing or unfinished, or too many images cannot be read.
+        ConfigError: columns are asked for and no CSV is, more labels than there are classes, or a part without `out`.
     """
     labeler = LabelMaker(RunFolder.open(run_path), device)
     _check_columns(out, probabilities, top_k, len(labeler.classes))
@@ -97,12 +113,19 @@ def predict(
     listed = listing.samples
     for line in (*listing.said(), *remarks_on([sample.path for sample in listed], labeler.reading)):
         tell(line)
+    if part is not None:
+        if out is None or merge:
+            raise ConfigError(
+                f"part = {part!r}: is written beside the CSV that out names, and merged later; give out alone"
+            )
+        return _do_part(labeler, listing, Part.parse(part), out)
     inputs = [*([images] if images.is_file() else []), *(sample.path for sample in listed)]
     outputs = Outputs([] if out is None else [(images, out)], inputs)
-    values = in_batches(
-        len(listed),
-        lambda begin, end: labeler.probabilities(_decode_all(listed[begin:end], labeler.image_size, labeler.reading)),
-    )
+    if merge:
+        listed, values = _merged(labeler, listing, out)
+    else:
+        decoded = lambda begin, end: _decode_all(listed[begin:end], labeler.image_size, labeler.reading)  # noqa: E731
+        values = in_batches(len(listed), lambda begin, end: labeler.probabilities(decoded(begin, end)))
     predictions = LabelPredictions(
         ids=tuple(sample.id for sample in listed),
         filenames=tuple(sample.filename or sample.id for sample in listed),
@@ -115,6 +138,54 @@ def predict(
         with outputs.writing():
             _write_csv(out, predictions, probabilities, top_k or 0)
     return predictions
+
+
+def _do_part(labeler: LabelMaker, listing: ImageSet, part: Part, out: Path) -> PartDone:
+    """Write the probabilities of a part's images that are not there yet."""
+
+    def rows(batch: Sequence[Sample], pixels: list[np.ndarray]) -> dict[str, pa.Array]:
+        values = labeler.probabilities(pixels)
+        names = pa.array([labeler.classes[i] for i in values.argmax(axis=1)], pa.string())
+        files = pa.array([sample.filename or sample.id for sample in batch], pa.string())
+        flat = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), len(labeler.classes))
+        return {"filename": files, "label": names, "probabilities": flat}
+
+    samples = members(listing, part)
+    return do_part(
+        out.parent,
+        part,
+        samples,
+        _inputs(labeler, listing, samples),
+        decode=lambda sample: _decode_one(sample, labeler.image_size, labeler.reading),
+        rows=rows,
+        batch_size=FEATURE_BATCH,
+        max_bad_fraction=MAX_BAD,
+        progress=make_progress(),
+        what="predict",
+    )
+
+
+def _inputs(labeler: LabelMaker, listing: ImageSet, samples: Sequence[Sample]) -> dict[str, Any]:
+    """Return what the rows of a part are made of."""
+    return {"weights": labeler.digest, "data": replace(listing, samples=tuple(samples)).fingerprint}
+
+
+def _merged(labeler: LabelMaker, listing: ImageSet, out: Path | None) -> tuple[tuple[Sample, ...], np.ndarray]:
+    """Return the samples that could be read, and their probabilities, from all parts."""
+    if out is None:
+        raise ConfigError("merge: the parts are beside the CSV that out names; give out")
+    inputs = lambda places: _inputs(labeler, listing, [listing.samples[i] for i in places])  # noqa: E731
+    made = merge_parts(out.parent, listing.ids, inputs, ["probabilities"])
+    if made.bad:
+        tell(f"{listing.name}: {len(made.bad)} unreadable images left out, the first: {made.bad[0]['reason']}")
+    return tuple(listing.samples[i] for i in made.indices), made.columns["probabilities"]
+
+
+def _decode_one(sample: Sample, size: int, reading: Reading) -> np.ndarray | str:
+    try:
+        return shrink(decode(sample.path, reading=reading), size)
+    except UnreadableImage as error:
+        return str(error)
 
 
 def _check_columns(out: Path | None, probabilities: bool, top_k: int | None, classes: int) -> None:
@@ -184,10 +255,8 @@ def evaluate(run_path: Path, data: DataConfig, *, device: Device = "auto") -> Cl
 def _decode_all(listed: Sequence[Sample], size: int, reading: Reading) -> list[np.ndarray]:
     pixels, bad = [], []
     for sample in listed:
-        try:
-            pixels.append(shrink(decode(sample.path, reading=reading), size))
-        except UnreadableImage as error:
-            bad.append(str(error))
+        made = _decode_one(sample, size, reading)
+        (bad if isinstance(made, str) else pixels).append(made)
     if bad:
         more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
         raise DataError(

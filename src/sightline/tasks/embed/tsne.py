@@ -49,6 +49,12 @@ def map_quality(features: np.ndarray, points: Map, labels: np.ndarray | None) ->
     return quality
 
 
+def feature_column(features: np.ndarray) -> pa.Array:
+    """Return features (N, dim) as fixed-size lists of float32."""
+    flat = pa.array(np.ascontiguousarray(features, np.float32).ravel())
+    return pa.FixedSizeListArray.from_arrays(flat, features.shape[1])
+
+
 def write_table(
     path: Path,
     ids: list[str],
@@ -61,8 +67,7 @@ def write_table(
     """Write id, label and what is given as parquet; features as fixed-size lists of float32."""
     table: dict[str, pa.Array] = {"id": pa.array(ids), "label": pa.array(labels)}
     if features is not None:
-        flat = pa.array(np.ascontiguousarray(features, np.float32).ravel())
-        table["features"] = pa.FixedSizeListArray.from_arrays(flat, features.shape[1])
+        table["features"] = feature_column(features)
     if points is not None:
         table |= {"x": pa.array(points[:, 0]), "y": pa.array(points[:, 1])}
     table |= {name: pa.array(values) for name, values in (columns or {}).items()}
