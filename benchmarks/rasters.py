@@ -5,8 +5,8 @@
 
 A network on timm/test_resnet is trained for a minute on the demo's land cover. A GeoTIFF of that width and height is
 written, of the demo's scenes side by side; its mask is made by `sightline predict` (512-px tiles that overlap by a
-quarter, blended), and by a loop around the same network as segmentation-models-pytorch loads it (peers/rasters_smp.py), without
-an overlap and, of a smaller raster, with the same one. Each is a process of its own with one thread; told are
+quarter, blended), and by a loop around the same network as segmentation-models-pytorch loads it (peers/rasters_smp.py),
+without an overlap and, of a smaller raster, with the same one. Each is a process of its own with one thread; told are
 megapixels a second of wall clock and of processor time, and the most memory. Then a raster that fits is seen whole by
 the network, and the masks of the tiles are compared with that one: pixels that differ, everywhere and near the borders
 of tiles.
@@ -52,7 +52,8 @@ def trained(folder: Path, model: str) -> Path:
     """Return the run, trained where it is not there."""
     run = folder / model
     if not (run / "model.json").is_file():
-        write_demo(folder / "demo", seed=0)
+        if not (folder / "demo").is_dir():
+            write_demo(folder / "demo", seed=0)
         settings = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
         command = ["segment", str(folder / "demo" / "landcover"), "--out", str(run), "--model", model, *settings]
         subprocess.run([*SIGHTLINE, *command], check=True, stdout=subprocess.DEVNULL)
