@@ -3,9 +3,9 @@
     uv run python docs/scale/road.py SHARDS
 
 prints the tables of docs/scale.md. SHARDS is a folder that `sightline data shard` wrote, of JPEG files of 64 px (that
-of benchmarks/shards.py will do): the memory and time of its listing and the time of reading and of decoding are measured
-on it, by processor time of one core, and the decoding of a 500 × 375 JPEG beside them. Assumed, and to be replaced by
-your own: prices, the share of a GPU's peak that training reaches, the bytes of a photograph.
+of benchmarks/shards.py will do): the memory and time of its listing and the time of reading and of decoding are
+measured on it, by processor time of one core, and the decoding of a 500 × 375 JPEG beside them. Assumed, and to be
+replaced by your own: prices, the share of a GPU's peak that training reaches, the bytes of a photograph.
 """
 
 from __future__ import annotations

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import fsspec
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import webdataset
 
 from conftest import save, write_classes
 from sightline.config import DataConfig
-from sightline.data import decode, list_images, list_unlabelled, load_images
+from sightline.data import UnreadableImage, decode, list_images, list_unlabelled, load_images
 from sightline.data.shards import write_shards
 from sightline.errors import DataError
 from sightline.files import places
@@ -139,3 +141,48 @@ def test_the_command_writes_shards(folder, tmp_path):
     command = [sys.executable, "-m", "sightline", "data", "shard", str(folder), "--out", str(tmp_path / "s"), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)[0]["images"] == 10
+
+
+def as_parquet(folder: Path, out: Path, *, struct: bool) -> Path:
+    """Write the images of class folders as Hugging Face's data sets do, or as plain bytes, three rows a group."""
+    samples = list_images(DataConfig(source=str(folder))).samples
+    content = [sample.path.read_bytes() for sample in samples]
+    images = pa.array([{"bytes": one, "path": s.path.name} for one, s in zip(content, samples, strict=True)])
+    features = {"info": {"features": {"label": {"names": ["class0", "class1"], "_type": "ClassLabel"}}}}
+    columns = {"id": pa.array([s.id for s in samples]), "image": images if struct else pa.array(content)}
+    labels = [s.label for s in samples] if struct else [("class0", "class1")[s.label] for s in samples]
+    table = pa.table({**columns, "label": pa.array(labels)})
+    metadata = {"huggingface": json.dumps(features)} if struct else None
+    pq.write_table(table.replace_schema_metadata(metadata), out, row_group_size=3)
+    return out
+
+
+@pytest.mark.parametrize("struct", [True, False])
+def test_parquet_with_image_bytes_holds_the_samples_of_the_folder(struct, folder, shards, tmp_path):
+    source = as_parquet(folder, tmp_path / "photos.parquet", struct=struct)
+    for place in (source, tmp_path):
+        ours, theirs = (list_images(DataConfig(source=str(one))) for one in (place, folder))
+        assert facts(ours) == facts(theirs)
+        assert (ours.classes, ours.fingerprint) == (theirs.classes, theirs.fingerprint)
+    images = load_images(DataConfig(source=str(source), image_size=24))
+    assert all(np.array_equal(images[i], decode(theirs.samples[i].path)) for i in range(10))
+    assert [s.id for s in list_unlabelled(source).samples] == [s.id for s in theirs.samples]
+    assert list_images(DataConfig(source=str(source)), labels=False).classes == ()
+    made = write_shards(DataConfig(source=str(source)), tmp_path / "shards")
+    assert list_images(DataConfig(source=str(made.folder))).fingerprint == theirs.fingerprint
+
+
+def test_parquet_without_ids_is_named_by_rows_and_a_wrong_one_is_told(tmp_path):
+    path = save(tmp_path / "in" / "a.png")
+    pq.write_table(pa.table({"image": [path.read_bytes(), b"no image"]}), tmp_path / "x.parquet")
+    listing = list_images(DataConfig(source=str(tmp_path / "x.parquet")))
+    assert listing.ids == ["x/000000000", "x/000000001"]
+    assert np.array_equal(decode(listing.samples[0].path), decode(path))
+    with pytest.raises(UnreadableImage, match="not an image"):
+        decode(listing.samples[1].path)
+    pq.write_table(pa.table({"image": [path.read_bytes()] * 2, "id": ["a", "a"]}), tmp_path / "x.parquet")
+    with pytest.raises(DataError, match="id a stands more than once"):
+        list_images(DataConfig(source=str(tmp_path / "x.parquet")))
+    (tmp_path / "x.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DataError, match="cannot be read as Parquet"):
+        list_images(DataConfig(source=str(tmp_path / "x.parquet")))

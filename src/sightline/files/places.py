@@ -1,8 +1,9 @@
 """Files wherever they lie: on a disk, in a tar shard with its index, or on another file system, named by a URL.
 
-All three are named by a `Path`, so that whoever lists, keys or decodes files knows no difference: `photos/a.png`,
-`shards/000003.tar/000000412.png` (a member of the shard), `s3:/bucket/a.png` (what `Path` makes of s3://bucket/a.png).
-Other file systems are fsspec's; those that it does not bring itself are packages of their own.
+All are named by a `Path`, so that whoever lists, keys or decodes files knows no difference: `photos/a.png`,
+`shards/000003.tar/000000412.png` (a member of the shard), `photos.parquet/000000412.png` (the image of a row),
+`s3:/bucket/a.png` (what `Path` makes of s3://bucket/a.png). Other file systems are fsspec's; those that it does not
+bring itself are packages of their own.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def url_of(path: str | Path) -> str | None:
 
 def is_plain(path: Path) -> bool:
     """Return whether a path is of a file of this machine's own, that any program opens by its name."""
-    return url_of(path) is None and _member_of(path) is None
+    return url_of(path) is None and _member_of(path) is None and _row_of(path) is None
 
 
 def open_place(path: Path) -> BinaryIO:
@@ -82,6 +83,10 @@ def read_place(path: Path) -> bytes:
     if url := url_of(path):
         system, name = _system(url)
         return system.cat_file(name)
+    if row := _row_of(path):
+        from sightline.files.parquet_rows import row_bytes
+
+        return row_bytes(*row) or b""
     if member := _member_of(path):
         shard, row = member
         index = _index(shard.parent)
@@ -107,6 +112,10 @@ def status_of(path: Path) -> Status:
             system, name = _system(url)
             _infos[url] = _status(system.info(name))
         return _infos[url]
+    if row := _row_of(path):
+        from sightline.files.parquet_rows import row_size
+
+        return Status(row_size(*row), row[0].stat().st_mtime_ns)
     if member := _member_of(path):
         index = _index(member[0].parent)
         return Status(int(index.sizes[member[1]]), int(index.times[member[1]]))
@@ -190,6 +199,14 @@ def _member_of(path: Path) -> tuple[Path, int] | None:
     """Return the shard and the row of its index that a path names; None of any other path."""
     parent = path.parent
     if parent.suffix != SHARD or not path.stem.isdigit() or not os.path.isfile(parent):
+        return None
+    return parent, int(path.stem)
+
+
+def _row_of(path: Path) -> tuple[Path, int] | None:
+    """Return the Parquet file and the row that a path names; None of any other path."""
+    parent = path.parent
+    if parent.suffix.lower() != ".parquet" or not path.stem.isdigit() or not os.path.isfile(parent):
         return None
     return parent, int(path.stem)
 

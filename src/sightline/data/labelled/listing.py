@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from sightline.config import DataConfig
 from sightline.data.images.folder import Passed, is_image, passed_line, walk, walk_url, why_none
 from sightline.data.labelled.layouts import Meaning, read_folders
+from sightline.data.labelled.parquet import parquet_files, read_rows
 from sightline.data.labelled.split import split
 from sightline.data.masks.layouts import masks_among
 from sightline.data.sets.catalog import find
@@ -118,7 +119,8 @@ def list_images(config: DataConfig, *, labels: bool = True) -> ImageSet:
         list: any other file, one path a line, absolute or relative to it; # begins a comment.
         classes, styles, folder: a folder, as `layouts.read_folders` tells them apart; `style` chooses one style.
 
-    A folder of shards is what it was made of (`data.shards`); a URL is a folder of another file system.
+    A folder of shards is what it was made of (`data.shards`); a Parquet file with image bytes, or a folder of such
+    files, is its rows (`labelled.parquet`); a URL is a folder of another file system.
 
     Args:
         config: the source, and the layout where it is not to be found out.
@@ -155,6 +157,8 @@ def _list_all(config: DataConfig, labels: bool) -> ImageSet:
     root, layout = find(config.source), config.layout
     if root.is_dir() and holds_shards(root):
         return _of_shards(config, root, labels)
+    if files := parquet_files(root):
+        return _of_parquet(config.source, root, files, labels)
     if layout in ("csv", "list") and is_folder(root):
         raise DataError(f"{root}: layout {layout} needs a file, and this is a folder")
     if layout in ("styles", "classes", "folder") and not is_folder(root):
@@ -181,6 +185,8 @@ def list_unlabelled(path: Path, root: Path | None = None) -> ImageSet:
     """
     if path.is_dir() and holds_shards(path):
         return _of_shards(DataConfig(source=str(path)), path, labels=False)
+    if files := parquet_files(path):
+        return _of_parquet(str(path), path, files, labels=False)
     if is_folder(path):
         return _of_folder(DataConfig(source=str(path)), path, "folder")
     if is_image(path):
@@ -222,6 +228,14 @@ def _of_shards(config: DataConfig, root: Path, labels: bool) -> ImageSet:
         if config.style in ("all", row["style"])
     ]
     return _set(config.source, root, "shards", samples, classes)
+
+
+def _of_parquet(source: str, root: Path, files: list[Path], labels: bool) -> ImageSet:
+    rows = read_rows(files)
+    classes = tuple(sorted({row.label for row in rows if row.label is not None})) if labels else ()
+    index = {name: number for number, name in enumerate(classes)}
+    samples = [Sample(row.id, row.path, index.get(row.label or "", -1), part=row.part) for row in rows]
+    return _set(source, root, "parquet", samples, classes)
 
 
 def _of_folder(config: DataConfig, root: Path, layout: str) -> ImageSet:

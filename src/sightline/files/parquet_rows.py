@@ -1,0 +1,88 @@
+"""Images that are bytes in the rows of a Parquet file, as Hugging Face's data sets keep them: by file and row.
+
+An image is a column of bytes, or of a struct with a field `bytes`. Rows are read by row groups, the last few of which
+are kept: reading in the order of the rows is fast, in another order each image costs its group.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+SUFFIX = ".parquet"
+COLUMNS = ("image", "img", "image_bytes", "bytes")  # that may hold the image, the usual one first
+GROUPS = 4  # kept: one that is read, one ahead of it, and two for a second file
+_lock = threading.Lock()
+
+
+def image_column(schema: pa.Schema) -> str | None:
+    """Return the dotted name of the column of an image's bytes, None where there is none."""
+    for name in COLUMNS:
+        if name in schema.names:
+            kind = schema.field(name).type
+            if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+                return name
+            if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+                return f"{name}.bytes"
+    return None
+
+
+def row_bytes(path: Path, row: int) -> bytes | None:
+    """Return the image of a row; None where the row has none.
+
+    Raises:
+        FileNotFoundError: there is no such row.
+        OSError: the file cannot be read.
+    """
+    starts = _starts(path, path.stat().st_mtime_ns)
+    if not 0 <= row < starts[-1]:
+        raise FileNotFoundError(f"{path}: has {starts[-1]} rows, and no row {row}")
+    group = int(np.searchsorted(starts, row, side="right")) - 1
+    # One thread reads a group, and those that wait find it.
+    with _lock:
+        values = _group(path, path.stat().st_mtime_ns, group)
+    return values[row - int(starts[group])].as_py()
+
+
+def row_size(path: Path, row: int) -> int:
+    """Return how many bytes the image of a row has."""
+    with _lock:
+        return int(_sizes(path, path.stat().st_mtime_ns)[row])
+
+
+@lru_cache(maxsize=16)
+def _starts(path: Path, changed: int) -> np.ndarray:
+    """Return the first row of each row group, and the number of rows."""
+    del changed
+    metadata = pq.read_metadata(path)
+    return np.cumsum([0, *(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups))])
+
+
+@lru_cache(maxsize=GROUPS)
+def _group(path: Path, changed: int, group: int) -> Any:
+    del changed
+    with pq.ParquetFile(path) as file:
+        return _values(file, group).combine_chunks()
+
+
+@lru_cache(maxsize=16)
+def _sizes(path: Path, changed: int) -> np.ndarray:
+    del changed
+    with pq.ParquetFile(path) as file:
+        lengths = [pc.binary_length(_values(file, i)).fill_null(0) for i in range(file.num_row_groups)]  # pyright: ignore[reportAttributeAccessIssue]
+    return np.concatenate([np.zeros(0, np.int64), *(one.to_numpy() for one in lengths)])
+
+
+def _values(file: pq.ParquetFile, group: int) -> pa.ChunkedArray:
+    name = image_column(file.schema_arrow)
+    assert name is not None, "whoever lists the rows has looked"
+    column, _, field = name.partition(".")
+    values = file.read_row_group(group, columns=[name])[column]
+    return pc.struct_field(values, field) if field else values  # pyright: ignore[reportAttributeAccessIssue]
