@@ -6,6 +6,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -87,7 +88,8 @@ class ImageSet:
         """Class indices, int64 (N,), −1 for none."""
         return np.array([sample.label for sample in self.samples], dtype=np.int64)
 
-    @property
+    # Kept: whoever asks for one id after the other would make the list anew for each.
+    @cached_property
     def ids(self) -> list[str]:
         """Sample ids."""
         return [sample.id for sample in self.samples]
