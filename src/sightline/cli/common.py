@@ -96,14 +96,9 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -
     if as_json:
         print(json_text(list(rows), indent=1))
         return
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    cells = [[_text(row.get(column, "")) for column in columns] for row in rows]
-    columns = [_text(column) for column in columns]
-    widths = [
-        max(len(line) for cell in column for line in cell.split("\n")) for column in zip(columns, *cells, strict=True)
-    ]
+    columns, cells = _cells(rows)
     console = Console()
-    if sum(widths) + 3 * len(widths) + 1 <= console.width:
+    if fits(rows):
         table = Table(*columns, title=title or None)
         for row in cells:
             table.add_row(*map(escape, row))
@@ -121,6 +116,21 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -
         for column, cell in zip(columns, row, strict=True):
             if cell:
                 print(f"  {column}: {cell}")
+
+
+def fits(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether rows are a table that is no wider than the terminal, 80 columns where there is none."""
+    columns, cells = _cells(rows)
+    widths = [
+        max(len(line) for cell in column for line in cell.split("\n")) for column in zip(columns, *cells, strict=True)
+    ]
+    return sum(widths) + 3 * len(widths) + 1 <= Console().width
+
+
+def _cells(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """Return the columns' names and each row's cells as they are printed."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    return [_text(column) for column in columns], [[_text(row.get(column, "")) for column in columns] for row in rows]
 
 
 def _text(value: Any) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from sightline.cli.common import Json, show
+from sightline.cli.common import Json, fits, show
 from sightline.cli.ending import command, end, paragraph, say
 from sightline.cli.flags import config_flags
 from sightline.confidence import INTERVAL
@@ -15,6 +16,7 @@ from sightline.config import StudyConfig
 
 if TYPE_CHECKING:
     from sightline.runs.study_result import ArmResult, Published, StudyResult
+    from sightline.study.estimate import Plan
 
 
 @config_flags(StudyConfig, "scale", "logger")
@@ -76,9 +78,11 @@ def study(
         from sightline.study.estimate import estimate
 
         check_sources(nodes, folder)
-        rows = estimate(nodes, folder)
-        show(rows, as_json=as_json, title=f"plan of {config.name}")
-        if not as_json:
+        plan = estimate(nodes, folder, lambda text: print(text, file=sys.stderr, flush=True))
+        if as_json:
+            show(plan.rows(), as_json=True)
+        else:
+            _print_plan(plan, f"plan of {config.name}")
             end({"study": folder}, ("study", file, *(("--out", out) if out else ())))
         return
     from sightline.errors import TrainingFailed
@@ -108,6 +112,14 @@ def study(
             f"{config.name}: arm {', '.join(arm.arm for arm in failed)} failed, the others are in the report: "
             f"{failed[0].reason}"
         )
+
+
+def _print_plan(plan: Plan, title: str) -> None:
+    """Print a row for all seeds of an arm; what a run needs is left out where the terminal is too narrow for it."""
+    rows = plan.rows_by_arm()
+    if not fits(rows):
+        rows = [{key: value for key, value in row.items() if key != "needs"} for row in rows]
+    show(rows, as_json=False, title=title)
 
 
 def _print_answers(result: StudyResult) -> None:
