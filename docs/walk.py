@@ -26,6 +26,8 @@ PAGE = Path(__file__).with_name("walk.md")
 ROOT = Path(__file__).parents[1]
 HOME = "/home/you"  # in place of the folder that was made
 TOKEN = re.compile(r"token=[\w-]+")
+# Variables by which a machine says how it reaches the network.
+NETWORK = re.compile(r"_proxy$|_CERT(_FILE|_DIR)?$|_CA_BUNDLE$", re.IGNORECASE)
 WAIT_SECONDS = 1200  # of one command on a busy machine
 SMALL = "--backbone timm/test_resnet"  # the least network there is: the walk is about commands, not about scores
 
@@ -47,7 +49,8 @@ STEPS = (
     Step("uv run sightline data demo ~/drawn", "A folder of one's own"),
     Step(
         "mkdir -p ~/mine/photos ~/mine/labelled ~/mine/tiles; "
-        "cp $(ls -d ~/drawn/unlabelled/* | head -150) ~/mine/photos; for c in stripes dots rings; do mkdir ~/mine/labelled/$c; "
+        "cp $(ls -d ~/drawn/unlabelled/* | head -150) ~/mine/photos; "
+        "for c in stripes dots rings; do mkdir ~/mine/labelled/$c; "
         "cp $(ls -d ~/drawn/objects/photo/$c/* | head -30) ~/mine/labelled/$c; done; "
         "for n in $(seq 0 11); do cp ~/drawn/landcover/train/$(printf %04d $n)_* ~/mine/tiles; done; ls ~/mine"
     ),
@@ -95,10 +98,10 @@ class Walker:
     """
 
     def __init__(self, home: Path, packages: Path | None) -> None:
-        kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        kept = {name: value for name, value in os.environ.items() if NETWORK.search(name) or name in ("PATH", "LANG")}
         self.home, self.clone = home, home / "sightline"
         # The environment of the install step is on the path from the first command on.
-        self.environment = {**kept, "HOME": str(home), "CUDA_VISIBLE_DEVICES": ""}
+        self.environment = {**kept, "HOME": str(home), "CUDA_VISIBLE_DEVICES": "", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
         self.environment["PATH"] = f"{home}/env/bin:{kept['PATH']}"
         if packages is not None:
             self.environment["UV_CACHE_DIR"] = str(packages)
@@ -157,12 +160,13 @@ def head(commit: str, packages: bool, total: float, loads: tuple[float, float]) 
     fetched = "packages came from uv's cache, fetched before" if packages else "packages were fetched over the network"
     return f"""# The first day, as it was walked
 
-Written by `uv run python docs/walk.py`: each command in a fresh clone and a fresh home, without a terminal, with what it
-printed and how long it took. The folder of the machine stands as `{HOME}`. Own pictures are a share of the demo's, and
-networks are the smallest there are: no score here says anything of photographs.
+Written by `uv run python docs/walk.py`: each command in a fresh clone and a fresh home, without a terminal, with what
+it printed and how long it took. The folder of the machine stands as `{HOME}`. Own pictures are a share of the demo's,
+and networks are the smallest there are: no score here says anything of photographs.
 
 Commit {commit}, {os.cpu_count()} cores, no GPU; {fetched}. {len(STEPS)} commands in
-{total / 60:.1f} minutes; load over a minute {loads[0]:.1f} at the beginning and {loads[1]:.1f} at the end: an idle machine is faster.
+{total / 60:.1f} minutes; load over a minute {loads[0]:.1f} at the beginning and {loads[1]:.1f} at the end: an idle
+machine is faster.
 
 """
 

@@ -14,13 +14,24 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+// The icons' file is asked for once and kept in the page: what is drawn after the server has gone has its icons too.
+let held = false;
+fetch("/static/icons.svg").then((answer) => answer.text()).then((text) => {
+  const sprite = document.adoptNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement);
+  for (const symbol of sprite.querySelectorAll("symbol")) symbol.id = `icon-${symbol.id}`;
+  sprite.setAttribute("hidden", "");
+  sprite.setAttribute("aria-hidden", "true");
+  document.body.append(sprite);
+  held = true;
+}).catch(() => { /* each icon then asks for the file itself, as the templates' do */ });
+
 export function icon(name) {
   const space = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(space, "svg");
   svg.setAttribute("class", "icon");
   svg.setAttribute("aria-hidden", "true");
   const use = document.createElementNS(space, "use");
-  use.setAttribute("href", `/static/icons.svg#${name}`);
+  use.setAttribute("href", held ? `#icon-${name}` : `/static/icons.svg#${name}`);
   svg.append(use);
   return svg;
 }
