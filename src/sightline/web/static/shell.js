@@ -14,16 +14,22 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-// The icons' file is asked for once and kept in the page: what is drawn after the server has gone has its icons too.
+// The icons' file is kept in the page: what is drawn after the server has gone has its icons too. A request that parses
+// what it gets, for trusted types allow no other parser; until it is answered, and if it fails, each icon asks by itself.
 let held = false;
-fetch("/static/icons.svg").then((answer) => answer.text()).then((text) => {
-  const sprite = document.adoptNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement);
+const asking = new XMLHttpRequest();
+asking.responseType = "document";
+asking.addEventListener("load", () => {
+  if (asking.status !== 200 || asking.responseXML === null) return;
+  const sprite = document.adoptNode(asking.responseXML.documentElement);
   for (const symbol of sprite.querySelectorAll("symbol")) symbol.id = `icon-${symbol.id}`;
-  sprite.setAttribute("hidden", "");
+  sprite.toggleAttribute("hidden", true);
   sprite.setAttribute("aria-hidden", "true");
   document.body.append(sprite);
   held = true;
-}).catch(() => { /* each icon then asks for the file itself, as the templates' do */ });
+});
+asking.open("GET", "/static/icons.svg");
+asking.send();
 
 export function icon(name) {
   const space = "http://www.w3.org/2000/svg";
