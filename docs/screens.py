@@ -254,12 +254,6 @@ def at_photos(camera: Camera, folder: Path) -> None:
             page.keyboard.press("f")
             page.wait_for_timeout(400)
         camera.take(page, "finished")
-    empty = folder / "empty"
-    empty.mkdir()
-    with served(empty) as (address, _):
-        page = camera.tab(address)
-        page.wait_for_function("() => !document.getElementById('engine').textContent.includes('…')", timeout=600_000)
-        camera.take(page, "empty")
 
 
 def at_run(camera: Camera, run: Path) -> None:
