@@ -273,7 +273,7 @@ def at_run(camera: Camera, run: Path) -> None:
         page.goto(address.partition("?")[0] + "segment")
         ready(page)
         camera.take(page, "run-segment")
-    with served("demo", "--predictions", run) as (address, _):
+    with served("demo", "--predictions", run, "--project", run.with_name("corrected")) as (address, _):
         page = camera.tab(address)
         ready(page)
         page.wait_for_selector("#objects li")

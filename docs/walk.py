@@ -135,11 +135,13 @@ class Walker:
         seconds = time.perf_counter() - begin
         address = lines[-1].split()[-1]
         cookies = shlex.quote(str(self.home / "cookies"))
-        fetch = f"curl -sL -c {cookies} -o /dev/null -w '%{{http_code}} %{{size_download}}' {shlex.quote(address)}"
+        visit = f"curl -s -o /dev/null -w '%{{http_code}} %{{size_download}}' -b {cookies} -c {cookies}"
+        page = address.partition("?")[0] + "segment"
+        fetch = f"{visit} {shlex.quote(address)} > /dev/null && {visit} {page}"
         code, size = subprocess.run(["bash", "-c", fetch], check=True, capture_output=True, text=True).stdout.split()
         os.killpg(process.pid, signal.SIGINT)
         rest, _ = process.communicate(timeout=WAIT_SECONDS)
-        asked = f"(the address, asked for by curl: {code}, {size} bytes; then Ctrl-C)\n"
+        asked = f"(curl signs in by that address and asks for the page: {code}, {size} bytes; then Ctrl-C)\n"
         return Answer(self.neutral("".join(lines) + asked + rest), seconds)
 
     def neutral(self, text: str) -> str:
@@ -152,7 +154,8 @@ def section(step: Step, answer: Answer) -> str:
     """Return a step as Markdown."""
     title = f"## {step.title}\n\n" if step.title else ""
     code = f"\n$ echo $?\n{step.code}" if step.code else ""
-    return f"{title}```console\n$ {step.command}\n{answer.text}{code}\n```\n\n{answer.seconds:.1f} s.\n\n"
+    text = f"\n{answer.text}" if answer.text else ""
+    return f"{title}```console\n$ {step.command}{text}{code}\n```\n\n{answer.seconds:.1f} s.\n\n"
 
 
 def head(commit: str, packages: bool, total: float, loads: tuple[float, float]) -> str:

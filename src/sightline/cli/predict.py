@@ -73,11 +73,14 @@ def predict(
     source
         Folder that is searched through, one image, or for a classifier a CSV with columns id,filename.
     """
+    from sightline.data.labelled.listing import check_unlabelled
     from sightline.runs import RunFolder
     from sightline.runs.verbs import function_of
 
     options = given(root=root, tta=tta or None, probabilities=probabilities or None, top_k=top_k, masks=masks)
-    predictions = function_of(RunFolder.open(run), "predict", options)(run, source, out, device=device)
+    folder = RunFolder.open(run)
+    check_unlabelled(source)
+    predictions = function_of(folder, "predict", options)(run, source, out, device=device)
     say_weights(run)
     say(f"{len(predictions)} {predictions.noun} of {len(predictions.classes)} classes.")
     end({"written": out}, ("evaluate", run, "DATA"), ("report", run))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from sightline.cli.common import Json, fits, show
+from sightline.cli.common import Json, show
 from sightline.cli.ending import command, end, paragraph, say
 from sightline.cli.flags import config_flags
 from sightline.confidence import INTERVAL
@@ -16,7 +16,6 @@ from sightline.config import StudyConfig
 
 if TYPE_CHECKING:
     from sightline.runs.study_result import ArmResult, Published, StudyResult
-    from sightline.study.estimate import Plan
 
 
 @config_flags(StudyConfig, "scale", "logger")
@@ -82,7 +81,7 @@ def study(
         if as_json:
             show(plan.rows(), as_json=True)
         else:
-            _print_plan(plan, f"plan of {config.name}")
+            show(plan.rows_by_arm(), as_json=False, title=f"plan of {config.name}", spare=("needs", "disk"))
             end({"study": folder}, ("study", file, *(("--out", out) if out else ())))
         return
     from sightline.errors import TrainingFailed
@@ -112,14 +111,6 @@ def study(
             f"{config.name}: arm {', '.join(arm.arm for arm in failed)} failed, the others are in the report: "
             f"{failed[0].reason}"
         )
-
-
-def _print_plan(plan: Plan, title: str) -> None:
-    """Print a row for all seeds of an arm; what a run needs is left out where the terminal is too narrow for it."""
-    rows = plan.rows_by_arm()
-    if not fits(rows):
-        rows = [{key: value for key, value in row.items() if key != "needs"} for row in rows]
-    show(rows, as_json=False, title=title)
 
 
 def _print_answers(result: StudyResult) -> None:
