@@ -2,12 +2,12 @@
 
     python sam_peer.py shapes FOLDER     writes shapes.json: by engine, the shape of each tensor of its model
     python sam_peer.py answers FOLDER    writes answers.npz: low_res, masks and scores, by ENGINE/IMAGE/NUMBER/WHAT, and
-                                         masks, scores and stability of everything mode, by ENGINE/IMAGE/everything/WHAT
+                                         masks, scores and stability of everything mode, by ENGINE/IMAGE/SETTINGS/WHAT
 
 FOLDER holds sizes.json (what is smaller than the authors' own, by engine); for the answers also ENGINE.pt (tensors
 under the authors' names), images.npz (uint8 (H, W, 3) by name), questions.json (by image name, a list of {point_coords,
 point_labels, box, refine, multimask}; `refine` names the question whose first low_res is given in) and everything.json
-(the authors' keywords of everything mode).
+(by name of the settings, the authors' keywords of everything mode).
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def answers(folder: Path, name: str, sizes: dict[str, Any]) -> dict[str, np.ndar
     # MobileSAM's attention copies its biases when it is told to evaluate: after the weights are loaded.
     model.train(), model.eval()
     predictor = predictor_of(model)
-    everything = everything_of(model, **json.loads((folder / "everything.json").read_text()))
+    settings = json.loads((folder / "everything.json").read_text())
     questions, found = json.loads((folder / "questions.json").read_text()), {}
     for image_name, image in np.load(folder / "images.npz").items():
         predictor.set_image(image)
@@ -81,9 +81,10 @@ def answers(folder: Path, name: str, sizes: dict[str, Any]) -> dict[str, np.ndar
             masks, scores, low_res = predictor.predict(**given, multimask_output=question["multimask"])
             for what, value in (("masks", masks.astype(bool)), ("scores", scores), ("low_res", low_res)):
                 found[f"{name}/{image_name}/{number}/{what}"] = value
-        regions = everything.generate(image)
-        for what, key in (("masks", "segmentation"), ("scores", "predicted_iou"), ("stability", "stability_score")):
-            found[f"{name}/{image_name}/everything/{what}"] = np.array([region[key] for region in regions])
+        for setting, keys in settings.items():
+            regions = everything_of(model, **keys).generate(image)
+            for what, key in (("masks", "segmentation"), ("scores", "predicted_iou"), ("stability", "stability_score")):
+                found[f"{name}/{image_name}/{setting}/{what}"] = np.array([region[key] for region in regions])
     return found
 
 

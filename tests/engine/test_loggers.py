@@ -62,6 +62,9 @@ def test_a_logger_is_told_the_settings_each_line_the_pictures_and_the_result(tmp
     def with_picture(context, task, seconds):
         context.run.figures.mkdir()
         (context.run.figures / "curve.png").touch()
+        (context.run.path / "progress").mkdir()
+        for name in ("0-strip.png", "0-image.png", "0-e0001.png"):
+            (context.run.path / "progress" / name).touch()
         finish(context, task, seconds)
 
     life.finish = with_picture
@@ -69,10 +72,11 @@ def test_a_logger_is_told_the_settings_each_line_the_pictures_and_the_result(tmp
     (entry,) = listing.entries
     assert (entry.name, entry.group, entry.kind, entry.id) == ("run", "birds", "toy", "")
     assert entry.config["log_every"] == 1
-    picture, (status, result) = listing.told[-2:]
-    assert listing.told[:-2] == lines(run)
-    assert len(listing.told) == 4 + 1 + 2
-    assert picture == ("figures/curve", "curve.png", 4)
+    curve, strip, (status, result) = listing.told[-3:]
+    assert listing.told[:-3] == lines(run)
+    assert len(listing.told) == 4 + 1 + 3
+    assert curve == ("figures/curve", "curve.png", 4)
+    assert strip == ("progress/0-strip", "0-strip.png", 4), "the masks of a watched image, and none of its parts"
     assert (status, result) == ("done", {"result/bias": run.result()["bias"]})
 
 

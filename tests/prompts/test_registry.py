@@ -55,7 +55,7 @@ def test_without_its_weights_an_engine_says_where_it_looked_and_the_command_that
         build_engine(name, device="cpu")
     message, info = str(caught.value), ENGINES[name]
     assert message.startswith(f"{name} needs ")
-    assert f"brings it: {info.fetching}. " in message
+    assert f"  {info.fetching}" in message.split("\n"), "on a line of its own, to be copied"
     if info.url:
         assert f"not in {tmp_path}. " in message
         assert info.fetching == f"curl -L -o {info.weights} {info.url}"
@@ -67,7 +67,7 @@ def test_without_its_weights_an_engine_says_where_it_looked_and_the_command_that
 
 
 def test_a_model_of_ones_own_has_its_own_command():
-    with pytest.raises(NotAvailable, match=r"sam2 needs me/mine.*brings it: hf download me/mine --include"):
+    with pytest.raises(NotAvailable, match=r"sam2 needs me/mine.*brings it:\n  hf download me/mine --include"):
         build_engine("sam2", "me/mine", "cpu")
 
 

@@ -11,6 +11,7 @@ import yaml
 from PIL import Image
 
 from conftest import picture, write_tiles
+from sightline.cli.common import fits
 from sightline.config import PretrainConfig, SegmentConfig
 from sightline.errors import ConfigError, DataError
 from sightline.files import data_home
@@ -97,8 +98,15 @@ def test_land_cover_runs_as_a_trial_and_says_so(homes, tmp_path):
     study = read_study("deepglobe-landcover", changes, {"scale": 0.02, "seeds": [0, 1, 2]})
     nodes = expand(study, tmp_path / "out")
     check_sources(nodes, tmp_path / "out")
-    total = estimate(nodes, tmp_path / "out")[-1]
-    assert total["disk"].endswith("MB")
+    said: list[str] = []
+    plan = estimate(nodes, tmp_path / "out", said.append)
+    assert plan.rows()[-1]["disk"].endswith("MB")
+    assert len(plan.rows()) == len(nodes) + 1
+    by_arm = plan.rows_by_arm()
+    assert {row["run"] for row in by_arm} >= {node.arm for node in nodes if node.arm}
+    assert by_arm[-1]["done"] == f"0 of {len(nodes)}"
+    assert fits([{key: value for key, value in row.items() if key != "needs"} for row in by_arm]), "80 columns"
+    assert said[0].startswith("timing a step of ")
     folder = run_study(study, tmp_path / "out")
     result = folder.result
     assert result == StudyResult.from_dict(result.to_dict())

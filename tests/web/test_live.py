@@ -12,6 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 from web_support import BASE, TOKEN, FloodEngine, app_of, discs, write_discs
 
+from sightline.prompts import Prompts
 from sightline.run_lengths import box_of, from_run_lengths, run_lengths
 from sightline.web.live import Busy, Stopping, Superseded, Worker
 from sightline.web.site import Site
@@ -124,6 +125,24 @@ def test_a_click_gives_masks_that_hold_it(site: Site):
         assert (mask.sum(), box_of(mask)) == (sent["area"], tuple(sent["box"]))
     red = (discs()[..., 0] > 200) & (np.arange(320) < 160)
     assert (from_run_lengths(answer["masks"][0]["counts"], 240, 320) == red).all()
+
+
+def test_after_one_click_the_whole_picture_is_proposed_last_and_refined_as_it_was_proposed(site: Site):
+    class Greedy(FloodEngine):
+        def _answer(self, state, prompts: Prompts, multimask: bool):
+            masks, scores, _, _ = super()._answer(state, prompts, multimask)
+            masks[0] = True
+            return masks, scores, np.arange(3, dtype=np.float32).reshape(3, 1, 1), None
+
+    engine = Greedy()
+    client = browser(app_of(site, engine))
+    ask = {"points": [[80, 120, 1]]}
+    answer = client.post("/api/pictures/f0/predict", json=ask, headers=ORIGIN).json()
+    assert [sent["area"] == 240 * 320 for sent in answer["masks"]] == [False, False, True]
+    client.post("/api/pictures/f0/predict", json={**ask, "refine": 0}, headers=ORIGIN)
+    refined = engine.asked[1].mask_input
+    assert refined is not None
+    assert refined.item() == 1, "what stood first on the page is the engine's second"
 
 
 def test_kinds_that_the_engine_does_not_take(site: Site):

@@ -100,25 +100,22 @@ def say_weights(run: Path) -> None:
     print(f"{run}: {count} of {count} tensors used; not used: none; missing: none", file=sys.stderr)
 
 
-def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -> None:
+def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "", spare: Sequence[str] = ()) -> None:
     """Print rows to stdout, as a table for a person or as JSON for a program; of several processes the first does.
 
-    A table that is wider than the terminal is written as one line a value instead, one of two columns as one line a
-    row: no path and no number is cut.
+    A table that is wider than the terminal loses the columns `spare`, as many as it must in their order. One that is
+    still too wide is written as one line a row where it says what has which value, and else as one line a value: no
+    path and no number is cut.
     """
     if not is_first_process():
         return
     if as_json:
         print(json_text(list(rows), indent=1))
         return
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    cells = [[_text(row.get(column, "")) for column in columns] for row in rows]
-    columns = [_text(column) for column in columns]
-    widths = [
-        max(len(line) for cell in column for line in cell.split("\n")) for column in zip(columns, *cells, strict=True)
-    ]
+    rows = _narrowed(rows, spare)
+    columns, cells = _cells(rows)
     console = Console()
-    if sum(widths) + 3 * len(widths) + 1 <= console.width:
+    if fits(rows):
         table = Table(*columns, title=title or None)
         for row in cells:
             table.add_row(*map(escape, row))
@@ -126,9 +123,10 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -
         return
     if title:
         print(title)
-    if len(columns) == 2:
-        for name, value in cells:
-            print(f"  {name}: {value}")
+    if columns[:2] == ["what", "value"] or len(columns) == 2:
+        for name, value, *rest in cells:
+            further = [f", {column} {cell}" for column, cell in zip(columns[2:], rest, strict=True) if cell]
+            print(f"  {name}: {value}{''.join(further)}")
         return
     for number, row in enumerate(cells):
         if number:
@@ -136,6 +134,30 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "") -
         for column, cell in zip(columns, row, strict=True):
             if cell:
                 print(f"  {column}: {cell}")
+
+
+def _narrowed(rows: Sequence[Mapping[str, Any]], spare: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+    """Return the rows without as many of the spare columns as it takes to fit; as they are if none would do."""
+    for count in range(len(spare) + 1):
+        fewer = [{key: value for key, value in row.items() if key not in spare[:count]} for row in rows]
+        if fits(fewer):
+            return fewer
+    return rows
+
+
+def fits(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether rows are a table that is no wider than the terminal, 80 columns where there is none."""
+    columns, cells = _cells(rows)
+    widths = [
+        max(len(line) for cell in column for line in cell.split("\n")) for column in zip(columns, *cells, strict=True)
+    ]
+    return sum(widths) + 3 * len(widths) + 1 <= Console().width
+
+
+def _cells(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """Return the columns' names and each row's cells as they are printed."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    return [_text(column) for column in columns], [[_text(row.get(column, "")) for column in columns] for row in rows]
 
 
 def _text(value: Any) -> str:

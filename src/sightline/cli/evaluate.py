@@ -69,7 +69,7 @@ def evaluate(
     if as_json:
         show([{"run": str(run), **result.row()}], as_json=True)
         return
-    say(interval_answer(result.metric, result.interval, "images"))
+    say(interval_answer(result.metric, result.judged, "images" + (" not trained on" if result.unseen else "")))
     for title, rows in result.tables():
         show(rows, as_json=False, title=title)
     end({"run": run}, ("predict", run, "IMAGES", "--out", "OUT"))

@@ -77,6 +77,7 @@ def predict(
     source
         Folder that is searched through, one image, or for a classifier a CSV with columns id,filename.
     """
+    from sightline.data.labelled.listing import check_unlabelled
     from sightline.runs import RunFolder
     from sightline.runs.outputs import PartDone
     from sightline.runs.verbs import function_of
@@ -85,7 +86,9 @@ def predict(
         root=root, tta=tta or None, probabilities=probabilities or None, top_k=top_k, masks=masks, part=part
     )
     options |= given(merge=merge or None)
-    predictions = function_of(RunFolder.open(run), "predict", options)(run, source, out, device=device)
+    folder = RunFolder.open(run)
+    check_unlabelled(source)
+    predictions = function_of(folder, "predict", options)(run, source, out, device=device)
     say_weights(run)
     if isinstance(predictions, PartDone):
         end_part(predictions)

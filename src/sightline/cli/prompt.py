@@ -109,7 +109,9 @@ def prompt(
         print(json_text(records, indent=1))
         return
     found = sum(record["masks"] for record in records)
-    say(f"{found} masks in {len(records)} images. A score is the engine's own guess of the overlap, 0 to 1.")
+    masks = "1 mask" if found == 1 else f"{found} masks"
+    where = "1 image" if len(records) == 1 else f"{len(records)} images"
+    say(f"{masks} in {where}. A score is the engine's own guess of the overlap, 0 to 1.")
     end({"masks": out}, ("serve", images[0] if images else out))
 
 

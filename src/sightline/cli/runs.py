@@ -96,7 +96,7 @@ def _print(listed: list[Listed], folder: Path) -> None:
         }
         for entry in listed
     ]
-    show(rows, as_json=False, title=str(folder))
+    show(rows, as_json=False, title=str(folder), spare=("size", "changed", "kind"))
 
 
 def age_text(seconds: float) -> str:

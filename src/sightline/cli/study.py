@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -76,9 +77,11 @@ def study(
         from sightline.study.estimate import estimate
 
         check_sources(nodes, folder)
-        rows = estimate(nodes, folder)
-        show(rows, as_json=as_json, title=f"plan of {config.name}")
-        if not as_json:
+        plan = estimate(nodes, folder, lambda text: print(text, file=sys.stderr, flush=True))
+        if as_json:
+            show(plan.rows(), as_json=True)
+        else:
+            show(plan.rows_by_arm(), as_json=False, title=f"plan of {config.name}", spare=("needs", "disk"))
             end({"study": folder}, ("study", file, *(("--out", out) if out else ())))
         return
     from sightline.errors import TrainingFailed

@@ -9,6 +9,7 @@ Coordinates are pixels of the original image, x right, y down, pixel centers at 
 
 from sightline.prompts.engine import ImageState, Progress, PromptEngine, build_engine
 from sightline.prompts.prompts import (
+    WHOLE,
     Answer,
     Box,
     EverythingSettings,
@@ -33,6 +34,7 @@ __all__ = [
     "DEFAULT_ENGINE",
     "ENGINES",
     "HUB_FILES",
+    "WHOLE",
     "Answer",
     "Box",
     "EngineInfo",

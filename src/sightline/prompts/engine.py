@@ -95,6 +95,23 @@ class PromptEngine(ABC):
         masks, scores, low_res, boxes = self._answer(state, prompts, multimask)
         return Answer(masks, scores, low_res, boxes, time.perf_counter() - begin)
 
+    def offer(self, state: ImageState, prompts: Prompts, *, multimask: bool = True) -> Answer:
+        """Return `predict`'s answer in the order in which people are offered it.
+
+        One inside click asks for one thing: masks that cover WHOLE of the picture or more come after all others,
+        whatever their score. In each of the two groups the engine's order stays, and so do all scores.
+
+        Args:
+            state: of set_image.
+            prompts: at least one.
+            multimask: as of `predict`.
+
+        Raises:
+            ConfigError: as of `predict`.
+        """
+        answer = self.predict(state, prompts, multimask=multimask)
+        return answer.with_whole_pictures_last() if prompts.is_one_inside_click else answer
+
     def everything(
         self, state: ImageState, settings: EverythingSettings | None = None, progress: Progress | None = None
     ) -> list[Region]:

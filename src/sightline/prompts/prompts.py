@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -16,6 +16,9 @@ from sightline.run_lengths import box_of, decode_rle, encode_rle
 
 Point = tuple[float, float, int]
 Box = tuple[float, float, float, float]
+
+# Share of the picture from which a mask is the whole picture, which nobody means by one click.
+WHOLE = 0.9
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,11 @@ class Prompts:
             "mask_input": self.mask_input is not None,
         }
         return {name for name, value in given.items() if value}
+
+    @property
+    def is_one_inside_click(self) -> bool:
+        """Whether one inside point is all that is asked."""
+        return self.kinds() == {"points"} and len(self.points) == 1 and self.points[0][2] == 1
 
     def checked(self, height: int, width: int) -> Prompts:
         """Return the prompts with their box cut to an image; the only check of points and boxes.
@@ -73,6 +81,12 @@ class Answer:
     low_res: np.ndarray | None = None
     boxes: np.ndarray | None = None
     seconds: float = 0.0
+
+    def with_whole_pictures_last(self) -> Answer:
+        """Return the answer with masks of WHOLE of the picture and more after the others; else the order stays."""
+        order = np.argsort(self.masks.mean(axis=(1, 2)) >= WHOLE, kind="stable")
+        parts = {"masks": self.masks, "scores": self.scores, "low_res": self.low_res, "boxes": self.boxes}
+        return replace(self, **{name: part[order] for name, part in parts.items() if part is not None})
 
 
 @dataclass(frozen=True)

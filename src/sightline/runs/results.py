@@ -135,6 +135,11 @@ class Evaluation(Record):
     def _repr_html_(self) -> str:
         return "".join(notebook.table(rows, title) for title, rows in self.tables())
 
+    @property
+    def judged(self) -> Interval:
+        """The score to believe: of the images that the run was not trained on, where these are known and some."""
+        return self.unseen or self.interval
+
     def warning(self) -> str:
         """Return what a person should know before believing the score; "" where there is nothing."""
         if not self.seen:

@@ -51,12 +51,12 @@ class Found:
 
     def lines(self) -> list[str]:
         """Return a line for each source."""
-        titles = {"unlabelled": "without labels", "labelled": "with labels", "masks": "with masks"}
+        titles = {"unlabelled": "images without labels", "labelled": "images with labels", "masks": "images and masks"}
         lines = []
         for source in (*self.chosen.values(), *self.others):
             classes = f", {len(source.classes)} classes" if source.classes else ""
             unused = "" if source in self.chosen.values() else "; not taken, another one is larger"
-            lines.append(f"{source.path}: {source.images} images {titles[source.kind]}{classes}{unused}.")
+            lines.append(f"{source.path}: {source.images} {titles[source.kind]}{classes}{unused}.")
         return lines
 
 
@@ -124,7 +124,8 @@ def study_text(found: Found, folder: Path) -> str:
         classes = (
             f": {', '.join(source.classes[:8])}{', …' if len(source.classes) > 8 else ''}" if source.classes else ""
         )
-        head = f"# {_description(StudyConfig, block)} {source.images} images, {source.side} px at the first{classes}"
+        counted = "images and masks" if kind == "masks" else "images"
+        head = f"# {_description(StudyConfig, block)} {source.images} {counted}, {source.side} px at the first{classes}"
         body = {block: {"data": {"source": where}, **settings(source)}}
         blocks.append(f"{head}\n{yaml.safe_dump(body, sort_keys=False, allow_unicode=True).rstrip()}")
     if "masks" in chosen:

@@ -146,7 +146,7 @@ class SegmentDesk:
         def work() -> dict[str, Any]:
             engine = self._ready()
             state, encoding = self._state(engine, picture)
-            answer = engine.predict(state, _prompts(body, engine, picture, session), multimask=body.multimask)
+            answer = engine.offer(state, _prompts(body, engine, picture, session), multimask=body.multimask)
             session.low_res = None if answer.low_res is None else (picture.id, answer.low_res)
             sent = [_sent(mask, score) for mask, score in zip(answer.masks, answer.scores, strict=True)]
             return _answer(sent, state, answer.seconds, encoding, engine)

@@ -219,6 +219,7 @@ def test_evaluate_knows_images_of_training_by_their_pixels_and_judges_without_th
     assert everything.seen == len(parts["train"]) + len(parts["val"])
     assert everything.unseen is not None
     assert everything.unseen.to_dict() == trained.result()["accuracy"]
+    assert everything.judged == everything.unseen
     assert np.sum(everything.scores.confusion) == everything.accuracy.n == 60
     assert "trained or chosen on" in everything.warning()
     assert [row["n"] for row in everything.tables()[0][1]] == [60, len(parts["test"])]
@@ -234,6 +235,7 @@ def test_evaluate_knows_images_of_training_by_their_pixels_and_judges_without_th
     (trained.path / "trained_on.npz").rename(trained.path / "kept")
     old = evaluate(trained.path, DataConfig(source=str(tmp_path / "new")))
     assert (old.seen, old.unseen, old.warning()) == (None, None, "")
+    assert old.judged == old.accuracy
     (trained.path / "kept").rename(trained.path / "trained_on.npz")
 
 

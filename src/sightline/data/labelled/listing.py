@@ -193,10 +193,19 @@ def list_unlabelled(path: Path, root: Path | None = None) -> ImageSet:
         return _of_folder(DataConfig(source=str(path)), path, "folder")
     if is_image(path):
         return ImageSet(str(path), (Sample(printable(path.name), path),))
-    if not path.is_file():
+    check_unlabelled(path)
+    return _of_file(str(path), path, "auto", root)
+
+
+def check_unlabelled(path: Path) -> None:
+    """Look whether there is anything to be named, before it is listed.
+
+    Raises:
+        DataError: neither a file nor a folder.
+    """
+    if not is_folder(path) and not path.is_file():
         what = "is no regular file" if path.exists() else "no such file or folder"
         raise DataError(f"{path}: {what}; give an image, a folder of images, or a CSV with columns id,filename")
-    return _of_file(str(path), path, "auto", root)
 
 
 def is_folder(root: Path) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, Literal
 
@@ -123,12 +124,17 @@ class _Mirror:
             for line in lines[self._state.lines :]:
                 self._log(line)
             step = lines[-1]["step"] if lines else 0
-            for path in sorted(self._run.figures.glob("*.png"))[:MOST_PICTURES]:
-                self._logger.picture(f"figures/{path.stem}", path, step)
+            for path in self._pictures()[:MOST_PICTURES]:
+                self._logger.picture(path.relative_to(self._run.path).with_suffix("").as_posix(), path, step)
             numbers = flat(self._run.result())
             result = {f"result/{key}": float(v) for key, v in numbers.items() if isinstance(v, int | float)}
         self._logger.end(status, result)
         self._run.drop_note(self._note)
+
+    def _pictures(self) -> list[Path]:
+        """Return the figures of the run, the strips of its mask history and the tiles of an engine that is judged."""
+        folders = ((artifacts.FIGURES, "*.png"), (artifacts.PROGRESS, "*-strip.png"), (artifacts.PICTURES, "*.png"))
+        return [path for folder, pattern in folders for path in sorted((self._run.path / folder).glob(pattern))]
 
     def _keep(self, state: LoggerState) -> None:
         state.write(self._path)

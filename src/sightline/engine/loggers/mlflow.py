@@ -61,8 +61,8 @@ class MLflow(RunLogger):
 
     def picture(self, name: str, path: Path, step: int) -> None:
         """Keep a picture among the artifacts."""
-        del name, step
-        self._client.log_artifact(self.id, str(path), "figures")
+        del step
+        self._client.log_artifact(self.id, str(path), name.partition("/")[0])
 
     def end(self, status: Literal["done", "failed", "interrupted"], result: Mapping[str, float]) -> None:
         """Log the result, and set the run's status."""

@@ -100,7 +100,7 @@ def _folder(model_id: str, engine: str) -> Path:
         command = info.fetching if model_id in info.weights.split("+") else fetch_command(model_id)
         raise NotAvailable(
             f"{engine} needs {model_id}, which is not in {place} and could not be fetched "
-            f"({type(error).__name__}: {reason}). Where there is a network, this brings it: {command}. Without one, "
+            f"({type(error).__name__}: {reason}). Where there is a network, this brings it:\n  {command}\nWithout one, "
             f"put its {', '.join(HUB_FILES)} into a folder and give that as --model, or use --engine {DEFAULT_ENGINE}, "
             "which needs no weights"
         ) from None

@@ -138,7 +138,7 @@ def _file(model_id: str) -> Path:
     if model_id == published:
         raise NotAvailable(
             f"{MobileSam.name} needs its authors' file {published} (40 MB, Apache-2.0), which is not in {Path.cwd()}. "
-            f"Where there is a network, this brings it: {ENGINES[MobileSam.name].fetching}. It may lie anywhere: give "
-            f"its path as --model. Or use --engine {DEFAULT_ENGINE}, which needs no weights"
+            f"Where there is a network, this brings it:\n  {ENGINES[MobileSam.name].fetching}\nIt may lie "
+            f"anywhere: give its path as --model. Or use --engine {DEFAULT_ENGINE}, which needs no weights"
         )
     raise WeightsError(f"model = {model_id!r}: no such file, and no folder that holds {published}")

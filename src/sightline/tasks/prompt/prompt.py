@@ -173,7 +173,7 @@ def _find(
         written = [region.score for region in regions]
         prompts: dict[str, Any] = {"everything": engine.everything_method}
     else:
-        answer = engine.predict(state, request.prompts, multimask=multimask)
+        answer = engine.offer(state, request.prompts, multimask=multimask)
         masks, scores, boxes = list(answer.masks), answer.scores, answer.boxes
         written, prompts = [float(score) for score in scores], _plain(request.prompts)
     record = {

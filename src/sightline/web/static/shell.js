@@ -14,13 +14,30 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+// The icons' file is kept in the page: what is drawn after the server has gone has its icons too. A request that parses
+// what it gets, for trusted types allow no other parser; until it is answered, and if it fails, each icon asks by itself.
+let held = false;
+const asking = new XMLHttpRequest();
+asking.responseType = "document";
+asking.addEventListener("load", () => {
+  if (asking.status !== 200 || asking.responseXML === null) return;
+  const sprite = document.adoptNode(asking.responseXML.documentElement);
+  for (const symbol of sprite.querySelectorAll("symbol")) symbol.id = `icon-${symbol.id}`;
+  sprite.toggleAttribute("hidden", true);
+  sprite.setAttribute("aria-hidden", "true");
+  document.body.append(sprite);
+  held = true;
+});
+asking.open("GET", "/static/icons.svg");
+asking.send();
+
 export function icon(name) {
   const space = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(space, "svg");
   svg.setAttribute("class", "icon");
   svg.setAttribute("aria-hidden", "true");
   const use = document.createElementNS(space, "use");
-  use.setAttribute("href", `/static/icons.svg#${name}`);
+  use.setAttribute("href", held ? `#icon-${name}` : `/static/icons.svg#${name}`);
   svg.append(use);
   return svg;
 }

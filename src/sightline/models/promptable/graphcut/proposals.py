@@ -20,13 +20,13 @@ from scipy.sparse.csgraph import connected_components
 from sightline.models.promptable.graphcut.energy import Seeds, contrast_of, minimum_cut, prefer_inside, surrounding
 from sightline.models.promptable.graphcut.evidence import LEAST, learned, weighed
 from sightline.models.promptable.graphcut.superpixels import STEP, Superpixels
+from sightline.prompts import WHOLE
 
 # Shares of the picture for which a first click's preference is cut; a click alone never means the whole picture.
 LADDER = (0.01, 0.02, 0.04, 0.08, 0.15, 0.25, 0.4, 0.6, 0.75, 0.88)
 LEVELS = (-2.0, -1.25, -0.6, 0.0, 0.6, 1.25, 2.0)  # log odds at which it is cut once the outside is known
 PLAIN = (0.7, 0.0, -0.7)  # levels at which the plain rule's preference is cut
 PLAIN_ODDS = 2.0  # log odds of one unit of that preference
-WHOLE = 0.9  # share of the picture from which a region is the whole picture
 PULL = 0.6  # weight of one unit of log odds in the cut
 STRONGEST = 2.0  # a preference beyond it is as strong
 SMOOTHNESS, SWEEPS = 2.0, 8  # weight of the neighbors' preference beside a patch's own, and how often it is passed on
