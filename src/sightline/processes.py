@@ -1,10 +1,15 @@
-"""Which process of a training this one is, by what torchrun, SLURM and Sightline's own start of processes set."""
+"""Which process of a training this is, by what torchrun, SLURM and Sightline itself set; and the cores it may use."""
 
 from __future__ import annotations
 
 import os
 
 from sightline.errors import ConfigError
+
+
+def core_count() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def process_rank() -> int:

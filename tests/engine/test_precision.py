@@ -9,7 +9,7 @@ import time
 import pytest
 import torch
 
-from sightline import recipes
+from sightline import devices, recipes
 from sightline.config import PretrainConfig, RunConfig, resolve
 from sightline.engine import NoProgress, precision
 from sightline.engine.example import ExampleStep, example_batch
@@ -42,6 +42,7 @@ class Slow:
 @pytest.fixture(autouse=True)
 def empty_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(precision, "crowd", lambda: "")  # whatever else runs beside these tests
 
 
 def settle(slow: Slow, out, said=None, **facts):
@@ -76,6 +77,25 @@ def test_it_is_measured_once_for_the_same_facts(tmp_path):
     kept = [json.loads(path.read_text()) for path in (tmp_path / "cache" / "precision").glob("*.json")]
     assert {entry["facts"]["side"] for entry in kept} == {32, 64}
     assert all(entry["facts"]["torch"] == torch.__version__ for entry in kept)
+
+
+def test_on_a_busy_machine_it_says_so_and_does_not_keep_what_it_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(precision, "crowd", lambda: "load 14 on 2 cores")
+    said: list[str] = []
+    slow = Slow(0.02, 0.005)
+    for name in ("a", "b"):
+        settle(slow, tmp_path / name, said)
+    assert slow.built == 2, "measured again"
+    assert said[0].startswith("! this machine is busy (load 14 on 2 cores)")
+    assert "threads=1" in said[0]
+
+
+@pytest.mark.parametrize(("load", "threads", "crowded"), [(14.2, 2, True), (5.0, 2, False), (14.2, 1, False)])
+def test_a_machine_is_crowded_where_threads_would_wait(monkeypatch, load, threads, crowded):
+    monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1}, raising=False)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    assert devices.crowd() == ("load 14 on 2 cores" if crowded else "")
 
 
 def test_an_estimate_takes_the_time_of_the_precision_that_a_run_would_take(tmp_path):

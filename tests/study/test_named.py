@@ -17,6 +17,7 @@ from sightline.files import data_home
 from sightline.models import build_backbone
 from sightline.report import write
 from sightline.report.answers import answers
+from sightline.runs.study_folder import StudyFolder
 from sightline.runs.study_result import StudyResult
 from sightline.study import check_sources, expand, named, read_study, run_study
 from sightline.study.estimate import estimate
@@ -118,9 +119,7 @@ def test_land_cover_runs_as_a_trial_and_says_so(homes, tmp_path):
     assert study.published.source.rstrip(".") in text
 
 
-@pytest.mark.slow
 def test_the_five_settings_run_as_a_trial(homes, tmp_path):
-    """With views as large as published, it takes minutes: uv run pytest tests/study/test_named.py -m slow."""
     write_objects(homes)
     tiny = {"backbone": "timm/test_resnet", "batch_size": 8, "precision": "32-true", "method": {"prototypes": 64}}
     changes = {
@@ -132,7 +131,11 @@ def test_the_five_settings_run_as_a_trial(homes, tmp_path):
     }
     study = read_study("mini-imagenet-office-home", changes, {"scale": 0.02})
     result = run_study(study, tmp_path / "out").result
-    assert [(arm.arm, arm.status) for arm in result.arms] == [(name, "done") for name in "ABCDE"]
+    assert [(arm.arm, arm.status) for arm in result.arms] == [
+        (name, "done") for name in (*"ABCDE", "D-lbfgs", "E-lbfgs")
+    ]
+    runs = [StudyFolder(tmp_path / "out").run(name) for name in ("E-0", "E-lbfgs-0")]
+    assert [run.config()["head_solver"] for run in runs] == ["gradient", "lbfgs"]
     assert result.pretrain is not None
     assert (result.pretrain.epochs, result.pretrain.images) == (10, 8)
     assert os.path.isfile(write(tmp_path / "out")[0])

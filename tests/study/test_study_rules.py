@@ -140,6 +140,24 @@ def test_networks_that_draw_masks_have_twins_of_equal_time_too(tmp_path: Path):
             parse_arm(name)
 
 
+def test_a_head_by_epochs_has_one_at_its_optimum_beside_it(tmp_path: Path):
+    config = study(arms=["A", "C", "E"], classify={**PICTURES, "head_solver": "gradient"})
+    arms = arms_of(config)
+    assert [arm.name for arm in arms] == ["A", "C", "E", "E-lbfgs"]
+    nodes = nodes_of(config, tmp_path)
+    by_epochs, fitted = (nodes[name].config.to_dict() for name in ("E-1", "E-lbfgs-1"))
+    assert (by_epochs["head_solver"], fitted["head_solver"]) == ("gradient", "lbfgs")
+    assert {key for key in fitted if fitted[key] != by_epochs[key]} == {"head_solver"}
+    assert {("C", "E"), ("C", "E-lbfgs"), ("E-lbfgs", "E")} <= set(pairs_of(arms))
+    asked = {question.heading: question.pairs for question in questions_of(arms)}
+    assert asked["Freeze the backbone, or fine-tune it?"] == (("C", "E-lbfgs"),)
+    assert asked["Is a frozen backbone’s head at its optimum?"] == (("E-lbfgs", "E"),)
+    with pytest.raises(
+        ConfigError, match=r"arm E-lbfgs: is E with a head fitted by lbfgs, as every .*head_solver: gradient"
+    ):
+        arms_of(study(arms=["C", "E", "E-lbfgs"]))
+
+
 def test_augmented_views_are_for_heads_at_their_optimum_alone(tmp_path: Path):
     nodes = nodes_of(study(classify={**PICTURES, "head_views": 3}), tmp_path)
     assert [nodes[f"{arm}-0"].config.to_dict()["head_views"] for arm in "ACE"] == [0, 0, 3]

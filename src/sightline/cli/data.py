@@ -146,7 +146,7 @@ def check(
         str | None,
         Parameter(
             name="--features",
-            help="Run or published weights whose features confirm near copies and judge labels; not for masks.",
+            help="Run or published weights whose features confirm near copies and judge labels.",
         ),
     ] = None,
     write_split: Annotated[
@@ -202,10 +202,14 @@ def check(
     say = lambda line: print(line, file=sys.stderr)  # noqa: E731
     masks = SegmentDataConfig.build({"source": source}, given(split_file=str(split_file) if split_file else None))
     if layout in (None, *get_args(MaskLayout)) and style is None and holds_masks(masks):
-        if features is not None:
-            raise ConfigError(f"--features {features}: is for images alone, and {source} holds masks; leave it out")
         result = check_masks(masks.model_copy(update=given(layout=layout)), unlabelled or "", progress=say)
-        rows = result.rows() + passed_rows(walk(find(source)).passed)
+        confirmations: list[dict[str, object]] = []
+        if features is not None:
+            from sightline.tasks.likeness import confirm_tile_copies
+
+            seen = confirm_tile_copies(result, features, say=say)
+            result, confirmations = seen.check, seen.rows()
+        rows = result.rows() + confirmations + passed_rows(walk(find(source)).passed)
         if write_split is not None:
             rows += write_leak_free_split(result, write_split, val, test, seed)
         if sheet is not None:

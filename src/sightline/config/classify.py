@@ -11,7 +11,7 @@ from sightline.config.backbone import BackboneConfig
 from sightline.config.base import Effects
 from sightline.config.data import DataConfig
 from sightline.config.optim import ClassifyOptim
-from sightline.config.types import NonNegative, Positive, Range, Train
+from sightline.config.types import HeadSolver, NonNegative, Positive, Range, Train
 
 
 class ClassifyConfig(BackboneConfig):
@@ -31,7 +31,7 @@ class ClassifyConfig(BackboneConfig):
         description="What is trained: head, last-stage (the backbone's, with the head), or all; the rest stands still, "
         "batch-norm statistics too.",
     )
-    head_solver: Literal["gradient", "lbfgs"] = Field(
+    head_solver: HeadSolver = Field(
         default="gradient",
         description="How a head on a frozen backbone is trained: gradient, by epochs as in the published protocol; "
         "or lbfgs, to its optimum, with the penalty best on validation (what a study does).",

@@ -27,9 +27,10 @@ class EmbedConfig(Resolved):
         default=0, description="Images to label next, written to select.csv, the first ones first; 0 chooses none."
     )
     select_by: Selection = Field(
-        default="diverse",
-        description="How they are chosen: diverse (each the farthest from those before), typical (the densest places "
-        "of as many clusters), uncertain (where a classifier wavers between two classes) or random, to compare with.",
+        default="typical",
+        description="How they are chosen: typical (the densest places of as many clusters: worth most where labels are "
+        "few, docs/benchmarks/selection.md), diverse (each the farthest from those before), uncertain (where a "
+        "classifier wavers between two classes) or random, to compare with.",
     )
     seed: int = Field(default=0, description="Seed of the map, and of what is chosen.")
     device: Device = Field(default="auto", description="Device to compute on: auto, cpu, cuda or mps.")

@@ -11,7 +11,7 @@ from sightline.config.data import DataConfig
 from sightline.config.loggers import LoggerNames, logger_words
 from sightline.config.masks import SegmentDataConfig
 from sightline.config.references import REFERENCES
-from sightline.config.types import Above, Fraction, NonNegative, Positive, Share
+from sightline.config.types import Above, Fraction, HeadSolver, NonNegative, Positive, Share
 
 # Of the learning rate of a block: half a decade to each side, so that neighbors are told apart and three hold a decade.
 LR_FACTORS = (1 / 3, 1.0, 3.0)
@@ -53,10 +53,11 @@ class StudyClassify(Frozen):
 
     data: DataConfig = Field(description="Labelled images.")
     metric: str = Field(default="", description="Metric that these arms are compared by; none takes accuracy.")
-    head_solver: Literal["gradient", "lbfgs"] = Field(
+    head_solver: HeadSolver = Field(
         default="lbfgs",
         description="How heads on frozen backbones are trained: lbfgs, to their optimum, so that a head that was not "
-        "trained enough is not taken for bad features; or gradient, by the epochs and rates of the other arms.",
+        "trained enough is not taken for bad features; or gradient, by the epochs and rates of the other arms. It adds "
+        "arms D-lbfgs and E-lbfgs beside D and E, so that the report shows both.",
     )
     head_views: NonNegative = Field(
         default=0,

@@ -39,6 +39,8 @@ Network = Literal["teacher", "student"]
 DropMode = Literal["zero", "structural"]
 # What of a classifier is trained.
 Train = Literal["head", "last-stage", "all"]
+# How a head on a frozen backbone is trained.
+HeadSolver = Literal["gradient", "lbfgs"]
 Precision = Literal["auto", "32-true", "bf16-mixed"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 # What a network can be written as, for other programs.

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import torch
 
 from sightline.config import RunConfig
-from sightline.devices import resolve_device
+from sightline.devices import crowd, resolve_device
 from sightline.engine.device import resolve_precision
 from sightline.engine.example import PRECISIONS, ExampleStep, measure
 from sightline.engine.memory import keep_freed_memory
@@ -63,6 +63,8 @@ def settle_precision(config: C, out: Path, example: ExampleStep, say: Callable[[
         example: what to measure.
         say: told the verdict.
     """
+    if not config.threads and resolve_device(config.device) == "cpu" and (load := crowd()):
+        say(f"! this machine is busy ({load}) and torch's threads wait for each other: --set threads=1 is often faster")
     if config.precision != "auto":
         return config, Verdict(config.precision, "asked for")
     begun = _begun(out)
@@ -139,7 +141,8 @@ def _known_or_measured(config: RunConfig, example: ExampleStep, say: Callable[[s
     if say is not None and len(example.precisions) > 1:
         say("precision: timing a step in 32 bits and in bf16, once on this machine; some seconds")
     seconds = _measured(config, example, example.precisions)
-    write_json(path, {"facts": facts, "seconds": seconds})
+    if not crowd():  # a step among other programs says nothing about the next run
+        write_json(path, {"facts": facts, "seconds": seconds})
     return _verdict(seconds)
 
 

@@ -7,6 +7,8 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from sightline.processes import core_count
+
 PACKAGES = ("sightline", "torch", "torchvision", "timm", "numpy", "opencv-python-headless", "scikit-learn", "openTSNE")
 
 
@@ -23,8 +25,9 @@ def versions() -> dict[str, str]:
 
 def hardware() -> dict[str, str | int]:
     """Return processor, cores available to this process, memory in GiB and platform."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return {"processor": _processor(), "cores": cores, "memory_gib": _memory_gib(), "platform": platform.platform()}
+    return {
+        "processor": _processor(), "cores": core_count(), "memory_gib": _memory_gib(), "platform": platform.platform(),
+    }  # fmt: skip
 
 
 def _processor() -> str:

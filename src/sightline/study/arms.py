@@ -9,12 +9,12 @@ fields, here and in result.json.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sightline.config import Frozen, StudyConfig
-from sightline.config.types import Train
+from sightline.config.types import HeadSolver, Train
 from sightline.errors import ConfigError, nearest
 from sightline.runs.architecture import network_title
 from sightline.runs.kinds import KINDS, Kind, import_dotted
@@ -56,6 +56,7 @@ class Arm:
         base: the arm it differs from in one thing; "" for none.
         as_long_as: the arm whose time, pretraining included, it is trained for; "" where epochs are as the study says.
         network_of: the weights whose network it has, with random ones in it; "" for the study's own network.
+        head_solver: how its head is trained; None as the study says.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Arm:
     base: str = ""
     as_long_as: str = ""
     network_of: str = ""
+    head_solver: HeadSolver | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -105,12 +107,14 @@ class Setting:
         trained: what of it is trained.
         base: the setting it differs from in one thing.
         as_long_as: the setting whose time, pretraining included, it is trained for.
+        head_solver: how its head is trained; None as the study says.
     """
 
     weights: Weights
     trained: Train
     base: str = ""
     as_long_as: str = ""
+    head_solver: HeadSolver | None = None
 
 
 SETTINGS: dict[str, Setting] = {
@@ -121,11 +125,15 @@ SETTINGS: dict[str, Setting] = {
     "E": Setting("own", "head"),
     "F": Setting("own", "last-stage"),
     "A-long": Setting("random", "all", base="A", as_long_as="C"),
+    "D-lbfgs": Setting("reference", "head", base="D", head_solver="lbfgs"),
+    "E-lbfgs": Setting("own", "head", base="E", head_solver="lbfgs"),
 }
 # Of a segmentation model, behind its name: with random weights, trained for the time of its pretrained twin.
 LONG = "-long"
 # What `budget: equal-time` adds, where the study has the arms that each is the twin of.
 TWINS = tuple(name for name, setting in SETTINGS.items() if setting.as_long_as)
+# What `head_solver: gradient` adds beside the arms it trains: the same features under a head at its optimum.
+FITTED = {setting.base: name for name, setting in SETTINGS.items() if setting.head_solver == "lbfgs"}
 
 
 # -- questions
@@ -194,6 +202,16 @@ def _alike(pair: Pair, arms: Sequence[Arm]) -> Pair:
     return (a.name, control_of(a)) if control_of(a) in by_name else pair
 
 
+def _at_optimum(pair: Pair, names: Collection[str]) -> Pair:
+    """Return a pair with the fitted head in the place of one trained by epochs, where the study has it.
+
+    A head that was not trained enough would be taken for bad features.
+    """
+    a, b = pair
+    fitted = FITTED.get(b, "")
+    return (a, fitted) if fitted in names and fitted != a else pair
+
+
 def _ablations(arms: Sequence[Arm]) -> list[Pair]:
     return [(arm.base, arm.name) for arm in arms if arm.drop]
 
@@ -226,7 +244,7 @@ class Asked:
     def of(self, arms: Sequence[Arm]) -> Question | None:
         """Return the question as result.json has it; None where these arms do not ask it."""
         names = {arm.name for arm in arms}
-        pairs = [pair for pair in self.pairs if names.issuperset(pair)]
+        pairs = [_at_optimum(pair, names) for pair in self.pairs if names.issuperset(pair)]
         pairs = (*(_alike(pair, arms) for pair in pairs), *self.choose_pairs(arms))
         about = tuple(self.choose_arms(arms))
         if not pairs and not about:
@@ -259,6 +277,16 @@ QUESTIONS = (
         words={
             "better": "Fine-tune.",
             "worse": "Freeze.",
+            "undecided": _NOT_SHOWN,
+            "mixed": "It depends on the weights.",
+        },
+    ),
+    Asked(
+        heading="Is a frozen backbone’s head at its optimum?",
+        pairs=(("E-lbfgs", "E"), ("D-lbfgs", "D")),
+        words={
+            "better": "No, the same features do better under a fitted head.",
+            "worse": "It does better than the head fitted on validation.",
             "undecided": _NOT_SHOWN,
             "mixed": "It depends on the weights.",
         },
@@ -363,9 +391,11 @@ def _setting_arm(name: str) -> Arm | None:
     title = f"{_START[setting.weights]}, {_TRAINED[setting.trained]}"
     if setting.as_long_as:
         title += f" for as long as pretraining and {setting.as_long_as} together"
+    if setting.head_solver == "lbfgs":
+        title += ", head fitted to its optimum"
     return Arm(
         name=name, title=title, task="classify", weights=setting.weights, trained=setting.trained, base=setting.base,
-        as_long_as=setting.as_long_as,
+        as_long_as=setting.as_long_as, head_solver=setting.head_solver,
     )  # fmt: skip
 
 
@@ -430,6 +460,8 @@ def arms_of(study: StudyConfig) -> list[Arm]:
         names += [UNET, *(f"{UNET}-drop-{skip}" for skip in study.ablate.skips)]
         if study.ablate.structural:
             names += [f"{UNET}-drop-{skip}-structural" for skip in study.ablate.skips if skip != "random"]
+    if study.classify is not None and study.classify.head_solver == "gradient":
+        names += [fitted for base, fitted in FITTED.items() if base in names]
     if study.budget == "equal-time":
         names += [name for name in TWINS if {SETTINGS[name].base, SETTINGS[name].as_long_as} <= set(names)]
         own = [arm for arm in map(parse_arm, names) if arm.task == "segment" and arm.weights == "own" and not arm.drop]
@@ -437,6 +469,7 @@ def arms_of(study: StudyConfig) -> list[Arm]:
     arms = [parse_arm(name) for name in dict.fromkeys(names)]
     _check_blocks(study, arms)
     _check_twins(arms)
+    _check_heads(study, arms)
     _check_published(study, arms)
     for arm in arms:
         metric_of(study, arm)
@@ -466,6 +499,15 @@ def _check_twins(arms: list[Arm]) -> None:
             raise ConfigError(
                 f"arm {arm.name}: is {arm.base} trained for as long as pretraining and {arm.as_long_as} took, and the "
                 f"study has no {' and no '.join(lacking)}; add to `arms:`, or drop {arm.name}"
+            )
+
+
+def _check_heads(study: StudyConfig, arms: list[Arm]) -> None:
+    for arm in arms:
+        if arm.head_solver and study.classify is not None and study.classify.head_solver == arm.head_solver:
+            raise ConfigError(
+                f"arm {arm.name}: is {arm.base} with a head fitted by {arm.head_solver}, as every head on a frozen "
+                f"backbone of this study is; drop {arm.name}, or write `head_solver: gradient` in `classify:`"
             )
 
 
@@ -504,7 +546,8 @@ def seeds_of(study: StudyConfig, arm: Arm) -> tuple[int, ...]:
 def pairs_of(arms: Sequence[Arm]) -> list[Pair]:
     """Return which arms are compared: the settings by the questions; of networks each with the one it differs from."""
     names = {arm.name: arm for arm in arms}
-    settings = dict.fromkeys(pair for asked in QUESTIONS for pair in asked.pairs if names.keys() >= {*pair})
+    asked = [pair for asked in QUESTIONS for pair in asked.pairs if names.keys() >= {*pair}]
+    settings = dict.fromkeys([*asked, *(_at_optimum(pair, names) for pair in asked)])
     # First what differs in weights alone, then what differs in what is trained.
     pairs = sorted(settings, key=lambda pair: (names[pair[0]].trained != names[pair[1]].trained, pair))
     pairs = [_alike(pair, arms) for pair in pairs]

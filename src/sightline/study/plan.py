@@ -201,8 +201,8 @@ def classify_node(study: StudyConfig, arm: Arm, seed: int, out: StudyFolder) -> 
     if arm.name == study.embed_arm and seed == study.seeds[0]:
         settings["keep_features"] = study.embed_samples
     if arm.trained == "head" and study.classify is not None:
-        settings["head_solver"] = study.classify.head_solver
-        if study.classify.head_solver == "lbfgs":
+        settings["head_solver"] = arm.head_solver or study.classify.head_solver
+        if settings["head_solver"] == "lbfgs":
             settings["head_views"] = study.classify.head_views
     node = Node(arm.run_name(seed), arm.task, _classify(study, settings), needs, arm.name)
     assert study.classify is not None, "arms_of has checked it"

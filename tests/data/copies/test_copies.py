@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from conftest import write_tiles
 from sightline.cli.main import run as command_line
-from sightline.config import DataConfig
-from sightline.data import check_images
+from sightline.config import DataConfig, SegmentDataConfig
+from sightline.data import check_images, check_masks
 from sightline.data.copies import FLIPS, TURNS, find_copies, fingerprints
 from sightline.data.copies.fingerprint import WINDOWS, coefficients, hashes
 from sightline.data.copies.hamming import near_pairs
@@ -159,26 +160,29 @@ def test_features_that_are_not_there_are_refused_whatever_there_is_to_confirm(fo
     assert "runs/x" in capsys.readouterr().err
 
 
+class LastOneOut:
+    """A network that sees what a changed copy shows, and takes the last of the others for another one."""
+
+    size = 32
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def features(self, wanted: list[tuple[int, object]], picture: Callable[[int, int], np.ndarray]) -> np.ndarray:
+        rows = np.tile([1.0, 0.0], (len(wanted), 1))
+        assert all(picture(i, self.size).ndim == 3 for i, _ in wanted)
+        for index, change in wanted[:1]:
+            assert not callable(change) or change(picture(index, self.size)).ndim == 3
+        if not any(change for _, change in wanted):
+            rows[-1] = [0.0, 1.0]
+        return rows
+
+
 def test_near_copies_that_a_network_does_not_confirm_are_named(folder: Path, monkeypatch: pytest.MonkeyPatch):
     found = check_images(DataConfig(source=str(folder / "set")), str(folder / "loose"))
     assert len(found.copies.near) >= 2
 
-    class Network:
-        """Sees what a changed copy shows, and takes the last picture that it is asked for for another one."""
-
-        size = 32
-
-        def __init__(self, *_: object) -> None:
-            pass
-
-        def features(self, wanted: list[tuple[int, bool]], pictures: Callable[[int], np.ndarray]) -> np.ndarray:
-            rows = np.tile([1.0, 0.0], (len(wanted), 1))
-            assert all(pictures(i).ndim == 3 for i, _ in wanted)
-            if not any(changed for _, changed in wanted):
-                rows[-1] = [0.0, 1.0]
-            return rows
-
-    monkeypatch.setattr(likeness, "_Network", Network)
+    monkeypatch.setattr(likeness, "_Network", LastOneOut)
     of = likeness.confirm_copies(found, "weights")
     last = int(found.copies.near.max())
     assert of.passed_over.tolist() == [pair for pair in found.copies.near.tolist() if last in pair]
@@ -186,3 +190,20 @@ def test_near_copies_that_a_network_does_not_confirm_are_named(folder: Path, mon
     assert of.check.copies.exact.tolist() == found.copies.exact.tolist()
     assert of.rows()[0]["value"] == len(of.passed_over) > 0
     assert "(0.00, of copies 1.00 or more)" in of.rows()[1]["value"]
+
+
+def test_near_copies_of_tiles_are_confirmed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write_tiles(tmp_path / "tiles")
+    tiles = sorted((tmp_path / "tiles").rglob("*_sat.jpg"))
+    (tmp_path / "loose").mkdir()
+    for path in tiles[:2]:
+        Image.open(path).transpose(Image.Transpose.ROTATE_90).save(tmp_path / "loose" / path.name, quality=60)
+    found = check_masks(SegmentDataConfig(source=str(tmp_path / "tiles")), str(tmp_path / "loose"))
+    assert found.shared is not None
+    assert len(found.shared.near) >= 2
+    monkeypatch.setattr(likeness, "_Network", LastOneOut)
+    of = likeness.confirm_tile_copies(found, "weights")
+    assert of.check.shared is not None
+    assert len(of.check.shared.near) == len(found.shared.near) - len(of.passed_over) < len(found.shared.near)
+    assert f"loose: {tiles[1].name}" in of.rows()[1]["value"]
+    assert of.check.leaks.scenes.tolist() == found.leaks.scenes.tolist()

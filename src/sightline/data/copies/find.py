@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from sightline.data.copies.fingerprint import WINDOWS, Fingerprints, Window, coefficients, hashes
+from sightline.processes import core_count
 
 Laid = tuple[bool, bool, bool]  # turned, upside down, mirrored
 FLIPS: tuple[Laid, ...] = ((False, False, False), (False, False, True))  # of photographs, which have an upper side
@@ -152,7 +152,7 @@ def _scores(thumbs: np.ndarray, rows: np.ndarray, ways: Sequence[Laid], window: 
 
 
 def _threaded(work: Callable[[int], np.ndarray], begins: range) -> list[np.ndarray]:
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="copies") as pool:
+    with ThreadPoolExecutor(core_count(), thread_name_prefix="copies") as pool:
         return list(pool.map(work, begins))
 
 

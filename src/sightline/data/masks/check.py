@@ -12,7 +12,7 @@ from sightline.config import DataConfig, SegmentDataConfig
 from sightline.config.palettes import code_text
 from sightline.data.copies import TURNS, Copies, Fingerprints, find_copies, fingerprints
 from sightline.data.copies.rows import LEAKING, UNLABELLED, pair_rows, part_rows
-from sightline.data.images.cache import Say, load_images
+from sightline.data.images.cache import Images, Say, load_images
 from sightline.data.images.headers import header_rows
 from sightline.data.images.survey import check_rows
 from sightline.data.masks.classes import class_warnings
@@ -35,12 +35,14 @@ class MaskCheck:
         leaks: copies, neighbours and scenes among all its tiles.
         counts: pixels by tile, int64 (N, K + 1): of each class, then ignored.
         shared: copies among the tiles and unlabelled images, numbered behind them; None where none were given.
+        unlabelled: these; None likewise.
     """
 
     images: SegmentImages
     leaks: Leaks
     counts: np.ndarray
     shared: Copies | None = None
+    unlabelled: Images | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """Return rows of (what, value, share): of pixels for classes, of the part's tiles for leaks."""
@@ -139,7 +141,7 @@ def check_masks(config: SegmentDataConfig, unlabelled: str = "", progress: Say |
         return MaskCheck(images, leaks, images.counts)
     more = load_images(DataConfig(source=unlabelled, max_bad_fraction=1.0), progress, labels=False)
     prints = [fingerprints(images.picture, len(images.ids)), fingerprints(more.__getitem__, len(more))]
-    return MaskCheck(images, leaks, images.counts, find_copies(Fingerprints.joined(prints), TURNS))
+    return MaskCheck(images, leaks, images.counts, find_copies(Fingerprints.joined(prints), TURNS), more)
 
 
 def write_sheet(check: MaskCheck, path: Path) -> None:

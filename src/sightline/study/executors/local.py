@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from multiprocessing import active_children, get_context
 from pathlib import Path
 
+from sightline.processes import core_count
 from sightline.study.apart import end_with, run_logged
 from sightline.study.node import Node
 from sightline.study.outcome import Lost, Outcome
@@ -86,7 +87,7 @@ def _is_broken(ticket: Submitted | None) -> bool:
 
 
 def _make_pool(jobs: int) -> ProcessPoolExecutor:
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    threads = max(1, core_count() // jobs)
     return ProcessPoolExecutor(
         1, mp_context=get_context("spawn"), initializer=_begin_worker, initargs=(threads, os.getpid())
     )
