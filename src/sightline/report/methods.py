@@ -46,10 +46,10 @@ def _pretraining(view: StudyView, run: RunFolder) -> str:
     return (
         f"A {config.backbone} (stem {config.stem}) was pretrained{times} without labels by {method_of(run).title}, "
         f"from {start}, on {count(result.images)} images of {config.data.source} for {count(config.epochs)} epochs "
-        f"({count(result.steps)} steps of {batch} images). Each image was seen in global crops of {views.global_size} "
-        f"px ({_shares(views.global_scale)} of its area){local}, mirrored with probability {plain(views.flip)}, "
-        f"changed in color with {plain(views.jitter)}, gray with {plain(views.gray)}, blurred, the second solarized "
-        f"with {plain(views.solarize)}. The optimizer was {_optimizer(config.optim, plain(config.optim.lr))}."
+        f"({count(result.steps)} steps of {batch} images). Views were global crops of {views.global_size} px "
+        f"({_shares(views.global_scale)} of the area){local}, mirrored (probability {plain(views.flip)}), "
+        f"recolored ({plain(views.jitter)}), gray ({plain(views.gray)}), blurred, the second solarized "
+        f"({plain(views.solarize)}). The optimizer was {_optimizer(config.optim, plain(config.optim.lr))}."
     )
 
 
@@ -62,22 +62,22 @@ def _classification(view: StudyView, runs: Sequence[RunFolder]) -> str:
     ]
     if trained is not None:
         augmented = {
-            "crop": f"under random crops of {_shares(config.crop_scale)} of the area, mirrored at random",
-            "flip": "mirrored at random",
+            "crop": f"in random crops of {_shares(config.crop_scale)} of the area, mirrored",
+            "flip": "mirrored",
             "none": "without augmentation",
         }[config.augment]
         rate = rate_text(config.optim.lr, _tried(configs.values()))
         text.append(
             f"Networks ({network_text(trained, config)}, with a linear head) were trained for {count(config.epochs)} "
             f"epochs in batches of {config.batch_size} images {augmented}, by {_optimizer(config.optim, rate)}; the "
-            "weights of the epoch that was best on validation were judged."
+            "epoch best on validation was judged."
         )
     if any(of.fits_head for of in configs.values()):
         views = max(of.head_views for of in configs.values())
-        seen = f"of the plain images and of {views} augmented views of each" if views else "of the plain images"
+        seen = f"of plain images and {views} augmented views of each" if views else "of plain images"
         text.append(
-            f"On frozen backbones a logistic regression was fitted by L-BFGS to standardized features {seen}, with the "
-            "penalty that was best on validation."
+            f"Heads on frozen backbones are logistic regressions by L-BFGS on standardized features {seen}, penalty "
+            "best on validation."
         )
     return " ".join(text)
 
@@ -85,31 +85,30 @@ def _classification(view: StudyView, runs: Sequence[RunFolder]) -> str:
 def _segmentation(view: StudyView, runs: Sequence[RunFolder]) -> str:
     configs = [SegmentConfig.build(run.config(), where=str(run.path)) for run in runs]
     config, augment = configs[0], configs[0].augment
-    turned = " and turned by right angles" if augment.rot90 else ""
+    turned = ", turned by right angles" if augment.rot90 else ""
     rate = rate_text(config.optim.lr, _tried(configs))
     weights = " with classes weighted by their rarity" if config.class_weights == "balanced" else ""
     average = f" Weights were averaged over steps with momentum {plain(config.ema)}." if config.ema else ""
     return (
-        f"Networks that draw masks (encoder {network_text(runs[0], config)}) were trained on tiles of "
-        f"{config.data.source}{_split(view, 'masks')}, in crops of {config.crop} px at scales "
-        f"{_range(augment.scale)}{', mirrored' if augment.flips else ''}{turned} at random and changed in color with "
-        f"probability {plain(augment.jitter)}, for {count(config.epochs)} epochs in batches of {config.batch_size}, by "
-        f"the loss {config.loss}{weights} and {_optimizer(config.optim, rate)}.{average} The weights of the epoch that "
-        "was best on validation by mean IoU were judged on the whole tiles of the test part."
+        f"Segmentation networks (encoder {config.backbone}) saw tiles of {config.data.source}{_split(view, 'masks')} "
+        f"in {config.crop} px crops at scales {_range(augment.scale)}{', mirrored' if augment.flips else ''}{turned}, "
+        f"recolored ({plain(augment.jitter)}), for {count(config.epochs)} epochs in batches of {config.batch_size}, by "
+        f"the loss {config.loss}{weights} and {_optimizer(config.optim, rate)}; the epoch best by mean IoU was judged "
+        f"on whole tiles.{average}"
     )
 
 
 def _statistics(result: StudyResult) -> str:
     done = [arm for arm in result.arms if arm.score is not None]
     seeds = sorted({len(arm.done.seeds) for arm in done})
-    precisions = sorted({arm.done.precision for arm in done if arm.done.precision})
-    computed = f" All was computed in {', '.join(precisions)}." if precisions else ""
+    # What is not trained has none that was settled.
+    precisions = sorted({arm.done.precision or "auto" for arm in done} - {"auto"})
+    computed = f" Precision: {' and '.join(precisions)}." if precisions else ""
     return (
-        f"Each arm had {' to '.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))} seeds and was scored once on the "
-        f"test part. Scores are means over seeds; their {INTERVAL}s and those of differences on the same samples take "
-        "seeds and samples as crossed random effects (Student’s t, Satterthwaite’s degrees of freedom). The p-values "
-        f"of {count(len(result.comparisons))} comparisons are two-sided, corrected by Holm, and decide below "
-        f"{SIGNIFICANCE:g}.{computed}"
+        f"Each arm had {' to '.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))} seeds, scored once on test. "
+        f"The {INTERVAL}s, of differences on the same samples too, take seeds and samples as crossed random effects "
+        "(Student’s t, degrees of freedom by Satterthwaite). Two-sided p-values of "
+        f"{count(len(result.comparisons))} comparisons, corrected by Holm, decide below {SIGNIFICANCE:g}.{computed}"
     )
 
 
@@ -121,19 +120,20 @@ def _tried(configs: Iterable[ClassifyConfig | SegmentConfig]) -> tuple[float, ..
 
 def _optimizer(optim: OptimConfig, rate: str) -> str:
     """Return "adam with a learning rate of 0.0001, weight decay 0.0001, …"."""
-    scaled = f" for {optim.lr_batch} images a step, scaled to the batch" if optim.lr_batch else ""
+    scaled = f" per {optim.lr_batch} images" if optim.lr_batch else ""
     decay = plain(optim.weight_decay)
     if optim.weight_decay_end is not None:
         decay += f" rising to {plain(optim.weight_decay_end)} by a cosine"
-    warm = f", {plain(optim.warmup_epochs)} epochs of warm-up" if optim.warmup_epochs else ""
+    length = f"{plain(optim.warmup_epochs)} epoch{'' if optim.warmup_epochs == 1 else 's'}"
+    warm = f", {length} of warm-up" if optim.warmup_epochs else ""
     course = {
         "cosine": f"then a cosine to {plain(optim.final_lr)}",
         "poly": f"then a polynomial of power {plain(optim.poly_power)} to zero",
-        "constant": "then a constant rate",
+        "constant": "constant",
         "plateau": f"lowered by the factor {plain(optim.plateau_factor)} where the validation loss has not fallen for "
         f"{optim.plateau_patience} epochs",
     }[optim.schedule]
-    clipped = f", gradients clipped to a norm of {plain(optim.clip)}" if optim.clip else ""
+    clipped = f", gradient norm clipped at {plain(optim.clip)}" if optim.clip else ""
     return f"{optim.name} with a learning rate of {rate}{scaled}{warm}, {course}, weight decay {decay}{clipped}"
 
 
