@@ -3,7 +3,8 @@
     uv run --with tifffile --with imagecodecs python docs/real_files.py NAME=FOLDER…
 
 Of each file: an image of the right shape and type, equal to what another library reads of it (or the rule by which it
-is not), or a refusal that names the reason. Nothing else may come of it; what does is printed last.
+is not), or a refusal that names the reason. Nothing else may come of it; what does is printed last. Sections of the
+page that have other names stay as they are.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ PAGE = Path(__file__).parent / "real-files.md"
 COLORS = 3
 CHROMA = 0.5  # levels, in the mean, by which decoders differ that spread JPEG's halved colors in another way
 SHOWN = 3
+HEAD = (
+    "# Real files\n\nTest images that come with other packages, each read by the one decoder and by the mask reader, "
+    "and compared\nwith what another library reads of it. Written by `docs/real_files.py`, which says how to run it.\n"
+)
 MARKS = ("OTHER", "WHICH", "WITHOUT")  # words of an outcome that none should have
 
 
@@ -171,15 +176,15 @@ def mask_outcome(path: Path) -> str:
     return f"{colors}, {plane.pixels.dtype}"
 
 
+def _sections(page: str) -> dict[str, str]:
+    """Return the text of each section of the page, from its name on, by its name."""
+    return {text.partition("\n")[0]: text for text in page.split("\n## ")[1:]}
+
+
 def main() -> None:
     """Read every file of the folders, and write the page."""
-    page = io.StringIO()
-    page.write(
-        "# Real files\n\nTest images that come with other packages, each read by the one decoder and by the mask "
-        "reader, and compared\nwith what another library reads of it. "
-        "Written by `docs/real_files.py`, which says how to run it.\n"
-    )
     wrong: list[str] = []
+    sections = {} if not PAGE.is_file() else _sections(PAGE.read_text(encoding="utf-8"))
     for given in sys.argv[1:]:
         name, _, folder = given.partition("=")
         files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
@@ -198,15 +203,17 @@ def main() -> None:
                     rows[said].append(path.name)
                 else:
                     masks[said] += 1
-        page.write(f"\n## {name}\n{len(images)} files whose suffix Sightline reads, of {len(files)}.\n\n")
+        page = io.StringIO()
+        page.write(f"{name}\n{len(images)} files whose suffix Sightline reads, of {len(files)}.\n\n")
         page.write("| as an image | files | such as |\n|---|---|---|\n")
         for said, names in sorted(rows.items(), key=lambda row: (-len(row[1]), row[0])):
             page.write(f"| {said} | {len(names)} | {', '.join(f'`{each}`' for each in names[:SHOWN])} |\n")
         page.write("\n| as a mask | files |\n|---|---|\n")
         for said, count in masks.most_common():
             page.write(f"| {said} | {count} |\n")
-    PAGE.write_text(page.getvalue(), encoding="utf-8")
-    print(page.getvalue())
+        sections[name] = page.getvalue()
+        print(page.getvalue())
+    PAGE.write_text("\n## ".join([HEAD, *sections.values()]), encoding="utf-8")
     print("\n".join(wrong), file=sys.stderr)
 
 

@@ -158,6 +158,7 @@ def study(
     out: Source,
     *,
     only: tuple[str, ...] = (),
+    split: Source = "",
     jobs: int = 1,
     cluster: str = "",
     slurm: str = "",
@@ -168,6 +169,7 @@ def study(
         source: a YAML file, the name of a packaged study, or a configuration.
         out: the study's folder; what is done there is not run again.
         only: arms to run; () runs all.
+        split: JSON file of part → ids, for the images with labels or with masks.
         jobs: runs at a time, on this machine.
         cluster: address of a dask scheduler whose workers do the runs.
         slurm: partition of SLURM whose nodes do the runs.
@@ -179,9 +181,11 @@ def study(
         UserError: a mistake in the file, or `out` holds another study.
     """
     from sightline.report import write
-    from sightline.study import read_study, run_study
+    from sightline.study import read_study, run_study, with_split
 
     config = source if isinstance(source, StudyConfig) else read_study(os.fspath(source), from_environment())
+    if split:
+        config = with_split(config, os.fspath(split))
     folder = run_study(config, Path(out), only=only, jobs=jobs, cluster=cluster, slurm=slurm)
     write(folder.path)
     return folder

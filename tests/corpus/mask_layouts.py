@@ -61,7 +61,7 @@ def drawn(layout: str = "auto") -> Callable[[Path], str]:
     """Return what tells the classes of annotations and the pixels of each in the first image."""
 
     def look(folder: Path) -> str:
-        images = load_masks(SegmentDataConfig.build({"source": str(folder / "data"), "layout": layout}))
+        images = load_masks(SegmentDataConfig.build({"source": str(folder / "data"), "layout": layout}), split=False)
         mask = images.mask(0)
         counts = np.bincount(mask.ravel(), minlength=256)
         told = [f"{name} {counts[i]}" for i, name in enumerate(images.palette.classes)]

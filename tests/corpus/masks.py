@@ -48,7 +48,7 @@ def read(palette: Any = "auto", scale: int = 1) -> Callable[[Path], str]:
 
     def look(folder: Path) -> str:
         asked = str(folder / palette) if isinstance(palette, str) and "." in palette else palette
-        images = load_masks(SegmentDataConfig.build({"source": str(folder / "data"), "palette": asked}))
+        images = load_masks(SegmentDataConfig.build({"source": str(folder / "data"), "palette": asked}), split=False)
         classes = " ".join(f"{name}={images.palette.text(i)}" for i, name in enumerate(images.palette.classes))
         became = []
         for value in range(3):
@@ -68,10 +68,18 @@ def learnable(palette: Any = "auto") -> Callable[[Path], list[str]]:
     def look(folder: Path) -> list[str]:
         said: list[str] = []
         source = str(folder / "data")
-        check_classes(load_masks(SegmentDataConfig(source=source, palette=palette)), "all", said.append)
+        check_classes(load_masks(SegmentDataConfig(source=source, palette=palette), split=False), "all", said.append)
         return [line.removeprefix(f"{source}: ") for line in said]
 
     return look
+
+
+def told(folder: Path) -> list[str]:
+    """Return what every verb says of how masks are read, without the data set's name."""
+    said: list[str] = []
+    source = str(folder / "data")
+    load_masks(SegmentDataConfig(source=source), progress=said.append, split=False)
+    return [line.removeprefix(f"{source}: ") for line in said if "decoding" not in line]
 
 
 def gray(*levels: float, kind: Any = np.uint8, suffix: str = ".png", **options: Any) -> Write:
@@ -233,6 +241,13 @@ CASES = [
     case("few of VOC's and 255", gray(0, 15, 255), "class 0=0 class 15=15 | 0 1 -"),
     # -- values
     case("0, 128, 255", gray(0, 128, 255), "class 0=0 class 128=128 class 255=255 | 0 1 2", says="Classes by value."),
+    case(
+        "0, 128, 255 are said",
+        gray(0, 128, 255),
+        ["values, each a class: 0, 128, 255. If they mean something else, say it in data.palette"],
+        told,
+    ),
+    case("indices are not", gray(0, 1, 2), [], told),
     case("10, 20, 30", gray(10, 20, 30), "class 10=10 class 20=20 class 30=30 | 0 1 2"),
     case("0, 100, 255", gray(0, 100, 255), "class 0=0 class 100=100 class 255=255 | 0 1 2"),
     case("85, 170, 255", gray(85, 170, 255), "class 85=85 class 170=170 class 255=255 | 0 1 2"),

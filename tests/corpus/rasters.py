@@ -125,12 +125,15 @@ def both(folder: Path) -> tuple[bool, int]:
         return same, int((~image.known(0, H)).sum())
 
 
-def of_set(**keys: Any) -> Callable[[Path], Any]:
-    """Return what gives the scale of a data set, and the darkest and brightest pixel of each of its images."""
+def of_set(earlier: Reading | None = None, **keys: Any) -> Callable[[Path], Any]:
+    """Return what gives the scale of a data set, and the darkest and brightest pixel of each of its images.
+
+    `earlier` is how a run read the images that its network was trained on.
+    """
 
     def look(folder: Path) -> Any:
         paths = sorted(folder.iterdir())
-        reading = settle("set", paths, PixelsConfig.build(keys))
+        reading = settle("set", paths, PixelsConfig.build(keys), earlier)
         seen = [decode(path, reading=reading) for path in paths]
         return reading.scale and reading.scale[0], [(int(p.min()), int(p.max())) for p in seen]
 
@@ -382,6 +385,10 @@ CASES = [
          of_set(), ((0.0, 4000.0), [(200, 200), (0, 255)])),
     case("a set with a scale that was given", several(tiff(ramp(0, 1000, "uint16"), "a.tif")), of_set(scale=[0, 2000]),
          ((0.0, 2000.0), [(0, 128)])),
+    case("a set in the scale of the run's band 2", several(tiff(ramp(0, 1000, "uint16", 2), "a.tif")),
+         of_set(Reading((1, 2), ((0, 10), (0, 4000))), bands=[2]), ((0, 4000), [(0, 64)])),
+    case("a set of a band that the run did not see", several(tiff(ramp(0, 1000, "uint16", 3), "a.tif")),
+         of_set(Reading((1, 2), ((0, 10), (0, 4000))), bands=[3]), ((0.0, 1000.0), [(0, 255)])),
     case("a set with no data", several(tiff(hole(ramp(500, 1000, "int16"), -9999), "a.tif", nodata=-9999)), of_set(),
          ((500.0, 1000.0), [(0, 255)])),
     case("a scale upside down", several(pillow("a.png", plain(9))), of_set(scale=[5, 1]), Refused("LOW below HIGH")),

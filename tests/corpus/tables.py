@@ -143,9 +143,10 @@ CASES = [
     Case("more columns", table("id,size,filename,label,by\n0,9,im0.jpg,a,me\n1,9,im1.jpg,b,me\n"), rows, ROWS),
     Case("columns in another order", table("label,filename,id\na,im0.jpg,0\nb,im1.jpg,1\n"), rows, ROWS),
     *[Case(f"column {name} for the file", table(usual(header=f"id,{name},label")), rows, ROWS) for name in (
-        "file", "file_name", "image", "path", "filepath", "image_path", "img")],
+        "file", "file_name", "image", "path", "filepath", "image_path", "image_name", "img",
+        "File Name", "file-name", "Image Path")],
     *[Case(f"column {name} for the label", table(usual(header=f"id,filename,{name}")), rows, ROWS) for name in (
-        "class", "category", "target", "class_name")],
+        "class", "category", "target", "class_name", "Class Name")],
     Case("an id that is the file, as on Kaggle", table("image_id,label\nim0,a\nim1,b\n"), rows,
          {"im0": "im0.jpg/a", "im1": "im1.jpg/b"}, "CSV"),
     Case("is said so", table("image_id,label\nim0,a\n"), notes,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sightline.data import find
-from sightline.errors import DataError
-from sightline.study import read_study
+from sightline.errors import ConfigError, DataError
+from sightline.study import read_study, with_split
 
 STUDY = """
 name: x
@@ -68,3 +68,17 @@ def test_a_home_of_nobody_is_a_path_like_any_other(tmp_path: Path):
     assert study.segment.data.source == "~no-such-user/tiles"
     with pytest.raises(DataError, match="~no-such-user/tiles"):
         find(study.segment.data.source)
+
+
+def test_a_split_file_of_a_flag_is_for_the_images_that_are_trained_on(tmp_path: Path):
+    path = tmp_path / "one.yaml"
+    path.write_text("{name: x, arms: [A], pretrain: {data: {source: a}}, classify: {data: {source: b}}}")
+    study = with_split(read_study(str(path)), "mine.json")
+    assert study.pretrain is not None
+    assert study.classify is not None
+    assert (study.classify.data.split_file, study.pretrain.data.split_file) == ("mine.json", None)
+
+
+def test_a_split_file_of_a_flag_is_refused_where_it_may_be_for_two(study_file: Path):
+    with pytest.raises(ConfigError, match=r"--split mine.json: .*blocks classify and segment.*data.split_file"):
+        with_split(read_study(str(study_file)), "mine.json")

@@ -94,7 +94,7 @@ def kills(kind: str, places: dict[str, Path], work: Path, count: int, seed: int)
     changes, expected = int((work / "count").read_text()), results(whole)
     rng = random.Random(seed)
     wrong: dict[int, str] = {}
-    drawn = sorted(rng.sample(range(1, changes + 1), min(count, changes)))
+    drawn = rng.sample(range(1, changes + 1), min(count, changes))  # unsorted, so that a part of them is spread too
     for at in drawn:
         out = work / "whole"  # by the same name: results name their folder
         shutil.rmtree(out)

@@ -97,7 +97,9 @@ def test_what_is_kept_is_an_open_form_and_a_data_set(pictures: Path, project: Pr
         assert (np.asarray(mask) == begun).all(), "what nobody has looked at is unlabelled"
     assert not (project.path / "masks" / "sub" / "discs2.png.png").exists()
 
-    found = load_masks(SegmentDataConfig(source=str(project.path)), cache_dir=project.path.parent / "cache")
+    found = load_masks(
+        SegmentDataConfig(source=str(project.path)), cache_dir=project.path.parent / "cache", split=False
+    )
     assert found.ids == ["sub/discs0.png", "sub/discs1.png"]
     assert found.palette.classes == ("background", "object", "moon")
     assert (found.mask(0) == LEFT * 1 + RIGHT * 2).all()

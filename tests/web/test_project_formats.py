@@ -97,7 +97,7 @@ def test_coco_has_instances_and_names(exported):
 def test_segment_reads_what_lies_with_the_pictures(photos: Path, exported, tmp_path: Path, name: str):
     folder = exported(name)
     write_discs(folder / "sub", 2)
-    found = load_masks(SegmentDataConfig(source=str(folder)), cache_dir=tmp_path / "cache")
+    found = load_masks(SegmentDataConfig(source=str(folder)), cache_dir=tmp_path / "cache", split=False)
     classes = {name: i for i, name in enumerate(found.palette.classes)}
     assert (found.mask(0) == np.choose(TRUTH, [0, classes["object"], classes["moon"]])).all()
 

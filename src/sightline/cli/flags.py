@@ -45,7 +45,7 @@ def config_flags(
             for name, key in flags.items():
                 value = values.pop(name, None)
                 if value is not None:
-                    layer = merge(layer, nested(key.split("."), _value(_field(cls, key), value)))
+                    layer = merge(layer, nested(key.split("."), _value(key, _field(cls, key), value)))
             command(*arguments, **values, flags=layer)
 
         run.__name__, run.__doc__, run.__module__ = command.__name__, command.__doc__, command.__module__
@@ -118,15 +118,15 @@ def _lists(field: FieldInfo) -> list[Any]:
     return [kind for kind in _members(field.annotation) if get_origin(kind) is tuple]
 
 
-def _value(field: FieldInfo, value: Any) -> Any:
-    """Return what a flag was given as the configuration takes it: "4,3,2" as a list, "auto" as it is."""
+def _value(key: str, field: FieldInfo, value: Any) -> Any:
+    """Return what the flag of a key was given as the configuration takes it: "4,3,2" as a list, "auto" as it is."""
     lists = _lists(field)
     words = [word for kind in _members(field.annotation) if get_origin(kind) is Literal for word in get_args(kind)]
     if not lists or not isinstance(value, str) or value in words:
         return value
     if any(get_args(kind)[0] is str for kind in lists):
         return [part.strip() for part in value.split(",")]
-    numbers = parse_scalar(f"[{value}]")
+    numbers = parse_scalar(f"[{value}]", key)
     # Whoever is used to YAML writes the brackets.
     return numbers[0] if len(numbers) == 1 and isinstance(numbers[0], list) else numbers
 

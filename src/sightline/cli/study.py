@@ -37,6 +37,12 @@ def study(
             help="Print the plan with estimated times, and run nothing.",
         ),
     ] = False,
+    split: Annotated[
+        Path | None,
+        Parameter(
+            name="--split", show_default=False, help="JSON file of part → ids, for the images with labels or masks."
+        ),
+    ] = None,
     jobs: Annotated[int, Parameter(name="--jobs", help="Number of runs at a time, each in its own process.")] = 1,
     cluster: Annotated[
         str,
@@ -67,10 +73,12 @@ def study(
         `mini-imagenet-office-home` or `deepglobe-landcover`.
     """
     from sightline.config import from_environment
-    from sightline.study import expand, read_study
+    from sightline.study import expand, read_study, with_split
 
     folder = (out or Path(f"{Path(file).stem}-study")).absolute()
     config = read_study(file, from_environment(), flags)
+    if split is not None:
+        config = with_split(config, str(split))
     nodes = expand(config, folder, only)  # every mistake in it is told before torch is imported
     if dry_run:
         from sightline.study import check_sources
@@ -82,7 +90,8 @@ def study(
             show(plan.rows(), as_json=True)
         else:
             show(plan.rows_by_arm(), as_json=False, title=f"plan of {config.name}", spare=("needs", "disk"))
-            end({"study": folder}, ("study", file, *(("--out", out) if out else ())))
+            given = (*(("--out", out) if out else ()), *(("--split", split) if split else ()))
+            end({"study": folder}, ("study", file, *given))
         return
     from sightline.errors import TrainingFailed
     from sightline.report import write
@@ -92,7 +101,7 @@ def study(
     try:
         finished = run_study(config, folder, only=only, jobs=jobs, cluster=cluster, slurm=slurm)
     except KeyboardInterrupt:
-        given = {"--out": out, "--cluster": cluster, "--slurm": slurm}
+        given = {"--out": out, "--split": split, "--cluster": cluster, "--slurm": slurm}
         again = command("study", file, *(part for flag, value in given.items() if value for part in (flag, value)))
         raise KeyboardInterrupt(f"What is done stays done; this goes on: {again}") from None
     page = write(folder)[0]

@@ -22,6 +22,8 @@ MOST_BYTES, MOST_VALUES, MOST_DEPTH = 1 << 20, 20_000, 40
 SHOWN = 80  # characters of a value in an error
 # The type of the error that holds the mistakes of a block whose class depends on its content.
 NESTED = "nested_block"
+# How pydantic calls the types of a value that may have several.
+TYPE = re.compile(r"(constrained-|function-|nullable|literal|tuple|list|dict|int|str|float|bool|none)(\b|\[)")
 
 
 class Frozen(BaseModel):
@@ -152,17 +154,21 @@ def from_assignments(assignments: Sequence[str]) -> dict[str, Any]:
         key, equals, value = text.partition("=")
         if not equals or not key:
             raise ConfigError(f"--set {text!r}: expected key=value, for example --set optim.lr=0.01")
-        layer = merge(layer, nested(key.split("."), parse_scalar(value)))
+        layer = merge(layer, nested(key.split("."), parse_scalar(value, key)))
     return layer
 
 
-def parse_scalar(text: str) -> Any:
+def parse_scalar(text: str, key: str) -> Any:
     """Read YAML, and also 1e-3, which YAML 1.1 takes for a string.
+
+    Args:
+        text: the value.
+        key: that it is for, in an error.
 
     Raises:
         ConfigError: it is no YAML, or more than a configuration can hold.
     """
-    value = _from_yaml(text, f"the value {_short(text)}")
+    value = _from_yaml(text, key)
     if isinstance(value, str):
         try:
             return float(value)
@@ -287,7 +293,8 @@ def _lines(cls: type[BaseModel], errors: Sequence[Any], prefix: str) -> list[str
     lines = []
     for item in errors:
         location = item["loc"]
-        key = prefix + ".".join(str(part) for part in location)
+        # Of several types that a value may have, pydantic names each as if it were a key.
+        key = prefix + ".".join(str(part) for part in location if not (isinstance(part, str) and TYPE.match(part)))
         if item["type"] == NESTED:
             lines += _lines(item["ctx"]["class"], item["ctx"]["errors"], f"{key}.")
         elif item["type"] == "extra_forbidden":
@@ -298,7 +305,11 @@ def _lines(cls: type[BaseModel], errors: Sequence[Any], prefix: str) -> list[str
         else:
             rule = str(item["msg"]).removeprefix("Value error, ")
             # A rule of the whole names its keys itself.
-            lines.append(f"{key} = {_short(item['input'])}: {rule}" if location else prefix + rule)
+            begin = f"{key} = {_short(item['input'])}: "
+            if location and lines and lines[-1].startswith(begin):
+                lines[-1] += f", or {rule}"
+            else:
+                lines.append(begin + rule if location else prefix + rule)
     return lines
 
 

@@ -19,7 +19,7 @@ from sightline.data.loader import Loader
 from sightline.data.masks.check import MaskCheck, check_masks, write_leak_free_split, write_sheet
 from sightline.data.masks.classes import check_classes
 from sightline.data.masks.listing import Pair, PairSet, holds_masks, list_pairs, split_pairs
-from sightline.data.masks.load import SegmentImages, load_masks, load_parts
+from sightline.data.masks.load import SegmentImages, load_masks
 from sightline.data.masks.palette import DEEPGLOBE, Palette
 from sightline.data.sets.catalog import catalog_rows, demo_home, find
 from sightline.data.sets.demo import write_demo
@@ -64,7 +64,6 @@ __all__ = [
     "load_image_set",
     "load_images",
     "load_masks",
-    "load_parts",
     "passed_line",
     "passed_rows",
     "shrink",

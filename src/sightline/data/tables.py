@@ -22,8 +22,12 @@ DELIMITERS = ",;\t|"
 TABLE_SUFFIXES = frozenset({".csv", ".tsv"})
 SHOWN = 5  # names in an error: enough to recognise, few enough to read
 # What people call a column, the usual name first; a table that has two takes the one that stands further left here.
+# A space or a hyphen stands for "_".
 SYNONYMS: dict[str, tuple[str, ...]] = {
-    "filename": ("filename", "file_name", "file", "filepath", "file_path", "path", "image", "image_path", "img"),
+    "filename": (
+        *("filename", "file_name", "file", "filepath", "file_path", "path"),
+        *("image", "image_name", "image_path", "img"),
+    ),
     "id": ("id", "image_id", "sample_id"),
     "label": ("label", "class", "category", "target", "class_name", "label_name"),
     "split": ("split", "part", "subset", "partition"),
@@ -63,7 +67,12 @@ class Table:
 
     def column(self, meaning: str) -> str | None:
         """Return the column that holds what `SYNONYMS` calls `meaning`, None where there is none."""
-        return next((name for name in SYNONYMS[meaning] if name in self.columns), None)
+        words = {_word(name): name for name in reversed(self.columns)}
+        return next((words[name] for name in SYNONYMS[meaning] if name in words), None)
+
+
+def _word(column: str) -> str:
+    return column.replace(" ", "_").replace("-", "_")
 
 
 def read_text(path: Path) -> tuple[str, list[str]]:
@@ -141,7 +150,7 @@ def _delimiter(text: str) -> str:
     known = {name for names in SYNONYMS.values() for name in names}
 
     def fits(sign: str) -> tuple[int, int]:
-        cells = [cell.strip().strip('"').strip().lower() for cell in first.split(sign)]
+        cells = [_word(cell.strip().strip('"').strip().lower()) for cell in first.split(sign)]
         return len(known & set(cells)), len(cells)
 
     return max(DELIMITERS, key=fits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Literal
 
 import torch
@@ -106,7 +107,7 @@ def find_library(name: str) -> tuple[Library, str]:
     else:
         candidates = [(library, name) for library in BACKBONE_LIBRARIES.values()]
     for library, model in candidates:
-        if library.architecture(model) in library.names():
+        if library.architecture(model) in names_of(library):
             return library, model
     word = name.rpartition("/")[2].partition(".")[0]
     known = [model for library in BACKBONE_LIBRARIES.values() for model in library.names()]
@@ -114,6 +115,12 @@ def find_library(name: str) -> tuple[Library, str]:
         f"backbone = {name!r}: neither {' nor '.join(BACKBONE_LIBRARIES)} has it.{nearest(word, known)} "
         "All names: timm.list_models(), torchvision.models.list_models()"
     )
+
+
+@cache
+def names_of(library: Library) -> frozenset[str]:
+    """Return the names of a library: it lists them anew each time."""
+    return frozenset(library.names())
 
 
 @torch.no_grad()

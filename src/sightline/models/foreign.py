@@ -23,8 +23,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from sightline.errors import WeightsError
-from sightline.models.backbones import Backbone, Stem, find_library, use_small_stem
+from sightline.errors import ConfigError, WeightsError
+from sightline.models.backbones import Backbone, Stem, find_library, names_of, use_small_stem
 from sightline.models.libraries import BACKBONE_LIBRARIES, RGB, Library
 
 SHOWN = 3
@@ -37,6 +37,7 @@ HARMLESS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
     (NUMPY_SCALAR, "numpy.core.multiarray.scalar"),  # as NumPy 1 called it
     (NUMPY_SCALAR, "numpy._core.multiarray.scalar"),
 ]
+COLOR = re.compile(r"\x1b\[[0-9;]*m")  # torch writes parts of its messages in bold
 MARKS = {"teacher": {"teacher", "ema"}, "student": {"student"}}  # words in a prefix that name the network
 OTHER_COPY = {"k", "momentum"}  # encoder_k, momentum_encoder: MoCo's authors evaluate the other one
 # Buffers that a network computes for itself: a file with or without them is the same network.
@@ -98,7 +99,7 @@ def read_foreign(path: Path) -> dict[str, Tensor]:
             content = torch.load(path, map_location="cpu", weights_only=True)
         tensors = dict(_flatten(content))
     except Exception as error:  # damaged bytes make the restricted unpickler raise nearly anything
-        first = str(error).strip().split("\n")[0] or type(error).__name__
+        first = COLOR.sub("", str(error)).strip().split("\n")[0] or type(error).__name__
         raise WeightsError(
             f"{path}: not readable with weights_only=True, and Sightline runs no code from a checkpoint ({first}). "
             "Where you trust the file, convert it once: state = torch.load(FILE, map_location='cpu', "
@@ -328,6 +329,9 @@ SPELLINGS = (_as_written, _hugging_face, _numbered, _ported)
 
 
 # -- what would fit
+# What libraries raise where a network has no such stem, or cannot be built without values (torchvision's RegNets) or
+# with the options of the house; nothing else was seen of them.
+BUILD_ERRORS = (ConfigError, RuntimeError, TypeError, ValueError)
 NEAR = 12  # names tried after these, the most like the one asked for; all of a library would take a minute
 # Tried first, in this order.
 COMMON = (
@@ -344,14 +348,14 @@ COMMON = (
 def _way_out(backbone: Backbone, tensors: Mapping[str, Tensor], network: str) -> str:
     """Say which architecture the checkpoint fits, of those that are near."""
     library, asked = find_library(backbone.name)
+    shapes = _shapes(tensors)
     stems: tuple[Stem, ...] = ("3x3", "published") if backbone.stem == "published" else ("published", "3x3")
     for stem in stems:
-        if fits(library, asked, stem, tensors, network):
+        if _fits(library, asked, stem, tensors, shapes, network):
             return f"It fits {backbone.name} with the stem {stem}: --set stem={stem}"
-    names = _names()
     for name in dict.fromkeys((*COMMON, *_near(library.architecture(asked)))):
-        homes = [prefix for prefix in BACKBONE_LIBRARIES if name in names[prefix]]
-        found = [p for p in homes if fits(BACKBONE_LIBRARIES[p], name, backbone.stem, tensors, network)]
+        homes = [prefix for prefix, each in BACKBONE_LIBRARIES.items() if name in names_of(each)]
+        found = [p for p in homes if _fits(BACKBONE_LIBRARIES[p], name, backbone.stem, tensors, shapes, network)]
         if found:
             # A bare name is the first library's that has it.
             named = name if found[0] == homes[0] else f"{found[0]}/{name}"
@@ -362,21 +366,22 @@ def _way_out(backbone: Backbone, tensors: Mapping[str, Tensor], network: str) ->
 @cache
 def _near(name: str) -> tuple[str, ...]:
     """Return the names of all libraries that are the most like `name`: there are a thousand to compare it with."""
-    known = sorted(set[str]().union(*_names().values()))
+    known = sorted(frozenset[str]().union(*map(names_of, BACKBONE_LIBRARIES.values())))
     return tuple(difflib.get_close_matches(name, known, n=NEAR, cutoff=0.0))
 
 
-@cache
-def _names() -> dict[str, set[str]]:
-    """Return the names of each library: a library lists them anew each time."""
-    return {prefix: set(each.names()) for prefix, each in BACKBONE_LIBRARIES.items()}
-
-
-def fits(library: Library, name: str, stem: Stem, tensors: Mapping[str, Tensor], network: str = "teacher") -> bool:
-    """Return whether a checkpoint is of that architecture; nothing is computed, only names and shapes."""
+def _fits(
+    library: Library,
+    name: str,
+    stem: Stem,
+    tensors: Mapping[str, Tensor],
+    shapes: Counter[tuple[int, ...]],
+    network: str,
+) -> bool:
+    """Return whether a checkpoint, with these shapes, is of that architecture; nothing is computed."""
     skeleton = _skeleton(library.build, name, stem)
     # What lacks some of a network's shapes cannot fit it, and need not be looked at.
-    if skeleton is None or skeleton.shapes - _shapes(tensors):
+    if skeleton is None or any(shapes[shape] < count for shape, count in skeleton.shapes.items()):
         return False
     inner = skeleton.inner
     report, _ = match(inner, tensors, network)
@@ -398,7 +403,7 @@ def _skeleton(build: Callable[[str, int], nn.Module], name: str, stem: Stem) -> 
             inner = build(name, RGB)
             if stem == "3x3":
                 use_small_stem(inner, name)
-    except Exception:  # libraries refuse in many ways
+    except BUILD_ERRORS:
         return None
     return _Skeleton(inner, _shapes(inner.state_dict()))
 

@@ -6,13 +6,13 @@ What opens images or trains is imported when it is first asked for: reading and 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from sightline.study.plan import Node, expand, read_study
+from sightline.study.plan import Node, expand, read_study, with_split
 
 if TYPE_CHECKING:
     from sightline.study.sources import check_sources
     from sightline.study.study import run_study
 
-__all__ = ["Node", "check_sources", "expand", "read_study", "run_study"]
+__all__ = ["Node", "check_sources", "expand", "read_study", "run_study", "with_split"]
 LATER = {"check_sources": "sightline.study.sources", "run_study": "sightline.study.study"}
 
 

@@ -102,12 +102,12 @@ def _photographs(run: RunFolder) -> tuple[Fingerprints, list[str]]:
 
 
 def _tiles(run: RunFolder) -> tuple[Fingerprints, list[str]]:
-    from sightline.data import load_parts
+    from sightline.data import load_masks
     from sightline.data.copies import fingerprints
     from sightline.models import reading_of
 
     config = SegmentConfig.build(run.config(), where=str(run.path))
-    images = load_parts(config.data, earlier=reading_of(config))
+    images = load_masks(config.data, earlier=reading_of(config))
     return fingerprints(images.image, len(images.ids)), images.ids
 
 

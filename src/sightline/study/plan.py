@@ -66,6 +66,28 @@ def read_study(
     return resolve(StudyConfig, file=file, environment=environment, flags=flags, where=where)
 
 
+def with_split(study: StudyConfig, split: str) -> StudyConfig:
+    """Return a study whose images with labels, or with masks, are split by a file.
+
+    Args:
+        study: with one of the blocks `classify` and `segment`.
+        split: path of a JSON file of part → ids.
+
+    Raises:
+        ConfigError: the study has both blocks, or neither.
+    """
+    blocks = {name: block for name in ("classify", "segment") if (block := getattr(study, name)) is not None}
+    if len(blocks) != 1:
+        has = f"the blocks {' and '.join(blocks)}" if blocks else "neither block classify nor segment"
+        raise ConfigError(
+            f"--split {split}: {study.name} has {has}, and a split file is for one of them; say data.split_file in its "
+            "block"
+        )
+    ((name, block),) = blocks.items()
+    data = block.data.model_copy(update={"split_file": split})
+    return study.model_copy(update={name: block.model_copy(update={"data": data})})
+
+
 def from_file(block: Mapping[str, Any], folder: Path, prefix: str = "") -> dict[str, Any]:
     """Return a block of a study file, its relative paths as they are reached from the working directory.
 

@@ -120,12 +120,12 @@ def _check_masks(nodes: Sequence[Node], folder: StudyFolder) -> None:
         DataError: fewer than two classes, or masks that cannot be opened.
     """
     # Imported here, where images are needed: planning does without, and without torch.
-    from sightline.data import check_classes, load_parts
+    from sightline.data import check_classes, load_masks
     from sightline.models import reading_of
 
     for node in nodes:
         if isinstance(node.config, SegmentConfig) and not is_done(folder, node.name):
-            check_classes(load_parts(node.config.data, progress=_say, earlier=reading_of(node.config)), "train", _say)
+            check_classes(load_masks(node.config.data, progress=_say, earlier=reading_of(node.config)), "train", _say)
             return
 
 

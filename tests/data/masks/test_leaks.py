@@ -13,7 +13,7 @@ from PIL import Image
 
 from sightline.cli.main import run as command_line
 from sightline.config import SegmentDataConfig
-from sightline.data import DEEPGLOBE, check_masks, load_parts, write_leak_free_split
+from sightline.data import DEEPGLOBE, check_masks, load_masks, write_leak_free_split
 from sightline.data.masks.leaks import find_leaks
 from sightline.data.masks.scene_split import split_by_scenes
 from sightline.errors import DataError
@@ -171,7 +171,7 @@ def test_the_check_tells_of_leaks_and_its_split_has_none(source: Path, tmp_path:
     leaking = {what: value for what, value in after.items() if " tiles " in what and " in " in what}
     assert len(leaking) == 9
     assert set(leaking.values()) == {0}
-    images = load_parts(config)
+    images = load_masks(config)
     assert images.scenes is not None
     assert len(set(images.scenes)) == SCENES
     assert len({images.scenes[i] for i in images.parts["test"]}) == 1
@@ -191,7 +191,7 @@ def test_the_command_line_writes_the_split(source: Path, tmp_path: Path, capsys)
 def test_a_split_file_with_an_unknown_key_is_refused(source: Path, tmp_path: Path):
     (tmp_path / "split.json").write_text('{"train": [], "vali": []}')
     with pytest.raises(DataError, match=r"'vali' is none of train, val, test, scenes\. Did you mean 'val'"):
-        load_parts(SegmentDataConfig(source=str(source), split_file=str(tmp_path / "split.json")))
+        load_masks(SegmentDataConfig(source=str(source), split_file=str(tmp_path / "split.json")))
 
 
 def _first_of_each_scene(tiles) -> list[int]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sightline.config import IGNORE_INDEX, SegmentDataConfig
-from sightline.data import DEEPGLOBE, list_pairs, load_parts, split_pairs
+from sightline.data import DEEPGLOBE, list_pairs, load_masks, split_pairs
 from sightline.data.masks.meaning import find_palette
 from sightline.data.masks.palette import Palette
 from sightline.data.masks.tiles import blend, plan, window
@@ -79,7 +79,7 @@ def test_folders_of_images_and_masks(tmp_path: Path):
             image, classes = scene(index)
             Image.fromarray(image).save(tmp_path / "images" / part / f"{index}.jpg")
             Image.fromarray(classes).save(tmp_path / "masks" / part / f"{index}.png")
-    images = load_parts(SegmentDataConfig(source=str(tmp_path)))
+    images = load_masks(SegmentDataConfig(source=str(tmp_path)))
     assert {name: len(part) for name, part in images.parts.items()} == {"train": 2, "val": 2, "test": 2}
     assert (images.mask(0) == scene(0)[1]).all()
 
@@ -95,8 +95,8 @@ def test_a_mask_of_another_size_is_refused_by_name(tmp_path: Path):
     source = write_pairs(tmp_path / "set", {"train": 6})
     Image.new("RGB", (7, 5)).save(source / "train" / "02_mask.png")
     with pytest.raises(DataError, match=r"train/02_sat\.jpg: the image has 40×40 pixels and its mask 7×5"):
-        load_parts(SegmentDataConfig(source=str(source)))
-    left = load_parts(SegmentDataConfig(source=str(source), max_bad_fraction=0.5))
+        load_masks(SegmentDataConfig(source=str(source)))
+    left = load_masks(SegmentDataConfig(source=str(source), max_bad_fraction=0.5))
     assert len(left.ids) == 5
     assert all((left.mask(i) < 6).all() for i in range(5))
 
@@ -107,7 +107,7 @@ def test_off_palette_pixels_are_counted_and_ignored(tmp_path: Path):
     mask[:2, :3] = (255, 0, 0)
     Image.fromarray(mask).save(source / "train" / "00_mask.png")
     said: list[str] = []
-    images = load_parts(SegmentDataConfig(source=str(source), palette="deepglobe"), progress=said.append)
+    images = load_masks(SegmentDataConfig(source=str(source), palette="deepglobe"), progress=said.append)
     assert images.off_palette == {"train/00_sat.jpg": 6}
     assert (images.mask(0)[:2, :3] == IGNORE_INDEX).all()
     assert any("6 pixels in 1 masks" in line for line in said)

@@ -77,8 +77,8 @@ def test_a_run_s_palette_is_taken_where_it_explains_the_masks(tmp_path: Path):
         colors = np.array([(0, 255, 0), (0, 0, 255)], np.uint8)[np.eye(12, dtype=int)]
         Image.fromarray(colors).save(tmp_path / "masks" / f"{i}.png")
     config = SegmentDataConfig(source=str(tmp_path))
-    assert load_masks(config, known=DEEPGLOBE).palette == DEEPGLOBE
-    assert load_masks(config).palette.classes == ("#0000ff", "#00ff00")
+    assert load_masks(config, known=DEEPGLOBE, split=False).palette == DEEPGLOBE
+    assert load_masks(config, split=False).palette.classes == ("#0000ff", "#00ff00")
 
 
 def test_a_run_s_palette_is_not_taken_for_indices(tmp_path: Path):

@@ -12,7 +12,7 @@ from PIL import Image
 
 from sightline import recipes
 from sightline.config import PretrainConfig, SegmentConfig, resolve
-from sightline.data import DEEPGLOBE, load_parts
+from sightline.data import DEEPGLOBE, load_masks
 from sightline.engine import Interrupted, NoProgress
 from sightline.errors import ConfigError, DataError
 from sightline.report import write
@@ -208,7 +208,7 @@ def test_mistakes_are_named_before_anything_runs(tmp_path):
 
 
 def test_the_demo_s_scenes_open(tmp_path):
-    images = load_parts(SegmentConfig.build(SMALL).data)
+    images = load_masks(SegmentConfig.build(SMALL).data)
     assert images.palette == DEEPGLOBE
     assert images.image(0).shape[:2] == images.mask(0).shape
 

@@ -87,7 +87,7 @@ def test_boundary_iou_leaves_out_absent_classes():
 
 def test_classes_of_other_masks_are_matched_by_name_or_refused(trained: RunFolder, tmp_path):
     """Masks of the same scenes with class indices: as many classes, other names."""
-    images = load_masks(DEMO)
+    images = load_masks(DEMO, split=False)
     (tmp_path / "images").mkdir()
     (tmp_path / "masks").mkdir()
     for i in range(4):
@@ -99,7 +99,7 @@ def test_classes_of_other_masks_are_matched_by_name_or_refused(trained: RunFolde
 
 
 def test_intervals_are_over_scenes_where_the_split_file_names_them(tmp_path):
-    ids = load_masks(DEMO).ids
+    ids = load_masks(DEMO, split=False).ids
     train, val, test = ids[:-12], ids[-12:-8], ids[-8:]
     write_json(
         tmp_path / "split.json",

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 import sightline as sl
 from sightline.config import SegmentConfig, SegmentDataConfig
-from sightline.data import load_parts
+from sightline.data import load_masks
 from sightline.engine import NoProgress
 from sightline.errors import WeightsError
 from sightline.metrics.segmentation import MeanIou
@@ -55,8 +55,8 @@ def strict(path):
 def test_a_class_that_the_validation_tiles_lack_costs_no_run(tmp_path):
     """Twenty tiles as DeepGlobe has them, one class in training tiles only, as happens with its real ones."""
     data = {"source": deepglobe(tmp_path / "tiles"), "val": 0.2, "test": 0.2, "split_seed": 1}
-    parts = load_parts(SegmentDataConfig.build(data)).parts
-    ids = load_parts(SegmentDataConfig.build(data)).ids
+    parts = load_masks(SegmentDataConfig.build(data)).parts
+    ids = load_masks(SegmentDataConfig.build(data)).ids
     barren = [int("".join(c for c in ids[i].rpartition("/")[2] if c.isdigit())) for i in parts["train"]]
     deepglobe(tmp_path / "tiles", barren)
     config = SegmentConfig.build(SMALL, {"data": data, "epochs": 2, "batch_size": 4})
@@ -117,7 +117,7 @@ def test_masks_that_cannot_be_kept_are_a_note(config, tmp_path, monkeypatch):
         raise OSError("no space left")
 
     monkeypatch.setattr("sightline.tasks.segment.progress.masks.save_palette_png", broken)
-    watched = config.model_copy(update={"log_images": (load_parts(config.data).ids[0],)})
+    watched = config.model_copy(update={"log_images": (load_masks(config.data).ids[0],)})
     run = segment(watched, tmp_path / "run", progress=NoProgress())
     assert run.is_done
     assert [note.split(" (")[0] for note in run.result()["notes"]] == ["masks of epoch 1: OSError: no space left"]

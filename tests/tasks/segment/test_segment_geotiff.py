@@ -12,7 +12,7 @@ from PIL import Image
 
 from sightline.cli.main import run as command_line
 from sightline.config import IGNORE_INDEX, SegmentConfig, SegmentDataConfig
-from sightline.data import DEEPGLOBE, UnreadableImage, decode, load_parts
+from sightline.data import DEEPGLOBE, UnreadableImage, decode, load_masks
 from sightline.data.images.geotiff import open_raster, write_raster
 from sightline.data.images.reading import Reading
 from sightline.data.masks.project import ProjectFolder
@@ -173,7 +173,7 @@ def test_images_and_masks_may_be_geotiffs(tmp_path: Path):
         pixels, classes = scene(48, 48, i)
         write_tif(tmp_path / "set" / f"{i}_sat.tif", pixels)
         write_tif(tmp_path / "set" / f"{i}_mask.tif", DEEPGLOBE.decode(classes))
-    images = load_parts(SegmentDataConfig(source=str(tmp_path / "set")))
+    images = load_masks(SegmentDataConfig(source=str(tmp_path / "set")))
     assert images.palette == DEEPGLOBE
     for i in range(8):
         assert (images.image(i) == scene(48, 48, i)[0]).all()

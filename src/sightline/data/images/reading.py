@@ -69,6 +69,14 @@ class Reading:
             bool(values.get("bytes_too", False)),
         )
 
+    def scale_of(self, bands: tuple[int, ...] | None) -> Pairs | None:
+        """Return the pairs of `scale` for other bands; None where one of them has none here, and is to be measured."""
+        if self.scale is None or len(self.scale) == 1 or bands == self.bands:
+            return self.scale
+        pairs = dict(zip(self.bands or range(1, COLORS + 1), self.scale, strict=False))
+        wanted = bands or range(1, COLORS + 1)
+        return tuple(pairs[band] for band in wanted) if all(band in pairs for band in wanted) else None
+
     def chosen(self, count: int) -> list[int]:
         """Return the bands, from 1, that are read of a file of `count` bands (without a band of transparency).
 

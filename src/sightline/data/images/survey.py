@@ -96,7 +96,7 @@ def settle(
     """
     earlier = earlier or Reading()
     bands, given = config.bands or earlier.bands, config.scale_pairs
-    scale = given or earlier.scale
+    scale = given or earlier.scale_of(bands)
     here = survey(paths, Reading(bands, scale, given is not None or (given is None and earlier.bytes_too)))
     for line in [*here.remarks, *_lines(here, bands, measured=scale is None)]:
         say(f"{name}: {line}")

@@ -17,7 +17,7 @@ from sightline.data.images.headers import header_rows
 from sightline.data.images.survey import check_rows
 from sightline.data.masks.classes import class_warnings
 from sightline.data.masks.leaks import Leaks, find_leaks
-from sightline.data.masks.load import SegmentImages, load_parts
+from sightline.data.masks.load import SegmentImages, load_masks
 from sightline.data.masks.pictures import overlay, save_png, sheet
 from sightline.data.masks.scene_split import split_by_scenes, write_split
 from sightline.files import Outputs
@@ -135,7 +135,7 @@ def check_masks(config: SegmentDataConfig, unlabelled: str = "", progress: Say |
     Raises:
         DataError: no images with masks, missing partners, or so few tiles that a part is empty.
     """
-    images = load_parts(config.model_copy(update={"max_bad_fraction": 1.0}), progress=progress)
+    images = load_masks(config.model_copy(update={"max_bad_fraction": 1.0}), progress=progress)
     leaks = find_leaks(images.picture, len(images.ids))
     if not unlabelled:
         return MaskCheck(images, leaks, images.counts)

@@ -104,31 +104,16 @@ class SegmentImages:
         return self._images.shape(int(i))
 
 
-def load_parts(
-    config: SegmentDataConfig,
-    cache_dir: Path | None = None,
-    progress: Say | None = None,
-    earlier: Reading | None = None,
-    known: Palette | None = None,
-) -> SegmentImages:
-    """Decode images and masks, or take them from the cache, and split them; arguments as of `load_masks`.
-
-    Raises:
-        DataError: partners are missing, more pairs are unusable than `max_bad_fraction`, or a part
-            would be empty.
-    """
-    images = load_masks(config, cache_dir, progress, earlier, known)
-    return replace(images, parts=split_pairs(images.listing, config))
-
-
 def load_masks(
     config: SegmentDataConfig,
     cache_dir: Path | None = None,
     progress: Say | None = None,
     earlier: Reading | None = None,
     known: Palette | None = None,
+    *,
+    split: bool = True,
 ) -> SegmentImages:
-    """Decode images and masks, or take them from the cache, without a split: the only part is "all".
+    """Decode images and masks, or take them from the cache, and split them.
 
     Args:
         config: which, and how they are read.
@@ -136,9 +121,11 @@ def load_masks(
         progress: called with a line of text now and then.
         earlier: the reading of the run whose network is to see the images; see `survey.settle`.
         known: a palette that is taken if it explains all pixels: of the run that is evaluated.
+        split: False where all are wanted: the only part is "all".
 
     Raises:
-        DataError: as of `load_parts`, but for parts.
+        DataError: partners are missing, more pairs are unusable than `max_bad_fraction`, or a part
+            would be empty.
     """
     say = progress or (lambda _: None)
     pair_set = list_pairs(config, cache_dir, say, known)
@@ -167,7 +154,7 @@ def load_masks(
         )
     stores = PixelStore(home / "images", reading.channels), PixelStore(home / "masks", channels=None)
     scenes = scenes_of(config, good.ids)
-    parts = {"all": np.arange(len(good.pairs))}
+    parts = split_pairs(good, config) if split else {"all": np.arange(len(good.pairs))}
     counts = np.load(home / "counts.npy")
     classes = np.column_stack([counts[:, : len(good.palette.classes)], counts[:, IGNORE_INDEX]])
     return SegmentImages(good, parts, tuple(bad), off, scenes, classes, *stores, reading)

@@ -60,6 +60,8 @@ INDEX_LIKE, OUTLYING = 40, 10
 # its own masks have some of none.
 DEEPGLOBE_COLORS, PURE, MOSTLY_PURE, NEARLY_ALL = 3, 32, 0.95, 0.999
 SHOWN = 6
+# How what values mean begins where nobody need be asked about it.
+KNOWN_VALUES = ("two values", "class indices")
 
 
 @dataclass(frozen=True)
@@ -371,7 +373,8 @@ def _by_value(census: Sequence[MaskCount], values: list[int], name: str) -> Mean
         how = "class indices" if dense else "values, each a class: " + _listed(classes)
         how += f"; {values[-1]} is ignored" if len(classes) < len(values) else ""
     ignored = _ignored_values(census, palette.values)
-    return Meaning(replace(palette, ignored_values=ignored), how)
+    remarks = () if how.startswith(KNOWN_VALUES) else (f"{how}. If they mean something else, say it in data.palette",)
+    return Meaning(replace(palette, ignored_values=ignored), how, remarks)
 
 
 def _is_void(values: list[int]) -> bool:

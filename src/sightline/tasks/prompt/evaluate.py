@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from sightline.config import IGNORE_INDEX, PromptConfig
-from sightline.data import SegmentImages, check_classes, load_parts
+from sightline.data import SegmentImages, check_classes, load_masks
 from sightline.data.masks.pictures import paint, save_png, strip
 from sightline.devices import resolve_device
 from sightline.engine import Context, Progress, make_progress, record
@@ -52,7 +52,7 @@ def evaluate_engine(
         RunError: the run to snap was made on other tiles.
     """
     report = progress or make_progress()
-    images = load_parts(config.data, progress=report.say)
+    images = load_masks(config.data, progress=report.say)
     check_classes(images, "all", report.say)
     engine = build_engine(config.engine, config.model, device=resolve_device(config.device))
     return record(config, out, Inputs(images, engine), _evaluate, resume=resume, progress=report)

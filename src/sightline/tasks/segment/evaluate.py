@@ -11,7 +11,7 @@ import numpy as np
 
 from sightline.config import IGNORE_INDEX, RunConfig, SegmentConfig, SegmentDataConfig
 from sightline.config.types import Device
-from sightline.data import Palette, SegmentImages, load_masks, load_parts
+from sightline.data import Palette, SegmentImages, load_masks
 from sightline.data.copies.seen import trained_on
 from sightline.data.images.reading import Reading
 from sightline.engine import make_fabric
@@ -54,8 +54,8 @@ def evaluate(
     config = SegmentConfig.build(run.config())
     sized = data.model_copy(update={"image_size": data.image_size or description["image_size"]})
     palette = Palette.from_dict(description["palette"])
-    load = load_masks if part == "all" else load_parts
-    images = load(sized, earlier=Reading.from_dict(description.get("reading")), known=palette)
+    reading = Reading.from_dict(description.get("reading"))
+    images = load_masks(sized, earlier=reading, known=palette, split=part != "all")
     indices = images.parts[part].tolist()
     truth = _matching(images, palette)
     fabric = make_fabric(RunConfig(device=device))

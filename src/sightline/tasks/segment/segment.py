@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from sightline.config import SegmentConfig, at_rate
-from sightline.data import Loader, SegmentImages, check_classes, load_parts
+from sightline.data import Loader, SegmentImages, check_classes, load_masks
 from sightline.data.copies.seen import keep_trained_on
 from sightline.data.masks.formats import palette_png
 from sightline.engine import (
@@ -116,7 +116,7 @@ Run = Context[SegmentConfig, Inputs]
 
 def open_inputs(config: SegmentConfig, say: Callable[[str], object]) -> Inputs:
     """Load images, masks and initial weights."""
-    images = load_parts(config.data, progress=say, earlier=reading_of(config))
+    images = load_masks(config.data, progress=say, earlier=reading_of(config))
     check_classes(images, "train", say)
     check_sizes(config, {name: len(part) for name, part in images.parts.items()}, config.data.source)
     find_watched(config.log_images, images.ids)
