@@ -35,6 +35,9 @@ def crowd() -> str:
     network a step on two threads took eighty times that on one (docs/log.md).
     """
     cores = core_count()
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    try:
+        load = os.getloadavg()[0]
+    except (AttributeError, OSError):  # Windows; a system that does not tell
+        return ""
     crowded = torch.get_num_threads() > 1 and load > CROWDED * cores
     return f"load {load:.0f} on {cores} core{'s' if cores > 1 else ''}" if crowded else ""

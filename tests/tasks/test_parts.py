@@ -126,6 +126,24 @@ def test_parts_of_other_inputs_or_damaged_ones_are_refused(run, folder, class_fo
         embed(config, tmp_path, merge=True, progress=NoProgress())
 
 
+def test_too_many_unreadable_images_are_too_many_the_second_time_too(run, folder, tmp_path):
+    damaged = tmp_path / "damaged"
+    for number in range(20):
+        (damaged / "class0").mkdir(parents=True, exist_ok=True)
+        (damaged / "class0" / f"{number}.png").write_bytes(b"no image")
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"over the 20\.0% allowed: .*, or raise data\.max_bad"):
+            embed_part(config_of(run, damaged), tmp_path, Part(1, 1), progress=NoProgress())
+    config = config_of(run, damaged, data={"source": str(damaged), "max_bad_fraction": 1.0})
+    assert embed_part(config, tmp_path, Part(1, 1), progress=NoProgress()).bad == 20
+    with pytest.raises(DataError, match=r"none of 20 images could be read; why stands in each manifest\.json"):
+        embed(config, tmp_path, merge=True, progress=NoProgress())
+    embed_part(config_of(run, folder), tmp_path / "two", Part(1, 2), progress=NoProgress())
+    embed_part(config_of(run, folder), tmp_path / "two", Part(1, 3), progress=NoProgress())
+    with pytest.raises(DataError, match=r"holds parts of 2 and of 3; remove .*\*-of-2 for example"):
+        embed(config_of(run, folder), tmp_path / "two", merge=True, progress=NoProgress())
+
+
 def test_a_classifier_names_images_in_parts(run, folder, tmp_path):
     good = tmp_path / "good"
     for path in folder.rglob("class*/[0-9]*.png"):

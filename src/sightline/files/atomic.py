@@ -87,10 +87,13 @@ def sweep(folder: Path, *, alone: bool = False) -> list[Path]:
     return [path for path in left if _swept(path)]
 
 
-def sweep_of(path: Path) -> None:
-    """Remove temporary files that dead processes left of one file."""
-    for left in path.parent.glob(f".{_escaped(path.name)}{MARK}*"):
-        _swept(left)
+def sweep_of(*paths: Path) -> None:
+    """Remove temporary files that dead processes left of some files; a folder is listed once, however many it holds."""
+    for folder in {path.parent for path in paths}:
+        names = {path.name for path in paths if path.parent == folder}
+        for left in folder.glob(f".*{MARK}*"):
+            if left.name[1:].rpartition(MARK)[0] in names:
+                _swept(left)
 
 
 def is_temporary(path: Path) -> bool:

@@ -54,8 +54,7 @@ class Outputs:
                 f"{', '.join(map(str, foreign[:SHOWN]))}{more}: is there already, and Sightline did not write it; "
                 f"nothing was changed. {way_out}, or move it away"
             )
-        for target in self.sources:
-            sweep_of(target)
+        sweep_of(*self.sources)
 
     @contextmanager
     def writing(self, *targets: Path, of: str = "") -> Iterator[None]:
@@ -91,10 +90,20 @@ def is_output(path: Path) -> bool:
     return bool(entries[-1].get("begun")) or any(entry.get("size") == size for entry in entries)
 
 
-def is_whole(path: Path) -> bool:
-    """Return whether a file is there as Sightline wrote it to its end, by the record beside it and the file's size."""
-    entries = _recorded(path.parent).get(path.name)
-    return bool(entries) and path.is_file() and entries[-1].get("size") == path.stat().st_size
+def whole_outputs(paths: Iterable[Path]) -> set[Path]:
+    """Return which files are there as Sightline wrote them to their end, by the records beside them and their sizes.
+
+    The record of a folder is read once, however many of its files are asked for.
+    """
+    records: dict[Path, dict[str, list[dict[str, Any]]]] = {}
+    whole = set()
+    for path in paths:
+        if path.parent not in records:
+            records[path.parent] = _recorded(path.parent)
+        entries = records[path.parent].get(path.name)
+        if entries and path.is_file() and entries[-1].get("size") == path.stat().st_size:
+            whole.add(path)
+    return whole
 
 
 def one_name_each(targets: Iterable[tuple[Path, Path]]) -> dict[Path, Path]:

@@ -155,8 +155,8 @@ def check_inputs(path: Path, there: Mapping[str, Any], wanted: Mapping[str, Any]
     old, new = ({**one["inputs"], "images": one["images"]} for one in (there, wanted))
     if other := [key for key in {**old, **new} if old.get(key) != new.get(key)]:
         raise DataError(
-            f"{path}: is of other inputs ({', '.join(other)} changed); nothing was changed. Give another --out, or "
-            "remove the folder"
+            f"{path}: is of other inputs ({', '.join(other)} changed); nothing was changed. Give an --out in another "
+            "folder, or remove this one"
         )
 
 
@@ -209,6 +209,8 @@ def merge_parts(
             kept[span] = [ids[i] not in unread for i in span] if unread else True
         manifests.append(manifest)
     indices = np.flatnonzero(kept)
+    if not len(indices):
+        raise DataError(f"{out / FOLDER}: none of {len(ids)} images could be read; why stands in each {MANIFEST}")
     rank = np.cumsum(kept) - 1
     arrays: dict[str, np.ndarray] = {}
     for part, manifest in enumerate(manifests, 1):
@@ -233,9 +235,14 @@ def _count(out: Path) -> int:
     """Return of how many parts the folders below `out` are."""
     names = [path.parent.name for path in (out / FOLDER).glob(f"*-of-*/{MANIFEST}")]
     counts = {int(name.rpartition("-")[2]) for name in names}
-    if len(counts) != 1:
-        what = f"holds parts of {' and of '.join(map(str, sorted(counts)))}" if counts else "holds no parts"
-        raise DataError(f"{out / FOLDER}: {what}; run the same command with --part 1/N to --part N/N first, of one N")
+    if not counts:
+        raise DataError(f"{out / FOLDER}: holds no parts; run the same command with --part 1/N to --part N/N first")
+    if len(counts) > 1:
+        numbers = sorted(counts)
+        raise DataError(
+            f"{out / FOLDER}: holds parts of {' and of '.join(map(str, numbers))}; remove the folders of all but one, "
+            f"*-of-{numbers[0]} for example"
+        )
     count = counts.pop()
     if absent := [i for i in range(1, count + 1) if str(Part(i, count)) not in names]:
         missing = ", ".join(f"{i}/{count}" for i in absent[:5])
@@ -246,15 +253,13 @@ def _count(out: Path) -> int:
 def _block(path: Path, block: int, entry: Mapping[str, Any]) -> pa.Table:
     file = path / block_name(block)
     if not file.is_file() or file_sha256(file) != entry["sha256"]:
-        raise DataError(f"{file}: is gone or damaged; remove {path}, and run its part again")
+        raise DataError(f"{file}: is gone or damaged; remove it if it is there, and run its part again")
     return pq.read_table(file)
 
 
 def _array(column: pa.ChunkedArray) -> np.ndarray:
     """Return (N, K) of fixed-size lists, (N,) of numbers."""
     whole = column.combine_chunks()
-    if isinstance(whole, pa.ChunkedArray):  # of no rows
-        whole = pa.concat_arrays(whole.chunks)
     if pa.types.is_fixed_size_list(whole.type):
         return whole.flatten().to_numpy().reshape(-1, whole.type.list_size)
     return whole.to_numpy()

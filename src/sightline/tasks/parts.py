@@ -18,7 +18,8 @@ from sightline.errors import DataError
 from sightline.runs.outputs import PartDone
 from sightline.runs.parts import Part, open_part
 
-NOTHING = pa.table({"id": pa.array([], pa.string())})
+NOTHING = pa.table({"id": pa.array([], pa.string())})  # a block none of whose images could be read
+# Samples and their pixels, each uint8 (H, W, C) → columns of pyarrow arrays, a value a sample.
 Rows = Callable[[Sequence[Sample], list[np.ndarray]], Mapping[str, Any]]
 
 
@@ -37,6 +38,7 @@ def do_part(
     rows: Rows,
     batch_size: int,
     max_bad_fraction: float,
+    way_out: str = "",
     progress: Progress,
     what: str,
 ) -> PartDone:
@@ -51,6 +53,7 @@ def do_part(
         rows: samples and their pixels → columns, each of as many values; "id" is added.
         batch_size: images at a time; a block begins a batch, so that batches are the same after a kill.
         max_bad_fraction: of images that cannot be read, in all of the part, that is put up with.
+        way_out: what else ends the message of too many.
         progress: told how far it is.
         what: is done, for the progress.
 
@@ -78,14 +81,16 @@ def do_part(
                         tables.append(pa.table({"id": ids, **columns}))
                     done += len(batch)
                     progress.advance(done, "")
-                folder.write(block, pa.concat_tables(tables or [NOTHING]), unread)
-                if len(bad := folder.bad) > max_bad_fraction * len(samples):
+                bad = [*folder.bad, *unread]
+                if len(bad) > max_bad_fraction * len(samples):
+                    # Before the block is listed: the same command ends in the same way.
                     progress.stop()
                     raise DataError(
                         f"{folder.path}: {len(bad)} of its {len(samples)} images cannot be read, over the "
                         f"{max_bad_fraction:.1%} allowed: {'; '.join(entry['reason'] for entry in bad[:5])}. Repair "
-                        "them, remove the folder, and start again"
+                        f"them, remove the folder, and start again{way_out}"
                     )
+                folder.write(block, pa.concat_tables(tables or [NOTHING]), unread)
         progress.stop()
         if bad := folder.bad:
             progress.say(f"{folder.path}: {len(bad)} unreadable images left out, the first: {bad[0]['reason']}")

@@ -123,6 +123,13 @@ def test_parts_draw_the_masks_of_the_whole_and_none_twice(trained: RunFolder, tm
     assert {path for path in times if path.stat().st_mtime_ns != times[path]} == {first}
     with pytest.raises(DataError, match=r"is of other inputs \(tile changed\)"):
         predict_masks(trained.path, tmp_path / "in", out, Options(tile=32, masks="index"), part=Part(1, 2))
+    shutil.copytree(tmp_path / "in", tmp_path / "others")
+    with pytest.raises(DataError, match=r"is of other inputs \(data changed\)"):
+        predict_masks(trained.path, tmp_path / "others", out, options, part=Part(1, 2))
+    Image.open(tmp_path / "in" / "0.png").save(tmp_path / "in" / "0.jpg")
+    for number in range(1, 9):  # whichever parts the two are in
+        with pytest.raises(DataError, match=r"0\.\w+ and .*0\.\w+ would both be written to .*0\.png"):
+            predict_masks(trained.path, tmp_path / "in", tmp_path / "eight", options, part=Part(number, 8))
 
 
 def test_predicted_masks_never_replace_images_nor_each_other(trained: RunFolder, tmp_path):

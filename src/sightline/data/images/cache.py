@@ -25,6 +25,7 @@ from sightline.files.homes import cache_home
 from sightline.files.places import is_there, status_of
 from sightline.files.staging import kept
 
+SIDE = 64  # pixels: the shorter side that is kept where nothing is said
 VERSION = 2  # of the file format and of what decoding means; a new number makes a new cache
 THREADS = 4  # Pillow decodes without the GIL; more threads than cores hide reading
 AHEAD = 16 * THREADS  # images decoded and not yet written: bounds the memory where the disk is slower than decoding
@@ -106,7 +107,7 @@ def load_images(
     reading = settle(listing.name, [sample.path for sample in listing.samples], config, earlier, say)
     return load_image_set(
         listing,
-        config.image_size or 64,
+        config.image_size or SIDE,
         max_bad_fraction=config.max_bad_fraction,
         progress=progress,
         reading=reading,

@@ -107,21 +107,24 @@ def predict(
             missing or unfinished, or too many images cannot be read.
         ConfigError: columns are asked for and no CSV is, more labels than there are classes, or a part without `out`.
     """
+    chosen = None if part is None else Part.parse(part)
+    if chosen is not None and (out is None or merge):
+        raise ConfigError(
+            f"part = {part!r}: is written beside the CSV that out names, and merged later; give out alone"
+        )
+    if merge and out is None:
+        raise ConfigError("merge: the parts are beside the CSV that out names; give out")
     labeler = LabelMaker(RunFolder.open(run_path), device)
     _check_columns(out, probabilities, top_k, len(labeler.classes))
     listing = list_unlabelled(images, root)
     listed = listing.samples
     for line in (*listing.said(), *remarks_on([sample.path for sample in listed], labeler.reading)):
         tell(line)
-    if part is not None:
-        if out is None or merge:
-            raise ConfigError(
-                f"part = {part!r}: is written beside the CSV that out names, and merged later; give out alone"
-            )
-        return _do_part(labeler, listing, Part.parse(part), out)
+    if chosen is not None and out is not None:
+        return _do_part(labeler, listing, chosen, out)
     inputs = [*([images] if images.is_file() else []), *(sample.path for sample in listed)]
     outputs = Outputs([] if out is None else [(images, out)], inputs)
-    if merge:
+    if merge and out is not None:
         listed, values = _merged(labeler, listing, out)
     else:
         decoded = lambda begin, end: _decode_all(listed[begin:end], labeler.image_size, labeler.reading)  # noqa: E731
@@ -170,10 +173,8 @@ def _inputs(labeler: LabelMaker, listing: ImageSet, samples: Sequence[Sample]) -
     return {"weights": labeler.digest, "data": replace(listing, samples=tuple(samples)).fingerprint}
 
 
-def _merged(labeler: LabelMaker, listing: ImageSet, out: Path | None) -> tuple[tuple[Sample, ...], np.ndarray]:
+def _merged(labeler: LabelMaker, listing: ImageSet, out: Path) -> tuple[tuple[Sample, ...], np.ndarray]:
     """Return the samples that could be read, and their probabilities, from all parts."""
-    if out is None:
-        raise ConfigError("merge: the parts are beside the CSV that out names; give out")
     inputs = lambda places: _inputs(labeler, listing, [listing.samples[i] for i in places])  # noqa: E731
     made = merge_parts(out.parent, listing.ids, inputs, ["probabilities"])
     if made.bad:

@@ -13,7 +13,7 @@ import yaml
 
 from sightline.config import EmbedConfig, RunConfig
 from sightline.data import ImageSet, Sample, list_images, load_images, split
-from sightline.data.images.cache import decoded
+from sightline.data.images.cache import SIDE, decoded
 from sightline.data.images.reading import Reading
 from sightline.data.images.survey import settle
 from sightline.engine import Progress, make_fabric, make_progress
@@ -127,6 +127,7 @@ def embed_part(config: EmbedConfig, out: Path, part: Part, *, progress: Progress
         rows=rows,
         batch_size=config.batch_size,
         max_bad_fraction=config.data.max_bad_fraction,
+        way_out=", or raise data.max_bad_fraction",
         progress=report,
         what="embed",
     )
@@ -147,7 +148,7 @@ def _opened(config: EmbedConfig, loaded: Loaded, report: Progress) -> tuple[Imag
         report.say(line)
     paths = [sample.path for sample in listing.samples]
     earlier = Reading.from_dict(loaded.description.get("reading"))
-    return listing, settle(listing.name, paths, stored, earlier, report.say), stored.image_size or 64
+    return listing, settle(listing.name, paths, stored, earlier, report.say), stored.image_size or SIDE
 
 
 def _inputs(

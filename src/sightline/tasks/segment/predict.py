@@ -22,8 +22,9 @@ from sightline.data.masks.forms import Form
 from sightline.data.masks.tiles import blend, plan
 from sightline.engine import NoProgress, Progress, make_fabric, make_progress
 from sightline.errors import ConfigError, DataError, NotAvailable, nearest
-from sightline.files import Outputs, atomic_path
-from sightline.files.outputs import is_whole
+from sightline.files import Outputs, atomic_path, text_digest
+from sightline.files.atomic import json_text
+from sightline.files.outputs import one_name_each, whole_outputs
 from sightline.models import read_description
 from sightline.models.cpu import place
 from sightline.models.segmentation import load_segmenter
@@ -204,34 +205,38 @@ def predict_masks(
     if not sources:
         raise DataError(f"{images}: holds masks only (NAME_mask); give the images that masks are wanted for")
     options = options or Options()
-    if part is not None:
-        sources = [path for path in sources if part.holds(path.relative_to(root).as_posix())]
     made = {path: _targets(path, (out / path.relative_to(root)).parent, options) for path in sources}
-    targets = [made_of[0] for made_of in made.values()]
-    with _held(run, options, sources, out, part) as since:
+    one_name_each((path, target) for path, written in made.items() for target in written)  # of all parts
+    if part is not None:
+        made = {path: written for path, written in made.items() if part.holds(path.relative_to(root).as_posix())}
+    targets = [written[0] for written in made.values()]
+    with _held(run, options, root, list(made), out, part) as since:
         if part is not None:
-            made = {
-                path: written for path, written in made.items() if not all(_is_done(file, since) for file in written)
-            }
+            done = _done([file for written in made.values() for file in written], since)
+            made = {path: written for path, written in made.items() if not done.issuperset(written)}
         if made:
             _write_all(run, made, files, out, options, device, progress or NoProgress())
     return targets
 
 
 @contextmanager
-def _held(run: Path, options: Options, sources: Sequence[Path], out: Path, part: Part | None) -> Iterator[int]:
+def _held(
+    run: Path, options: Options, root: Path, sources: Sequence[Path], out: Path, part: Part | None
+) -> Iterator[int]:
     """Hold the folder of a part, whose masks lie beside those of the others; yield when it was begun, ns."""
     if part is None:
         yield 0
         return
-    inputs = {"weights": read_description(RunFolder.open(run))["sha256"], **asdict(options)}
+    names = [[path.relative_to(root).as_posix(), path.stat().st_size, path.stat().st_mtime_ns] for path in sources]
+    data = text_digest(str(root.resolve()), json_text(names))
+    inputs = {"weights": read_description(RunFolder.open(run))["sha256"], "data": data, **asdict(options)}
     with open_part(out, part, len(sources), inputs) as folder:
         yield folder.begun
 
 
-def _is_done(file: Path, since: int) -> bool:
-    """Return whether a file is there whole, and no older than the part: masks of another run are drawn again."""
-    return is_whole(file) and file.stat().st_mtime_ns >= since
+def _done(files: Sequence[Path], since: int) -> set[Path]:
+    """Return the files that are there whole and no older than the part: masks of another run are drawn again."""
+    return {file for file in whole_outputs(files) if file.stat().st_mtime_ns >= since}
 
 
 def _write_all(
