@@ -80,13 +80,14 @@ def predict(
     from sightline.data.labelled.listing import check_unlabelled
     from sightline.runs import RunFolder
     from sightline.runs.outputs import PartDone
-    from sightline.runs.verbs import function_of
+    from sightline.runs.verbs import check_verb, function_of
 
     options = given(
         root=root, tta=tta or None, probabilities=probabilities or None, top_k=top_k, masks=masks, part=part
     )
     options |= given(merge=merge or None)
     folder = RunFolder.open(run)
+    check_verb(folder, "predict", options)
     check_unlabelled(source)
     predictions = function_of(folder, "predict", options)(run, source, out, device=device)
     say_weights(run)

@@ -39,8 +39,8 @@ def able_kind(run: RunFolder, verb: Verb) -> Kind:
     return kind
 
 
-def function_of(run: RunFolder, verb: Verb, options: Mapping[str, object] | None = None) -> Callable[..., Any]:
-    """Return the function of the run's kind that does `verb`, with `options` filled in.
+def check_verb(run: RunFolder, verb: Verb, options: Mapping[str, object]) -> str:
+    """Return the dotted path of the function of the run's kind that does `verb`; nothing is imported.
 
     Args:
         run: a finished run.
@@ -52,7 +52,6 @@ def function_of(run: RunFolder, verb: Verb, options: Mapping[str, object] | None
         ConfigError: an option of another kind.
     """
     path = getattr(able_kind(run, verb), verb)
-    options = options or {}
     for name in options:
         if name not in parameters_of(path):
             takers = " and ".join(
@@ -61,7 +60,17 @@ def function_of(run: RunFolder, verb: Verb, options: Mapping[str, object] | None
             raise ConfigError(
                 f"{name}: is for {takers} runs, and {run.path} holds a {run.info().kind} run; leave it out"
             )
-    return partial(import_dotted(path), **options)
+    return path
+
+
+def function_of(run: RunFolder, verb: Verb, options: Mapping[str, object] | None = None) -> Callable[..., Any]:
+    """Return the function of the run's kind that does `verb`, with `options` filled in; arguments as of `check_verb`.
+
+    Raises:
+        RunError, ConfigError: as of `check_verb`.
+    """
+    options = options or {}
+    return partial(import_dotted(check_verb(run, verb, options)), **options)
 
 
 def data_config(run: RunFolder, values: Mapping[str, Any]) -> Frozen:

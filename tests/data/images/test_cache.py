@@ -89,7 +89,7 @@ def test_a_failed_build_leaves_nothing_and_what_dead_processes_left_is_swept(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = tmp_path / "cache"
-    monkeypatch.setattr("sightline.data.images.cache._decoded", lambda *_: 1 / 0)
+    monkeypatch.setattr("sightline.data.images.cache.decoded", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         load_image_set(listing(folder), 20, cache)
     assert list((cache / "pixels").iterdir()) == []

@@ -97,7 +97,9 @@ def test_safetensors_and_damaged_files(weights: dict[str, torch.Tensor], tmp_pat
 
 def test_weights_that_are_not_there_say_where_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(NotAvailable, match=r"mobile_sam\.pt.*github.com/ChaoningZhang/MobileSAM.*--model.*graphcut"):
+    with pytest.raises(
+        NotAvailable, match=r"(?s)mobile_sam\.pt.*github.com/ChaoningZhang/MobileSAM.*--model.*graphcut"
+    ):
         build_engine("mobile-sam")
     with pytest.raises(WeightsError, match="no such file, and no folder"):
         build_engine("mobile-sam", str(tmp_path / "nowhere.pt"))

@@ -187,7 +187,7 @@ def test_everything_by_points(engines, name):
 
 
 def test_what_is_not_there_or_another_model_says_so(folders, tmp_path):
-    with pytest.raises(NotAvailable, match=r"facebook/sam2.*could not be fetched.*--model"):
+    with pytest.raises(NotAvailable, match=r"(?s)facebook/sam2.*could not be fetched.*--model"):
         build_engine("sam2")
     with pytest.raises(WeightsError, match="use --engine sam"):
         build_engine("sam2", str(folders["sam"]))
