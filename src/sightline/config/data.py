@@ -86,7 +86,8 @@ class DataConfig(SourceConfig):
     """Which images, how they are laid out, and how they are stored."""
 
     source: str = Field(
-        description="Folder, list file, CSV or known name of the images; demo/… needs no network.",
+        description="Folder, list file, CSV, shards, Parquet, URL or known name of the images; demo/… needs no "
+        "network.",
     )
     layout: Layout = Field(
         default="auto",

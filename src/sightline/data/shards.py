@@ -4,8 +4,9 @@
       000000.tar      WebDataset's layout: 000000000.jpg, 000000000.cls where there are labels, 000000000.json (id, …)
       index.parquet   a row for each image, by its number: id, label, style, part, shard, suffix, offset, size, mtime_ns
 
-The images are the bytes of their files. Sizes and times of change are those of the files, so that a run from shards
-takes the decoded pixels, and has the fingerprint, that a run from the folder has.
+The images are the bytes of their files, and stand in the order of their places: each row group of a Parquet file is
+read once. Whoever lists them sorts them by their ids. Sizes and times of change are those of the files, so that a run
+from shards takes the decoded pixels, and has the fingerprint, that a run from the folder has.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from sightline.data.labelled.listing import Sample, is_folder, list_images
 from sightline.data.sets.catalog import find
 from sightline.errors import DataError
 from sightline.files import staged
-from sightline.files.places import FOLDER, INDEX, SHARD, member_name, read_place, status_of
+from sightline.files.places import FOLDER, INDEX, SHARD, changed_at, member_name, read_place
 
 MEGABYTE = 1_000_000
 TELL_EVERY = 100_000  # images
@@ -70,7 +71,7 @@ def write_shards(
         say(line)
     with staged(out) as private:
         with _Writer(private, shard_bytes) as writer:
-            for number, sample in enumerate(listing.samples, 1):
+            for number, sample in enumerate(sorted(listing.samples, key=lambda sample: str(sample.path)), 1):
                 writer.add(sample, listing.classes[sample.label] if sample.label >= 0 else None)
                 if number % TELL_EVERY == 0:
                     say(f"{listing.name}: {number} of {len(listing)} images written")
@@ -101,14 +102,14 @@ class _Writer:
     def add(self, sample: Sample, label: str | None) -> None:
         """Add an image with what is known of it."""
         tar, number = self._open(), len(self.rows)
-        status, content, suffix = status_of(sample.path), read_place(sample.path), sample.path.suffix.lower()
+        changed, content, suffix = changed_at(sample.path), read_place(sample.path), sample.path.suffix.lower()
         facts = {"id": sample.id, "label": label, "style": sample.style, "part": sample.part}
-        offset = _add_file(tar, member_name(number, suffix), content, status.mtime_ns // 10**9)
+        offset = _add_file(tar, member_name(number, suffix), content, changed // 10**9)
         if sample.label >= 0:
             _add_file(tar, member_name(number, ".cls"), str(sample.label).encode())
         _add_file(tar, member_name(number, ".json"), json.dumps(facts, ensure_ascii=False).encode())
         place = {"shard": Path(str(tar.name)).name, "suffix": suffix, "offset": offset, "size": len(content)}
-        self.rows.append(facts | place | {"mtime_ns": status.mtime_ns})
+        self.rows.append(facts | place | {"mtime_ns": changed})
 
     def _open(self) -> tarfile.TarFile:
         """Return the shard that takes the next image."""

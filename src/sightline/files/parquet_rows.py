@@ -1,15 +1,14 @@
 """Images that are bytes in the rows of a Parquet file, as Hugging Face's data sets keep them: by file and row.
 
 An image is a column of bytes, or of a struct with a field `bytes`. Rows are read by row groups, the last few of which
-are kept: reading in the order of the rows is fast, in another order each image costs its group.
+are kept in memory: reading in the order of the rows is fast, in another order each image costs its group.
 """
 
 from __future__ import annotations
 
 import threading
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +18,7 @@ import pyarrow.parquet as pq
 SUFFIX = ".parquet"
 COLUMNS = ("image", "img", "image_bytes", "bytes")  # that may hold the image, the usual one first
 GROUPS = 4  # kept: one that is read, one ahead of it, and two for a second file
+PIECE = 2**28  # bytes of a row group that are read into one array, some more where images differ in size
 _lock = threading.Lock()
 
 
@@ -57,7 +57,8 @@ def row_size(path: Path, row: int) -> int:
         return int(_sizes(path, path.stat().st_mtime_ns)[row])
 
 
-@lru_cache(maxsize=16)
+# Of every file that is asked for, 8 bytes a row at most: with fewer, each image of many files would cost its file.
+@cache
 def _starts(path: Path, changed: int) -> np.ndarray:
     """Return the first row of each row group, and the number of rows."""
     del changed
@@ -66,13 +67,13 @@ def _starts(path: Path, changed: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=GROUPS)
-def _group(path: Path, changed: int, group: int) -> Any:
+def _group(path: Path, changed: int, group: int) -> pa.ChunkedArray:
     del changed
     with pq.ParquetFile(path) as file:
-        return _values(file, group).combine_chunks()
+        return _values(file, group)
 
 
-@lru_cache(maxsize=16)
+@cache
 def _sizes(path: Path, changed: int) -> np.ndarray:
     del changed
     with pq.ParquetFile(path) as file:
@@ -81,8 +82,14 @@ def _sizes(path: Path, changed: int) -> np.ndarray:
 
 
 def _values(file: pq.ParquetFile, group: int) -> pa.ChunkedArray:
+    """Return the images of a row group, in pieces: an array of bytes holds 2 GB, and a group may have more."""
     name = image_column(file.schema_arrow)
     assert name is not None, "whoever lists the rows has looked"
-    column, _, field = name.partition(".")
-    values = file.read_row_group(group, columns=[name])[column]
-    return pc.struct_field(values, field) if field else values  # pyright: ignore[reportAttributeAccessIssue]
+    field = name.partition(".")[2]
+    size = file.metadata.row_group(group)
+    rows = min(size.num_rows, size.num_rows * PIECE // max(1, size.total_byte_size))
+    pieces = [
+        pc.struct_field(batch.column(0), field) if field else batch.column(0)  # pyright: ignore[reportAttributeAccessIssue]
+        for batch in file.iter_batches(max(1, rows), row_groups=[group], columns=[name])
+    ]
+    return pa.chunked_array(pieces) if pieces else pa.chunked_array([], pa.binary())

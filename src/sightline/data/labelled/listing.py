@@ -122,7 +122,8 @@ def list_images(config: DataConfig, *, labels: bool = True) -> ImageSet:
         classes, styles, folder: a folder, as `layouts.read_folders` tells them apart; `style` chooses one style.
 
     A folder of shards is what it was made of (`data.shards`); a Parquet file with image bytes, or a folder of such
-    files, is its rows (`labelled.parquet`); a URL is a folder of another file system.
+    files and no image files, is its rows (`labelled.parquet`) where the layout is auto; a URL is a folder of another
+    file system.
 
     Args:
         config: the source, and the layout where it is not to be found out.
@@ -159,8 +160,11 @@ def _list_all(config: DataConfig, labels: bool) -> ImageSet:
     root, layout = find(config.source), config.layout
     if root.is_dir() and holds_shards(root):
         return _of_shards(config, root, labels)
-    if files := parquet_files(root):
-        return _of_parquet(config.source, root, files, labels)
+    if layout == "auto" and (rows := _of_parquet(config.source, root, labels)):
+        _no_styles(root, config.style)
+        return rows
+    if layout != "auto" and root.is_file() and parquet_files(root):
+        raise DataError(f"{root}: layout {layout} is none of Parquet; leave layout out")
     if layout in ("csv", "list") and is_folder(root):
         raise DataError(f"{root}: layout {layout} needs a file, and this is a folder")
     if layout in ("styles", "classes", "folder") and not is_folder(root):
@@ -187,8 +191,8 @@ def list_unlabelled(path: Path, root: Path | None = None) -> ImageSet:
     """
     if path.is_dir() and holds_shards(path):
         return _of_shards(DataConfig(source=str(path)), path, labels=False)
-    if files := parquet_files(path):
-        return _of_parquet(str(path), path, files, labels=False)
+    if rows := _of_parquet(str(path), path, labels=False):
+        return rows
     if is_folder(path):
         return _of_folder(DataConfig(source=str(path)), path, "folder")
     if is_image(path):
@@ -241,17 +245,33 @@ def _of_shards(config: DataConfig, root: Path, labels: bool) -> ImageSet:
     return _set(config.source, root, "shards", samples, classes)
 
 
-def _of_parquet(source: str, root: Path, files: list[Path], labels: bool) -> ImageSet:
+def _of_parquet(source: str, root: Path, labels: bool) -> ImageSet | None:
+    """Return the rows of Parquet files; None where there are no such files, or image files beside or below them."""
+    files = parquet_files(root)
+    listing = walk(root) if files and root.is_dir() else None
+    if not files or (listing and listing.images):
+        return None
     rows = read_rows(files)
     classes = tuple(sorted({row.label for row in rows if row.label is not None})) if labels else ()
     index = {name: number for number, name in enumerate(classes)}
     samples = [Sample(row.id, row.path, index.get(row.label or "", -1), part=row.part) for row in rows]
-    return _set(source, root, "parquet", samples, classes)
+    passed = _without(listing.passed, {listing.name(path) for path in files}) if listing else ()
+    return _set(source, root, "parquet", samples, classes, passed)
+
+
+def _without(passed: Sequence[Passed], names: set[str]) -> tuple[Passed, ...]:
+    """Return what was passed over but for some files, of which something else is said."""
+    left = [replace(entry, names=tuple(name for name in entry.names if name not in names)) for entry in passed]
+    return tuple(entry for entry in left if entry.names)
 
 
 def _of_folder(config: DataConfig, root: Path, layout: str) -> ImageSet:
     elsewhere = url_of(root) is not None
     listing = walk_url(root) if elsewhere else walk(root)
+    rows = tuple(listing.name(path) for path in parquet_files(root)) if listing.images else ()
+    if rows:
+        beside = Passed("Parquet file beside image files; give the file itself to take its images", rows)
+        listing = replace(listing, passed=(*_without(listing.passed, set(rows)), beside))
     # Masks are no photographs: of images with masks the images are taken. On another file system only images are read.
     masks = masks_among(root, listing.images) if config.layout in ("auto", "folder") and not elsewhere else set()
     if masks:

@@ -1,8 +1,9 @@
-"""Samples of Parquet files with image bytes: one file, or a folder of them."""
+"""Samples of Parquet files with image bytes: one file, or a folder of them, by themselves or in its folder data/."""
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from sightline.files.places import INDEX, member_name
 
 # What columns are called, the usual name first.
 IDS, LABELS, PARTS = ("id", "image_id", "__key__"), ("label", "class", "category"), ("split", "part")
+BELOW = "data"  # the folder that Hugging Face's data sets keep their files in
 
 
 @dataclass(frozen=True)
@@ -32,21 +34,33 @@ class ParquetRow:
 
 
 def parquet_files(root: Path) -> list[Path]:
-    """Return the Parquet files of a source that hold images, sorted: the source itself, or those in it; [] for none."""
+    """Return the Parquet files of a source, sorted; [] for none.
+
+    A file is its own. Of a folder it is those in it that have a column of images, else those in its folder data/; one
+    that cannot be read is among them, for nobody knows what it held: `read_rows` then tells of it.
+    """
     if root.is_file():
-        files = [root] if root.suffix.lower() == SUFFIX else []
-    else:
-        files = sorted(path for path in root.glob(f"*{SUFFIX}") if path.name != INDEX) if root.is_dir() else []
-    return files if files and image_column(_schema(files[0])) else []
+        return [root] if root.suffix.lower() == SUFFIX else []
+    for folder in (root, root / BELOW):
+        files = [path for path in folder.glob(f"*{SUFFIX}") if path.is_file() and path.name != INDEX]
+        if found := sorted(path for path in files if not path.name.startswith(".") and _may_hold_images(path)):
+            return found
+    return []
 
 
 def read_rows(files: list[Path]) -> list[ParquetRow]:
-    """Return the rows of all files; without a column of ids, these are the file's name and the row's number.
+    """Return the rows of all files.
+
+    Without a column of ids, these are the file's name and the row's number. Without a column of parts, the first words
+    of the files' names are parts where two or more are named, as of folders: train-00000-of-00002, test-00000-of-00001.
 
     Raises:
-        DataError: a file has no column of images, an id stands twice, or a part has no name that is known.
+        DataError: a file cannot be read or has no column of images, an id stands twice, or a part has no known name.
     """
     rows: list[ParquetRow] = []
+    parts_of_files = {path: _part_named(path) for path in files}
+    if len(set(parts_of_files.values()) - {""}) < 2:
+        parts_of_files = dict.fromkeys(files, "")
     for path in files:
         schema = _schema(path)
         image = image_column(schema)
@@ -68,16 +82,38 @@ def read_rows(files: list[Path]) -> list[ParquetRow]:
         ):
             suffix = Path(file).suffix.lower() if file else ""
             place = path / member_name(number, suffix if suffix in known_suffixes() else "")
-            if part is not None and not part_of(str(part)):
+            if part and not part_of(str(part)):
                 raise DataError(f"{path}, row {number}: {parts} = {part!r}; expected train, val or test")
             own = f"{path.stem}/{number:09d}" if id_ is None else printable(str(id_))
-            rows.append(ParquetRow(own, place, _label(label, names), part_of(str(part)) if part is not None else ""))
-    seen: set[str] = set()
-    for row in rows:
-        if row.id in seen:
-            raise DataError(f"{files[0]}: id {row.id} stands more than once; each must stand once")
-        seen.add(row.id)
+            own_part = part_of(str(part or "")) if parts else parts_of_files[path]
+            rows.append(ParquetRow(own, place, _label(label, names), own_part))
+    _check_once(rows)
     return rows
+
+
+def _check_once(rows: list[ParquetRow]) -> None:
+    places: dict[str, Path] = {}
+    for row in rows:
+        first = places.setdefault(row.id, row.path)
+        if first is not row.path:
+            raise DataError(
+                f"{row.path.parent}: id {row.id} stands more than once, in row {int(row.path.stem)} and in row "
+                f"{int(first.stem)} of {first.parent}; give each image an id of its own, or leave the column of ids "
+                "out: an id is then the file's name and the row"
+            )
+
+
+def _part_named(path: Path) -> str:
+    """Return the part that the first word of a file's name means, "" for none."""
+    word = re.match(r"[^\W\d_]+", path.stem)
+    return part_of(word[0]) if word else ""
+
+
+def _may_hold_images(path: Path) -> bool:
+    try:
+        return image_column(_schema(path)) is not None
+    except DataError:
+        return True
 
 
 def _columns(path: Path, names: list[str]) -> dict[str, list[Any]]:
@@ -93,7 +129,7 @@ def _label(value: Any, names: list[str]) -> str | None:
         return None
     if isinstance(value, int) and value < len(names):
         return names[value]
-    return composed(printable(str(value)))
+    return composed(printable(str(value))) if str(value).strip() else None
 
 
 def _class_names(schema: pa.Schema, column: str | None) -> list[str]:
