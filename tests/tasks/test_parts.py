@@ -167,7 +167,7 @@ def test_a_classifier_names_images_in_parts(run, folder, tmp_path):
 def test_two_parts_with_kills_are_the_unbroken_parts(run, tmp_path):
     """uv run pytest -n 0 -m slow tests/tasks/test_parts.py"""
     for i in range(KILLED_IMAGES):
-        save(tmp_path / "photos" / f"{i % 10}" / f"{i:06d}.png", size=16, seed=i)
+        save(tmp_path / "photos" / f"{i % 10}" / f"{i:06d}.png", i, 16)
     shards = tmp_path / "shards"
     write_shards(DataConfig(source=str(tmp_path / "photos"), layout="folder"), shards, shard_bytes=1_000_000)
     script = "import sys; from sightline.runs import parts; parts.BLOCK = 256\n"
