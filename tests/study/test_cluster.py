@@ -29,7 +29,7 @@ from sightline.study.executors import open_executor
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 EVERY = float(os.environ.get("SIGHTLINE_KILL_EVERY", "20"))  # seconds
 # What tells how long something took, when, and by which process.
-TIMES = {"seconds", "epoch_seconds", "provenance"}
+TIMES = {"seconds", "epoch_seconds", "memory", "provenance"}  # of processes and machines, not of the study
 
 
 def study_file(folder: Path) -> Path:
