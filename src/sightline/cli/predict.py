@@ -83,9 +83,9 @@ def predict(
     from sightline.runs.verbs import check_verb, function_of
 
     options = given(
-        root=root, tta=tta or None, probabilities=probabilities or None, top_k=top_k, masks=masks, part=part
-    )
-    options |= given(merge=merge or None)
+        root=root, tta=tta or None, probabilities=probabilities or None, top_k=top_k, masks=masks, part=part,
+        merge=merge or None,
+    )  # fmt: skip
     folder = RunFolder.open(run)
     check_verb(folder, "predict", options)
     check_unlabelled(source)

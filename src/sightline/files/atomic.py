@@ -89,8 +89,10 @@ def sweep(folder: Path, *, alone: bool = False) -> list[Path]:
 
 def sweep_of(*paths: Path) -> None:
     """Remove temporary files that dead processes left of some files; a folder is listed once, however many it holds."""
-    for folder in {path.parent for path in paths}:
-        names = {path.name for path in paths if path.parent == folder}
+    by_folder: dict[Path, set[str]] = {}
+    for path in paths:
+        by_folder.setdefault(path.parent, set()).add(path.name)
+    for folder, names in by_folder.items():
         for left in folder.glob(f".*{MARK}*"):
             if left.name[1:].rpartition(MARK)[0] in names:
                 _swept(left)
@@ -123,10 +125,6 @@ def _swept(path: Path) -> bool:
 def _pid(path: Path) -> int | None:
     name, _, pid = path.name.rpartition(MARK)
     return int(pid) if name.startswith(".") and pid.isdecimal() and len(pid) < 10 else None
-
-
-def _escaped(name: str) -> str:
-    return re.sub(r"([*?[])", r"[\1]", name)
 
 
 def _umask() -> int:

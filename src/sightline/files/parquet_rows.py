@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-SUFFIX = ".parquet"
 COLUMNS = ("image", "img", "image_bytes", "bytes")  # that may hold the image, the usual one first
 GROUPS = 4  # kept: one that is read, one ahead of it, and two for a second file
 PIECE = 2**28  # bytes of a row group that are read into one array, some more where images differ in size

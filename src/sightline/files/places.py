@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SHARD = ".tar"
 # Of a folder of shards: a row for each image, in the order of their numbers; members are named by these.
 INDEX = "index.parquet"
+PARQUET = ".parquet"  # of a file whose rows may be images
 FOLDER = "sightline.folder"  # of its metadata: 1 where the source was a folder, 0 where it was a table or a list
 # Two letters at least: one is a drive of Windows.
 _SCHEME = re.compile(r"^([a-z][a-z0-9+]+):/+")
@@ -216,7 +217,7 @@ def _member_of(path: Path) -> tuple[Path, int] | None:
 def _row_of(path: Path) -> tuple[Path, int] | None:
     """Return the Parquet file and the row that a path names; None of any other path."""
     parent = path.parent
-    if parent.suffix.lower() != ".parquet" or not path.stem.isdigit() or not os.path.isfile(parent):
+    if parent.suffix.lower() != PARQUET or not path.stem.isdigit() or not os.path.isfile(parent):
         return None
     return parent, int(path.stem)
 

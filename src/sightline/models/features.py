@@ -18,31 +18,9 @@ from sightline.views.device import Preprocessing
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-    from sightline.data import Images
 
 MakeBatch = Callable[[np.ndarray], Tensor]
-
-
-class FeatureMaker:
-    """A backbone, from pixels to pooled features.
-
-    Args:
-        backbone: on any device.
-        preprocessing: of its weights.
-        fabric: device and precision.
-        size: side of the images that the backbone sees, in pixels.
-    """
-
-    def __init__(self, backbone: Backbone, preprocessing: Preprocessing, fabric: Fabric, size: int) -> None:
-        self._backbone = place(backbone, fabric.device).eval()
-        self._resize, self._to_device, self._fabric = Resize(size), preprocessing.on(fabric.device), fabric
-
-    @torch.no_grad()
-    def __call__(self, images: list[np.ndarray]) -> np.ndarray:
-        """Return float32 (B, dim) of B images, uint8 HWC of any size."""
-        with self._fabric.autocast():
-            features = self._backbone(self._to_device(self._resize(images)))
-        return features.float().cpu().numpy()
+Gather = Callable[[np.ndarray], list[np.ndarray]]
 
 
 @torch.no_grad()
@@ -77,30 +55,34 @@ def extract_features(
     return np.concatenate(parts) if parts else np.zeros((0, getattr(backbone, "dim", 0)), np.float32)
 
 
-def backbone_features(
-    backbone: Backbone,
-    preprocessing: Preprocessing,
-    images: Images,
-    chosen: np.ndarray,
-    fabric: Fabric,
-    *,
-    size: int,
-    batch_size: int = FEATURE_BATCH,
-    progress: Callable[[int], object] | None = None,
-) -> np.ndarray:
-    """Return features of some images, float32 (N, dim).
+class FeatureMaker:
+    """A backbone with its preprocessing, from pixels to pooled features.
 
     Args:
         backbone: on any device.
         preprocessing: of its weights.
-        images: decoded.
-        chosen: indices, int64 (N,).
         fabric: device and precision.
         size: side of the images that the backbone sees, in pixels.
-        batch_size: images at a time.
-        progress: called with the number of images done.
     """
-    resize, to_device = Resize(size), preprocessing.on(fabric.device)
-    placed = place(backbone, fabric.device)
-    make = lambda ids: to_device(resize(images.gather(ids)))  # noqa: E731
-    return extract_features(placed, make, chosen, fabric, batch_size, progress=progress)
+
+    def __init__(self, backbone: Backbone, preprocessing: Preprocessing, fabric: Fabric, size: int) -> None:
+        self._backbone, self._fabric = place(backbone, fabric.device), fabric
+        self._resize, self._to_device = Resize(size), preprocessing.on(fabric.device)
+
+    def __call__(
+        self,
+        gather: Gather,
+        indices: np.ndarray,
+        batch_size: int = FEATURE_BATCH,
+        progress: Callable[[int], object] | None = None,
+    ) -> np.ndarray:
+        """Return features of images, float32 (N, dim).
+
+        Args:
+            gather: indices → as many images, uint8 (H, W, C) of any size.
+            indices: int64 (N,).
+            batch_size: images at a time.
+            progress: called with the number of images done.
+        """
+        make = lambda ids: self._to_device(self._resize(gather(ids)))  # noqa: E731
+        return extract_features(self._backbone, make, indices, self._fabric, batch_size, progress)

@@ -231,6 +231,11 @@ def merge_parts(
     return Merged(indices, tuple(sorted(bad, key=lambda entry: entry["id"])), arrays)
 
 
+def unread_line(where: object, bad: Sequence[Mapping[str, str]]) -> str:
+    """Return a line on images that could not be read, "" where all could; `bad` as of `Merged`."""
+    return f"{where}: {len(bad)} unreadable images left out, the first: {bad[0]['reason']}" if bad else ""
+
+
 def _count(out: Path) -> int:
     """Return of how many parts the folders below `out` are."""
     names = [path.parent.name for path in (out / FOLDER).glob(f"*-of-*/{MANIFEST}")]

@@ -546,8 +546,8 @@ def seeds_of(study: StudyConfig, arm: Arm) -> tuple[int, ...]:
 def pairs_of(arms: Sequence[Arm]) -> list[Pair]:
     """Return which arms are compared: the settings by the questions; of networks each with the one it differs from."""
     names = {arm.name: arm for arm in arms}
-    asked = [pair for asked in QUESTIONS for pair in asked.pairs if names.keys() >= {*pair}]
-    settings = dict.fromkeys([*asked, *(_at_optimum(pair, names) for pair in asked)])
+    of_questions = [pair for asked in QUESTIONS for pair in asked.pairs if names.keys() >= {*pair}]
+    settings = dict.fromkeys([*of_questions, *(_at_optimum(pair, names) for pair in of_questions)])
     # First what differs in weights alone, then what differs in what is trained.
     pairs = sorted(settings, key=lambda pair: (names[pair[0]].trained != names[pair[1]].trained, pair))
     pairs = [_alike(pair, arms) for pair in pairs]

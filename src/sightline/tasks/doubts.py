@@ -103,7 +103,7 @@ def _network_features(
     from sightline.config import ClassifyConfig
     from sightline.engine import make_fabric
     from sightline.models import InitialBackbone, reading_of
-    from sightline.models.features import backbone_features
+    from sightline.models.features import FeatureMaker
 
     config = ClassifyConfig.build({"data": data.to_dict(), "init": source})
     start = InitialBackbone.of(config, data.channels, say)
@@ -113,5 +113,5 @@ def _network_features(
     at = {identity: i for i, identity in enumerate(images.listing.ids)}
     wanted = np.array([at[ids[i]] for i in chosen])
     fabric = make_fabric(RunConfig(device=device))
-    features = backbone_features(start.backbone, start.preprocessing, images, wanted, fabric, size=size)
+    features = FeatureMaker(start.backbone, start.preprocessing, fabric, size)(images.gather, wanted)
     return features, f"features of {source}"

@@ -39,7 +39,6 @@ class LikenessCheck(Generic[Check]):
 
     Attributes:
         check: of the data set, without the near pairs that are not confirmed.
-        ids: of the pictures that the pairs are of.
         passed_over: these pairs, int64 (P, 2).
         alike: their likeness, cosines of features, float64 (P,).
         asked: the least likeness that confirms a pair.
@@ -47,7 +46,6 @@ class LikenessCheck(Generic[Check]):
     """
 
     check: Check
-    ids: Sequence[str]
     passed_over: np.ndarray
     alike: np.ndarray
     asked: float
@@ -57,8 +55,9 @@ class LikenessCheck(Generic[Check]):
         """Return how many pairs are not confirmed, and the first of them."""
         what = f"pairs of near copies that {self.features} do not confirm"
         rows: Rows = [{"what": what, "value": len(self.passed_over)}]
+        ids = self.check.ids
         for (a, b), alike in zip(self.passed_over[:SHOWN].tolist(), self.alike, strict=False):
-            text = f"{self.ids[a]} = {self.ids[b]} ({alike:.2f}, of copies {self.asked:.2f} or more)"
+            text = f"{ids[a]} = {ids[b]} ({alike:.2f}, of copies {self.asked:.2f} or more)"
             rows.append({"what": "not confirmed", "value": text})
         return rows
 
@@ -91,7 +90,7 @@ def confirm_copies(
 
     seen = _look(network, found.copies.near, picture, len(sources), turned=False)
     check = replace(found, copies=seen.confirmed(found.copies))
-    return LikenessCheck(check, found.ids, *seen.passed_over, seen.asked, f"features of {features}")
+    return LikenessCheck(check, *seen.passed_over, seen.asked, f"features of {features}")
 
 
 def confirm_tile_copies(
@@ -105,7 +104,6 @@ def confirm_tile_copies(
         WeightsError, NotAvailable: as of the weights.
     """
     images, more = found.images, found.unlabelled
-    ids = [*images.ids, *([f"{more.listing.name}: {i}" for i in more.listing.ids] if more is not None else [])]
 
     def picture(index: int, at_least: int) -> np.ndarray:
         if index < len(images.ids):
@@ -116,13 +114,13 @@ def confirm_tile_copies(
 
     network = _Network(images.listing.name, images.image(0).shape[2], features, device, say)
     pairs = found.leaks.near if found.shared is None else np.concatenate([found.leaks.near, found.shared.near])
-    seen = _look(network, np.unique(pairs.reshape(-1, 2), axis=0), picture, len(ids), turned=True)
+    seen = _look(network, np.unique(pairs.reshape(-1, 2), axis=0), picture, len(found.ids), turned=True)
     check = replace(
         found,
         leaks=replace(found.leaks, copies=seen.confirmed(found.leaks.copies)),
         shared=None if found.shared is None else seen.confirmed(found.shared),
     )
-    return LikenessCheck(check, ids, *seen.passed_over, seen.asked, f"features of {features}")
+    return LikenessCheck(check, *seen.passed_over, seen.asked, f"features of {features}")
 
 
 @dataclass(frozen=True)
@@ -173,26 +171,23 @@ class _Network:
         # Imported here: a check without a network does without torch.
         from sightline.engine import make_fabric
         from sightline.models import InitialBackbone
-        from sightline.models.cpu import place
-        from sightline.views import Resize
+        from sightline.models.features import FeatureMaker
 
         config = ClassifyConfig.build({"data": {"source": data}, "init": source})
         start = InitialBackbone.of(config, channels, say or (lambda _: None))
         self.size = start.preprocessing.input_size or INPUT
-        self.fabric = make_fabric(RunConfig(device=device))
-        self.backbone = place(start.backbone, self.fabric.device)
-        self.resize, self.to_device = Resize(self.size), start.preprocessing.on(self.fabric.device)
+        fabric = make_fabric(RunConfig(device=device))
+        self._make = FeatureMaker(start.backbone, start.preprocessing, fabric, self.size)
 
     def features(self, wanted: Sequence[tuple[int, Change | None]], picture: Picture) -> np.ndarray:
         """Return features of length 1, float64 (N, dim), of pictures (index, how it is changed)."""
-        from sightline.models.features import extract_features
 
         def seen(index: int, change: Change | None) -> np.ndarray:
             pixels = shrink(picture(index, self.size), self.size)
             return change(pixels) if change is not None else pixels
 
-        make = lambda ids: self.to_device(self.resize([seen(*wanted[int(i)]) for i in ids]))  # noqa: E731
-        values = extract_features(self.backbone, make, np.arange(len(wanted)), self.fabric).astype(np.float64)
+        gather = lambda ids: [seen(*wanted[int(i)]) for i in ids]  # noqa: E731
+        values = self._make(gather, np.arange(len(wanted))).astype(np.float64)
         return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
 
 

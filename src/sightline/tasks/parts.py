@@ -16,7 +16,7 @@ from sightline.data.images.cache import in_order
 from sightline.engine import Progress
 from sightline.errors import DataError
 from sightline.runs.outputs import PartDone
-from sightline.runs.parts import Part, open_part
+from sightline.runs.parts import Part, open_part, unread_line
 
 NOTHING = pa.table({"id": pa.array([], pa.string())})  # a block none of whose images could be read
 # Samples and their pixels, each uint8 (H, W, C) → columns of pyarrow arrays, a value a sample.
@@ -92,6 +92,6 @@ def do_part(
                     )
                 folder.write(block, pa.concat_tables(tables or [NOTHING]), unread)
         progress.stop()
-        if bad := folder.bad:
-            progress.say(f"{folder.path}: {len(bad)} unreadable images left out, the first: {bad[0]['reason']}")
+        if line := unread_line(folder.path, folder.bad):
+            progress.say(line)
         return PartDone(path=folder.path, images=len(samples), bad=len(folder.bad))

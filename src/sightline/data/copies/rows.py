@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sightline.data.copies.find import Copies
+
+if TYPE_CHECKING:
+    from sightline.data.images.cache import Images
 
 SHOWN = 10
 LEAKING = (("test", "train"), ("test", "val"), ("val", "train"))  # a picture of the first knows one of the second
@@ -22,6 +25,12 @@ def pair_rows(copies: Copies, ids: Sequence[str]) -> Rows:
         rows.append({"what": f"pairs of {name}", "value": len(pairs)})
         rows += [{"what": name, "value": f"{ids[a]} = {ids[b]}"} for a, b in pairs[:SHOWN]]
     return rows
+
+
+def ids_with(ids: Sequence[str], unlabelled: Images | None) -> list[str]:
+    """Return ids, and behind them those of unlabelled images, which begin with their source."""
+    more = unlabelled.listing if unlabelled is not None else None
+    return [*ids, *([f"{more.name}: {i}" for i in more.ids] if more is not None else [])]
 
 
 def part_rows(copies: Copies, parts: Mapping[str, np.ndarray], noun: str) -> Rows:

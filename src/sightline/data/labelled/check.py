@@ -13,7 +13,7 @@ import numpy as np
 from sightline.config import DataConfig
 from sightline.data.copies import Copies, Fingerprints, find_copies, fingerprints
 from sightline.data.copies.fingerprint import digest
-from sightline.data.copies.rows import UNLABELLED, conflict_rows, pair_rows, part_rows
+from sightline.data.copies.rows import UNLABELLED, conflict_rows, ids_with, pair_rows, part_rows
 from sightline.data.images.cache import Images, Say, load_image_set
 from sightline.data.images.decode import decode
 from sightline.data.images.folder import passed_rows
@@ -52,10 +52,7 @@ class ImageCheck:
     @property
     def ids(self) -> list[str]:
         """Ids of all images; those of the unlabelled ones begin with their source."""
-        more = self.unlabelled
-        return self.images.listing.ids + (
-            [] if more is None else [f"{more.listing.name}: {i}" for i in more.listing.ids]
-        )
+        return ids_with(self.images.listing.ids, self.unlabelled)
 
     def rows(self) -> Rows:
         """Return rows of (what, value), some with a share: counts, classes, sizes, copies, each unreadable file."""

@@ -24,7 +24,7 @@ from sightline.data.split_file import PARTS, part_of
 from sightline.data.tables import TABLE_SUFFIXES, FileFinder, Row, Table, check_unique, read_table, read_text, some
 from sightline.errors import DataError, nearest
 from sightline.files.names import composed, printable
-from sightline.files.places import FOLDER, INDEX, holds_shards, member_name, status_of, url_of
+from sightline.files.places import FOLDER, INDEX, PARQUET, holds_shards, member_name, status_of, url_of
 
 
 @dataclass(frozen=True)
@@ -268,7 +268,9 @@ def _without(passed: Sequence[Passed], names: set[str]) -> tuple[Passed, ...]:
 def _of_folder(config: DataConfig, root: Path, layout: str) -> ImageSet:
     elsewhere = url_of(root) is not None
     listing = walk_url(root) if elsewhere else walk(root)
-    rows = tuple(listing.name(path) for path in parquet_files(root)) if listing.images else ()
+    # The walk has seen whether there are any: most folders need not be listed again.
+    beside = listing.images and any(name.lower().endswith(PARQUET) for entry in listing.passed for name in entry.names)
+    rows = tuple(listing.name(path) for path in parquet_files(root)) if beside else ()
     if rows:
         beside = Passed("Parquet file beside image files; give the file itself to take its images", rows)
         listing = replace(listing, passed=(*_without(listing.passed, set(rows)), beside))

@@ -15,8 +15,8 @@ from sightline.data.images.folder import known_suffixes
 from sightline.data.split_file import part_of
 from sightline.errors import DataError
 from sightline.files.names import composed, printable
-from sightline.files.parquet_rows import SUFFIX, image_column
-from sightline.files.places import INDEX, member_name
+from sightline.files.parquet_rows import image_column
+from sightline.files.places import INDEX, PARQUET, member_name
 
 # What columns are called, the usual name first.
 IDS, LABELS, PARTS = ("id", "image_id", "__key__"), ("label", "class", "category"), ("split", "part")
@@ -40,9 +40,9 @@ def parquet_files(root: Path) -> list[Path]:
     that cannot be read is among them, for nobody knows what it held: `read_rows` then tells of it.
     """
     if root.is_file():
-        return [root] if root.suffix.lower() == SUFFIX else []
+        return [root] if root.suffix.lower() == PARQUET else []
     for folder in (root, root / BELOW):
-        files = [path for path in folder.glob(f"*{SUFFIX}") if path.is_file() and path.name != INDEX]
+        files = [path for path in folder.glob(f"*{PARQUET}") if path.is_file() and path.name != INDEX]
         if found := sorted(path for path in files if not path.name.startswith(".") and _may_hold_images(path)):
             return found
     return []

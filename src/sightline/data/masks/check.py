@@ -11,7 +11,7 @@ import numpy as np
 from sightline.config import DataConfig, SegmentDataConfig
 from sightline.config.palettes import code_text
 from sightline.data.copies import TURNS, Copies, Fingerprints, find_copies, fingerprints
-from sightline.data.copies.rows import LEAKING, UNLABELLED, pair_rows, part_rows
+from sightline.data.copies.rows import LEAKING, UNLABELLED, ids_with, pair_rows, part_rows
 from sightline.data.images.cache import Images, Say, load_images
 from sightline.data.images.headers import header_rows
 from sightline.data.images.survey import check_rows
@@ -43,6 +43,11 @@ class MaskCheck:
     counts: np.ndarray
     shared: Copies | None = None
     unlabelled: Images | None = None
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of all tiles, then those of the unlabelled images, which begin with their source."""
+        return ids_with(self.images.ids, self.unlabelled)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return rows of (what, value, share): of pixels for classes, of the part's tiles for leaks."""

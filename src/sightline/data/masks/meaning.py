@@ -60,8 +60,6 @@ INDEX_LIKE, OUTLYING = 40, 10
 # its own masks have some of none.
 DEEPGLOBE_COLORS, PURE, MOSTLY_PURE, NEARLY_ALL = 3, 32, 0.95, 0.999
 SHOWN = 6
-# How what values mean begins where nobody need be asked about it.
-KNOWN_VALUES = ("two values", "class indices")
 
 
 @dataclass(frozen=True)
@@ -356,6 +354,7 @@ def _by_value(census: Sequence[MaskCount], values: list[int], name: str) -> Mean
             f"{name}: hold the value {negative[0]}; classes are numbers from 0 on. If it stands for no data, say so in "
             "the file (nodata), or write 255 in its place"
         )
+    remarks: tuple[str, ...] = ()
     full = 255 if 255 in values else 65535
     if len(values) == 2 and values[1] == full:
         names, rgb = ("background", "object"), ((0, 0, 0), (255, 255, 255))
@@ -372,8 +371,8 @@ def _by_value(census: Sequence[MaskCount], values: list[int], name: str) -> Mean
         )
         how = "class indices" if dense else "values, each a class: " + _listed(classes)
         how += f"; {values[-1]} is ignored" if len(classes) < len(values) else ""
+        remarks = () if dense else (f"{how}. If they mean something else, say it in data.palette",)
     ignored = _ignored_values(census, palette.values)
-    remarks = () if how.startswith(KNOWN_VALUES) else (f"{how}. If they mean something else, say it in data.palette",)
     return Meaning(replace(palette, ignored_values=ignored), how, remarks)
 
 

@@ -26,7 +26,7 @@ from sightline.models import load_classifier
 from sightline.models.cpu import place
 from sightline.runs import RunFolder
 from sightline.runs.outputs import LabelPredictions, PartDone
-from sightline.runs.parts import Part, merge_parts
+from sightline.runs.parts import Part, merge_parts, unread_line
 from sightline.runs.results import ClassifyEvaluation
 from sightline.tasks.classify.scores import accuracy_of, classify_scores
 from sightline.tasks.parts import do_part, members
@@ -177,8 +177,8 @@ def _merged(labeler: LabelMaker, listing: ImageSet, out: Path) -> tuple[tuple[Sa
     """Return the samples that could be read, and their probabilities, from all parts."""
     inputs = lambda places: _inputs(labeler, listing, [listing.samples[i] for i in places])  # noqa: E731
     made = merge_parts(out.parent, listing.ids, inputs, ["probabilities"])
-    if made.bad:
-        tell(f"{listing.name}: {len(made.bad)} unreadable images left out, the first: {made.bad[0]['reason']}")
+    if line := unread_line(listing.name, made.bad):
+        tell(line)
     return tuple(listing.samples[i] for i in made.indices), made.columns["probabilities"]
 
 

@@ -21,11 +21,11 @@ from sightline.errors import ConfigError
 from sightline.files import Outputs, write_json, write_text
 from sightline.metrics.features import knn_accuracy, silhouette
 from sightline.models import Loaded, load_backbone
-from sightline.models.features import FeatureMaker, backbone_features
+from sightline.models.features import FeatureMaker
 from sightline.runs import RunFolder
 from sightline.runs.artifacts import EMBEDDING
 from sightline.runs.outputs import EmbeddingQuality, PartDone
-from sightline.runs.parts import Part, merge_parts
+from sightline.runs.parts import Part, merge_parts, unread_line
 from sightline.runs.verbs import able_kind
 from sightline.tasks.embed.select import FILE as SELECTION
 from sightline.tasks.embed.select import check_selection, select, write_selection
@@ -114,9 +114,12 @@ def embed_part(config: EmbedConfig, out: Path, part: Part, *, progress: Progress
     assert preprocessing.input_size is not None, "what can be embedded was saved with the size of its images"
     make = FeatureMaker(loaded.backbone, preprocessing, fabric, preprocessing.input_size)
 
+    def features_of(pixels: list[np.ndarray]) -> np.ndarray:
+        return make(lambda ids: [pixels[i] for i in ids], np.arange(len(pixels)), len(pixels))
+
     def rows(batch: Sequence[Sample], pixels: list[np.ndarray]) -> dict[str, pa.Array]:
         names = [listing.classes[sample.label] if sample.label >= 0 else "" for sample in batch]
-        return {"label": pa.array(names, pa.string()), "features": feature_column(make(pixels))}
+        return {"label": pa.array(names, pa.string()), "features": feature_column(features_of(pixels))}
 
     return do_part(
         out,
@@ -175,16 +178,8 @@ def _computed(
         chosen = getattr(split(listing, config.data.split, config.data.split_file), config.split)
     check(len(chosen))
     report.start("embed", len(chosen), 0, str(out), unit="image", images=1)
-    features = backbone_features(
-        loaded.backbone,
-        Preprocessing.from_dict(preprocessing),
-        images,
-        chosen,
-        fabric,
-        size=preprocessing["input_size"],
-        batch_size=config.batch_size,
-        progress=lambda done: report.advance(done, ""),
-    )
+    make = FeatureMaker(loaded.backbone, Preprocessing.from_dict(preprocessing), fabric, preprocessing["input_size"])
+    features = make(images.gather, chosen, config.batch_size, lambda done: report.advance(done, ""))
     report.stop()
     return listing, chosen, features
 
@@ -201,8 +196,8 @@ def _merged(
         lambda places: _inputs(loaded, listing, [listing.samples[i] for i in places], reading, size),
         ["features"],
     )
-    if made.bad:
-        report.say(f"{listing.name}: {len(made.bad)} unreadable images left out, the first: {made.bad[0]['reason']}")
+    if line := unread_line(listing.name, made.bad):
+        report.say(line)
     check(len(made.indices))
     kept = replace(listing, samples=tuple(listing.samples[i] for i in made.indices))
     return kept, np.arange(len(kept)), made.columns["features"]

@@ -207,8 +207,9 @@ def predict_masks(
         raise DataError(f"{images}: holds masks only (NAME_mask); give the images that masks are wanted for")
     options = options or Options()
     made = {path: _targets(path, (out / path.relative_to(root)).parent, options) for path in sources}
-    one_name_each((path, target) for path, written in made.items() for target in written)  # of all parts
     if part is not None:
+        # `Outputs` looks at one part alone.
+        one_name_each((path, target) for path, written in made.items() for target in written)
         made = {path: written for path, written in made.items() if part.holds(path.relative_to(root).as_posix())}
     targets = [written[0] for written in made.values()]
     with _held(run, options, root, list(made), out, part) as since:
