@@ -7,10 +7,10 @@ import io
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from PIL import Image
+if TYPE_CHECKING:
+    import numpy as np
 
 MOST = 10  # rows that are shown; the rest is counted
 WIDTH = 640  # pixels of a picture, at most
@@ -38,6 +38,8 @@ def table(rows: Sequence[Mapping[str, Any]], title: str = "", total: int | None 
 
 def picture(pixels: np.ndarray, title: str = "") -> str:
     """Return an image as HTML that needs no file: pixels uint8 (H, W) or (H, W, 3)."""
+    from PIL import Image
+
     buffer = io.BytesIO()
     image = Image.fromarray(pixels)
     image.thumbnail((WIDTH, WIDTH))
@@ -49,6 +51,9 @@ def picture(pixels: np.ndarray, title: str = "") -> str:
 
 def figure(path: Path) -> str:
     """Return a picture file as HTML that needs no file."""
+    import numpy as np
+    from PIL import Image
+
     with Image.open(path) as image:
         return picture(np.asarray(image.convert("RGB")), path.stem)
 

@@ -33,6 +33,31 @@ def test_the_list_of_verbs_says_what_each_does(capsys):
         assert f"{verb} {sentence}" in text
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_mistyped_flag_is_told_before_what_reads_images_is_there(verb):
+    """Under half a second: NumPy, Arrow and Pillow alone would take as long."""
+    code = (
+        "import sys; from sightline.cli.main import run\n"
+        f"code = run([{verb!r}, '--no-such-flag'])\n"
+        "heavy = [m for m in ('torch', 'numpy', 'pyarrow', 'PIL') if m in sys.modules]\n"
+        "assert code == 2 and not heavy, (code, heavy)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("verb", ["pretrain", "classify", "segment", "embed"])
+def test_a_mistyped_key_is_told_before_what_reads_images_is_there(verb, tmp_path):
+    code = (
+        "import sys; from sightline.cli.main import run\n"
+        f"code = run([{verb!r}, {str(tmp_path)!r}, '--out', {str(tmp_path / 'run')!r}, '--set', 'epochz=3'])\n"
+        "heavy = [m for m in ('torch', 'numpy', 'pyarrow', 'PIL') if m in sys.modules]\n"
+        "assert code == 2 and not heavy, (code, heavy)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_importing_sightline_loads_no_torch():
     code = "import sys, sightline; assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

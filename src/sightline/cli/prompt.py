@@ -14,7 +14,7 @@ from sightline.cli.ending import end, say
 from sightline.cli.flags import Device, config_flags
 from sightline.config import PixelsConfig
 from sightline.files.atomic import json_text
-from sightline.prompts import DEFAULT_ENGINE, ENGINES, EverythingSettings, Prompts, engine_named, engines_text
+from sightline.prompts import DEFAULT_ENGINE, ENGINES, EverythingSettings, engine_named, engines_text
 
 _TEXT = " and ".join(name for name, info in ENGINES.items() if "text" in info.accepts)
 _SETTINGS = EverythingSettings()
@@ -70,6 +70,7 @@ def prompt(
         Image files, or folders that are searched through.
     """
     from sightline.errors import ConfigError
+    from sightline.prompts import Prompts
     from sightline.tasks.prompt import (
         DEFAULT_FORMATS,
         Request,

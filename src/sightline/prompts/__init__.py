@@ -5,21 +5,16 @@ An engine looks at an image once (`set_image`) and then answers any number of po
 `build_engine` is asked for it.
 
 Coordinates are pixels of the original image, x right, y down, pixel centers at integers.
+
+What holds masks is loaded when first used: a command that answers a mistyped flag knows the engines without NumPy.
 """
 
-from sightline.prompts.engine import ImageState, Progress, PromptEngine, build_engine
-from sightline.prompts.prompts import (
-    WHOLE,
-    Answer,
-    Box,
-    EverythingSettings,
-    LazyMasks,
-    Point,
-    PromptResult,
-    Prompts,
-    Region,
-    pixel,
-)
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from sightline.prompts.everything import EverythingSettings
 from sightline.prompts.registry import (
     DEFAULT_ENGINE,
     ENGINES,
@@ -29,6 +24,10 @@ from sightline.prompts.registry import (
     engines_text,
     fetch_command,
 )
+
+if TYPE_CHECKING:
+    from sightline.prompts.engine import ImageState, Progress, PromptEngine, build_engine
+    from sightline.prompts.prompts import WHOLE, Answer, Box, LazyMasks, Point, PromptResult, Prompts, Region, pixel
 
 __all__ = [
     "DEFAULT_ENGINE",
@@ -53,3 +52,11 @@ __all__ = [
     "fetch_command",
     "pixel",
 ]
+
+_OF_ENGINE = ("ImageState", "Progress", "PromptEngine", "build_engine")
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return getattr(import_module(f"sightline.prompts.{'engine' if name in _OF_ENGINE else 'prompts'}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,7 +11,8 @@ from importlib import import_module
 import numpy as np
 
 from sightline.errors import ConfigError, DataError
-from sightline.prompts.prompts import Answer, EverythingSettings, Prompts, Region
+from sightline.prompts.everything import EverythingSettings
+from sightline.prompts.prompts import Answer, Prompts, Region
 from sightline.prompts.registry import DEFAULT_ENGINE, ENGINES, engine_named
 
 Progress = Callable[[int, int], object]

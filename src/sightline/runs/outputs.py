@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, overload
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from sightline import notebook
 from sightline.runs.record import Record
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -44,7 +45,7 @@ class LabelPredictions:
         Args:
             number: of classes an image; at most K are there.
         """
-        order = np.argsort(-self.probabilities, axis=1, kind="stable")[:, :number]
+        order = (-self.probabilities).argsort(axis=1, kind="stable")[:, :number]
         return [
             [(self.classes[i], float(row[i])) for i in ranked]
             for row, ranked in zip(self.probabilities, order.tolist(), strict=True)

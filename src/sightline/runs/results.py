@@ -337,24 +337,29 @@ class ClassifyEvaluation(Evaluation):
     Attributes:
         accuracy: share of images that got their label, with Wilson's interval.
         scores: what it confuses and how sure it is, on all images.
+        unseen_scores: the same of the images that the run was not trained on; None where all or none were seen.
     """
 
     metric: ClassVar[str] = "accuracy"
     accuracy: Interval
     scores: ClassifyScores
+    unseen_scores: ClassifyScores | None = None
 
     def row(self) -> Row:
         """Return accuracy, interval and number of images, and the rest as JSON has it."""
         score = self.accuracy
         row: Row = {"accuracy": score.value, "low": score.low, "high": score.high, "n": score.n}
         rest = self.to_dict()
-        return row | {key: rest[key] for key in ("seen", "unseen", "scores") if key in rest}
+        return row | {key: rest[key] for key in ("seen", "unseen", "scores", "unseen_scores") if key in rest}
 
     def tables(self) -> list[tuple[str, list[Row]]]:
-        """Return the scores, those without the images that the run was trained on, and what is confused."""
-        first, *unseen = self.by_sight("accuracy", "n")
-        of = self.scores
-        others: Row = {"balanced": of.balanced_accuracy, "macro F1": of.macro_f1, "ECE": of.calibration.error}
+        """Return the scores, those without the images that the run was trained on, and what is confused among these."""
+        by_sight = [self.scores, *([self.unseen_scores] if self.unseen_scores else [])]
+        scores = [
+            row | {"balanced": of.balanced_accuracy, "macro F1": of.macro_f1, "ECE": of.calibration.error}
+            for row, of in zip(self.by_sight("accuracy", "n"), by_sight, strict=True)
+        ]
+        of = by_sight[-1]
         styles: list[Row] = [
             {"style": name, "accuracy": of_style.value, "low": of_style.low, "high": of_style.high, "n": of_style.n}
             for name, of_style in (of.by_style or {}).items()
@@ -368,7 +373,7 @@ class ClassifyEvaluation(Evaluation):
             for mistake in of.mistakes[:SHOWN_MISTAKES]
         ]
         further = [("by style", styles), ("most confused", pairs), ("most confident mistakes", mistakes)]
-        return [("evaluation", [first | others, *unseen]), *(table for table in further if table[1])]
+        return [("evaluation", scores), *(table for table in further if table[1])]
 
 
 # -- segmentation
@@ -445,10 +450,12 @@ class SegmentEvaluation(SegmentScores, Evaluation):
     """What a segmenter is worth on images with masks, and what its skips are where that was asked for.
 
     Attributes:
+        unseen_scores: of the tiles that the run was not trained on; None where all or none were seen.
         interventions: with each skip replaced; None where they were not asked for.
     """
 
     metric: ClassVar[str] = "mean_iou"
+    unseen_scores: SegmentScores | None = None
     interventions: Interventions | None = None
 
     def row(self) -> Row:
@@ -456,11 +463,14 @@ class SegmentEvaluation(SegmentScores, Evaluation):
         return self.to_dict()
 
     def tables(self) -> list[tuple[str, list[Row]]]:
-        """Return the scores, the scores by class, and what replaced skips change."""
-        first, *unseen = self.by_sight("mean IoU", "tiles")
-        others = {"Boundary IoU": self.boundary_iou, "pixel accuracy": self.pixel_accuracy}
-        classes: list[Row] = [{"class": name, **values.to_dict()} for name, values in self.per_class.items()]
-        tables: list[tuple[str, list[Row]]] = [("evaluation", [first | others, *unseen]), ("", classes)]
+        """Return the scores, those by class of the tiles not trained on, and what replaced skips change."""
+        by_sight = [self, *([self.unseen_scores] if self.unseen_scores else [])]
+        scores = [
+            row | {"Boundary IoU": of.boundary_iou, "pixel accuracy": of.pixel_accuracy}
+            for row, of in zip(self.by_sight("mean IoU", "tiles"), by_sight, strict=True)
+        ]
+        classes: list[Row] = [{"class": name, **values.to_dict()} for name, values in by_sight[-1].per_class.items()]
+        tables: list[tuple[str, list[Row]]] = [("evaluation", scores), ("", classes)]
         if self.interventions is not None:
             changes: list[Row] = [
                 {"skip": skip, **{name: f"{effect.change:+.4f}" for name, effect in effects.items()}}

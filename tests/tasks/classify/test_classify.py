@@ -214,6 +214,8 @@ def test_evaluate_knows_images_of_training_by_their_pixels_and_judges_without_th
     import json
     import shutil
 
+    from sightline.files.atomic import json_text
+
     parts = json.loads((trained.path / "split.json").read_text())
     everything = evaluate(trained.path, DataConfig(source=str(class_folder)))
     assert everything.seen == len(parts["train"]) + len(parts["val"])
@@ -221,6 +223,11 @@ def test_evaluate_knows_images_of_training_by_their_pixels_and_judges_without_th
     assert everything.unseen.to_dict() == trained.result()["accuracy"]
     assert everything.judged == everything.unseen
     assert np.sum(everything.scores.confusion) == everything.accuracy.n == 60
+    # What it confuses among them is what the run itself said of its test part.
+    assert everything.unseen_scores is not None
+    assert json.loads(json_text(everything.unseen_scores.to_dict())) == trained.result()["scores"]
+    balanced = [row["balanced"] for row in everything.tables()[0][1]]
+    assert balanced == [everything.scores.balanced_accuracy, everything.unseen_scores.balanced_accuracy]
     assert "trained or chosen on" in everything.warning()
     assert [row["n"] for row in everything.tables()[0][1]] == [60, len(parts["test"])]
     # Other names in another folder.
@@ -234,7 +241,7 @@ def test_evaluate_knows_images_of_training_by_their_pixels_and_judges_without_th
     assert elsewhere.unseen.n == 2
     (trained.path / "trained_on.npz").rename(trained.path / "kept")
     old = evaluate(trained.path, DataConfig(source=str(tmp_path / "new")))
-    assert (old.seen, old.unseen, old.warning()) == (None, None, "")
+    assert (old.seen, old.unseen, old.unseen_scores, old.warning()) == (None, None, None, "")
     assert old.judged == old.accuracy
     (trained.path / "kept").rename(trained.path / "trained_on.npz")
 

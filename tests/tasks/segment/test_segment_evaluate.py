@@ -59,6 +59,13 @@ def test_the_test_part_evaluated_again_gives_the_run_s_own_result(trained: RunFo
     assert everything.seen == own["split"]["train"] + own["split"]["val"]
     assert everything.unseen is not None
     assert everything.unseen.to_dict() == own["mean_iou"]
+    # The table of classes is of the tiles it was not trained on too, and so is the second row of scores.
+    assert everything.unseen_scores is not None
+    (_, scores), (_, classes) = everything.tables()
+    assert [row["pixel accuracy"] for row in scores] == [everything.pixel_accuracy, own["pixel_accuracy"]]
+    assert {row["class"]: row["iou"] for row in classes} == {
+        name: values["iou"] for name, values in own["per_class"].items()
+    }
     assert again["seen"] == 0
     assert "unseen" not in again
 

@@ -25,6 +25,7 @@ from sightline.files.atomic import atomic_path
 from sightline.models import load_classifier
 from sightline.models.cpu import place
 from sightline.runs import RunFolder
+from sightline.runs.classify_scores import ClassifyScores
 from sightline.runs.outputs import LabelPredictions, PartDone
 from sightline.runs.parts import Part, merge_parts, unread_line
 from sightline.runs.results import ClassifyEvaluation
@@ -219,8 +220,8 @@ def evaluate(run_path: Path, data: DataConfig, *, device: Device = "auto") -> Cl
     """Judge a classifier on all images of a labelled data set.
 
     Returns:
-        The accuracy with its 95 % Wilson interval, how many of the images the run was trained on, the accuracy on the
-        others, and what is confused, on all images.
+        The accuracy with its 95 % Wilson interval, how many of the images the run was trained on, and what is
+        confused: on all images, and on those that it was not trained on.
 
     Raises:
         DataError: the data has other classes than the run.
@@ -242,14 +243,18 @@ def evaluate(run_path: Path, data: DataConfig, *, device: Device = "auto") -> Cl
     truth = np.array([labeler.classes.index(name) for name in listing.classes])[listing.labels]
     correct = probabilities.argmax(axis=1) == truth
     known = trained_on(run, images.__getitem__, np.arange(len(images)))
-    some = known is not None and known.any() and not known.all()
+
+    def scores_of(chosen: np.ndarray) -> ClassifyScores:
+        ids, styles = zip(*((listing.ids[i], listing.samples[i].style) for i in chosen), strict=True)
+        return classify_scores(probabilities[chosen], truth[chosen], labeler.classes, ids, styles)
+
+    new = None if known is None or not known.any() or known.all() else np.flatnonzero(~known)
     return ClassifyEvaluation(
         accuracy=accuracy_of(correct),
         seen=None if known is None else int(known.sum()),
-        unseen=accuracy_of(correct[~known]) if known is not None and some else None,
-        scores=classify_scores(
-            probabilities, truth, labeler.classes, listing.ids, [sample.style for sample in listing.samples]
-        ),
+        unseen=None if new is None else accuracy_of(correct[new]),
+        scores=scores_of(np.arange(len(images))),
+        unseen_scores=None if new is None else scores_of(new),
     )
 
 

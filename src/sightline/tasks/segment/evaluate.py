@@ -20,8 +20,8 @@ from sightline.models.cpu import place
 from sightline.models.segmentation import load_segmenter
 from sightline.runs import RunFolder
 from sightline.runs.artifacts import INTERVENTIONS
-from sightline.runs.results import Interval, SegmentEvaluation
-from sightline.tasks.segment.counts import Counts, count_tiles, describe_counts, headline, keep_mask_at_evaluation
+from sightline.runs.results import SegmentEvaluation, SegmentScores
+from sightline.tasks.segment.counts import Counts, count_tiles, describe_counts, keep_mask_at_evaluation
 from sightline.tasks.segment.interventions import interventions as measure_skips
 from sightline.tasks.segment.predictor import Predictor
 from sightline.views.device import Preprocessing
@@ -40,8 +40,8 @@ def evaluate(
         device: auto, cpu, cuda or mps.
 
     Returns:
-        Mean IoU with its interval, of all tiles and without those that the run was trained on, Boundary IoU, pixel
-        accuracy and counts by class; interventions where asked for.
+        Mean IoU with its interval, Boundary IoU, pixel accuracy and counts by class, of all tiles and without those
+        that the run was trained on; interventions where asked for.
 
     Raises:
         RunError: no finished segment run.
@@ -66,10 +66,13 @@ def evaluate(
     counts = count_tiles(predictor, images, indices, keep_mask=keep_mask, truth=truth, classes=len(palette.classes))
     scenes = None if images.scenes is None else [images.scenes[i] for i in indices]
     known = trained_on(run, images.image, np.array(indices))
+    new = None if known is None or not known.any() or known.all() else np.flatnonzero(~known)
+    unseen = None if new is None else _scores_of(new, counts, palette, scenes)
     result = SegmentEvaluation(
         **vars(describe_counts(counts, palette.classes, scenes)),
         seen=None if known is None else int(known.sum()),
-        unseen=_without(counts, scenes, known),
+        unseen=None if unseen is None else unseen.mean_iou,
+        unseen_scores=unseen,
     )
     if not interventions:
         return result
@@ -79,12 +82,10 @@ def evaluate(
     return replace(result, interventions=measured)
 
 
-def _without(counts: Counts, scenes: Sequence[str] | None, known: np.ndarray | None) -> Interval | None:
-    """Return mean IoU of the tiles that the run was not trained on; None where these are all or none."""
-    if known is None or not known.any() or known.all():
-        return None
-    others = np.flatnonzero(~known).tolist()
-    return headline(counts.confusion[others], None if scenes is None else [scenes[i] for i in others])
+def _scores_of(chosen: np.ndarray, counts: Counts, palette: Palette, scenes: Sequence[str] | None) -> SegmentScores:
+    """Return the scores of some of the tiles."""
+    some = Counts(counts.confusion[chosen], counts.boundary[chosen])
+    return describe_counts(some, palette.classes, None if scenes is None else np.array(scenes)[chosen].tolist())
 
 
 def _matching(images: SegmentImages, palette: Palette) -> np.ndarray | None:

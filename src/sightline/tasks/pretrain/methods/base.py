@@ -112,9 +112,14 @@ class EpochMeans:
         self.sums = torch.zeros(len(self._names) + 1, dtype=torch.float64, device=fabric.device)
 
     def add(self, *values: Tensor) -> None:
-        """Add one batch's scalars, in the order of the names."""
+        """Add one batch's scalars, in the order of the names.
+
+        What each of several processes adds counts as its part of one batch, so that an epoch may be begun by some
+        number of processes and ended by another.
+        """
         weight = torch.ones_like(values[0], dtype=torch.float64)
-        self.sums += torch.stack([*(value.detach().double() for value in values), weight])
+        parts = torch.stack([*(value.detach().double() for value in values), weight])
+        self.sums += parts / self._fabric.world_size
 
     def clear(self) -> None:
         """Begin a new epoch."""
@@ -123,7 +128,7 @@ class EpochMeans:
     def values(self) -> dict[str, float]:
         """Return the means by name, over all processes."""
         *totals, batches = summed(self._fabric, self.sums).tolist()
-        return {name: total / max(1.0, batches) for name, total in zip(self._names, totals, strict=True)}
+        return {name: total / (batches or 1.0) for name, total in zip(self._names, totals, strict=True)}
 
 
 class MeansMethod(PretrainMethod):
