@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import write_tiles
 from sightline.engine.launch import _free_port
 from sightline.files.lock import holder_of
 from sightline.runs import RunFolder, artifacts
@@ -25,16 +26,23 @@ COMMON = {
     "backbone": "timm/test_resnet", "precision": "32-true", "device": "cpu", "workers": 0, "threads": 1, "log_every": 1,
     "checkpoint_minutes": 0, "batch_size": 12, "optim.name": "sgd", "optim.lr": 0.001, "epochs": 3,
 }  # fmt: skip
+SMALL_DINO = ["--recipe", "dino-demo", "--set", "method.prototypes=32", "--set", "method.hidden=32"]
+SMALL_HEAD = ["--set", "method.hidden=32", "--set", "method.projection=16", "--set", "views.local_crops=0"]
+SMALL_VIEWS = ["--set", "views.global_size=24", "--set", "data.image_size=24", "--set", "optim.warmup_epochs=1"]
+# name → verb, and what it is asked for beside COMMON
 WORK = {
-    "pretrain": ["--recipe", "dino-demo", "--set", "method.prototypes=32", "--set", "method.hidden=32",
-                 "--set", "views.local_crops=1"],
-    "classify": ["--set", "input_size=24"],
-}  # fmt: skip
+    "dino": ("pretrain", [*SMALL_DINO, "--set", "views.local_crops=1"]),
+    "simclr": ("pretrain", ["--recipe", "simclr-small", *SMALL_HEAD, *SMALL_VIEWS]),
+    "lejepa": ("pretrain", ["--recipe", "lejepa-small", *SMALL_HEAD, *SMALL_VIEWS, "--set", "method.slices=16"]),
+    "classify": ("classify", ["--set", "input_size=24"]),
+    "segment": ("segment", ["--set", "crop=32", "--set", "loss=ce+dice+lovasz"]),
+}
 
 
-def arguments(verb: str, data: Path, out: Path, *more: str, **keys: object) -> list[str]:
+def arguments(name: str, data: Path, out: Path, *more: str, **keys: object) -> list[str]:
+    verb, wanted = WORK[name]
     settings = [part for key, value in (COMMON | keys).items() for part in ("--set", f"{key}={value}")]
-    return [verb, str(data), "--out", str(out), *WORK[verb], *settings, *more]
+    return [verb, str(data), "--out", str(out), *wanted, *settings, *more]
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -50,21 +58,22 @@ def step_of(out: Path) -> int:
     return RunFolder.open(out).metrics()[-1]["step"]
 
 
-@pytest.mark.parametrize("verb", WORK)
-def test_four_processes_then_two_then_one_are_the_uninterrupted_run(verb, class_folder, tmp_path):
+@pytest.mark.parametrize("name", WORK)
+def test_four_processes_then_two_then_one_are_the_uninterrupted_run(name, class_folder, tmp_path):
     """The first job loses a process by SIGKILL, the second is stopped by SIGTERM, the third ends."""
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    finish("-m", "sightline", rest=arguments(verb, class_folder, whole))
+    data = write_tiles(tmp_path / "tiles", tiles=48) if name == "segment" else class_folder
+    finish("-m", "sightline", rest=arguments(name, data, whole))
     last = step_of(whole)
-    for count, name, rank, code in ((4, "SIGKILL", "2", 1), (2, "SIGTERM", "0", 130)):
-        command = [sys.executable, str(STOPPED), "4", name, *arguments(verb, class_folder, broken, "--resume")]
+    for count, sent, rank, code in ((4, "SIGKILL", "2", 1), (2, "SIGTERM", "0", 130)):
+        command = [sys.executable, str(STOPPED), "4", sent, *arguments(name, data, broken, "--resume")]
         ended = subprocess.run(
             [*command, "--set", f"devices={count}"], capture_output=True, text=True, env=environment(STOPPED_RANK=rank)
         )
         assert ended.returncode == code, ended.stderr
         assert RunFolder.open(broken).status == {1: "failed", 130: "interrupted"}[code]
     assert 4 < step_of(broken) < last
-    finish("-m", "sightline", rest=arguments(verb, class_folder, broken, "--resume"))
+    finish("-m", "sightline", rest=arguments(name, data, broken, "--resume"))
     same_training(whole, broken)
 
 
@@ -87,8 +96,8 @@ def agents(each: int, rest: list[str]) -> list[subprocess.Popen[str]]:
 @pytest.mark.parametrize("each", [1, 2])
 def test_two_torchrun_agents_train_what_one_process_does(each, class_folder, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
-    finish("-m", "sightline", rest=arguments("pretrain", class_folder, one))
-    jobs = agents(each, arguments("pretrain", class_folder, two))
+    finish("-m", "sightline", rest=arguments("dino", class_folder, one))
+    jobs = agents(each, arguments("dino", class_folder, two))
     said = [job.communicate(timeout=900) for job in jobs]
     assert [job.returncode for job in jobs] == [0, 0], said
     assert "".join(out for out, _ in said).count("60 images, 180 seen") == 1
@@ -98,7 +107,7 @@ def test_two_torchrun_agents_train_what_one_process_does(each, class_folder, tmp
 @pytest.mark.parametrize(("sent", "within"), [(signal.SIGKILL, 30), (signal.SIGSTOP, 60)])
 def test_a_process_lost_on_one_of_two_machines_ends_both_agents(sent, within, class_folder, tmp_path):
     out = tmp_path / "run"
-    jobs = agents(2, arguments("pretrain", class_folder, out, epochs=100000, **{"optim.warmup_epochs": 1}))
+    jobs = agents(2, arguments("dino", class_folder, out, epochs=100000, **{"optim.warmup_epochs": 1}))
     until = time.monotonic() + 900
     while not (out / "metrics.jsonl").is_file() and time.monotonic() < until:
         time.sleep(0.2)
