@@ -24,6 +24,10 @@ from sightline.files.places import status_of
 
 KEYS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_DEFAULT_REGION": "us-east-1"}
 
+KEYS_OF_RUNS = {"backbone": "timm/test_resnet", "epochs": 2, "batch_size": 4, "precision": "32-true", "threads": 1,
+                "method.prototypes": 16, "method.hidden": 16, "views.local_crops": 0}  # fmt: skip
+SETTINGS = [part for key, value in KEYS_OF_RUNS.items() for part in ("--set", f"{key}={value}")]
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
@@ -147,17 +151,28 @@ def test_shards_of_s3_are_the_folder_and_what_is_missing_is_named(bucket, folder
 
 @pytest.mark.slow
 def test_pretraining_and_embedding_from_s3_are_those_from_the_folder(bucket, folder, shards, tmp_path):
-    keys = {"backbone": "timm/test_resnet", "epochs": 2, "batch_size": 5, "precision": "32-true", "threads": 1,
-            "method.prototypes": 16, "method.hidden": 16, "views.local_crops": 0}  # fmt: skip
-    settings = [part for key, value in keys.items() for part in ("--set", f"{key}={value}")]
     script = "import sys; from sightline.cli.main import run\nfor source, out in zip(sys.argv[1:3], sys.argv[3:5]):\n"
     script += "    assert run(['pretrain', source, '--out', out, '--recipe', 'dino-demo', *sys.argv[5:]]) == 0\n"
     script += "    assert run(['embed', out, source, '--out', out + '-features', '--part', '1/1']) == 0"
     outs = [str(tmp_path / "of-bucket"), str(tmp_path / "of-folder")]
-    subprocess.run([sys.executable, "-c", script, "s3://photos/shards", str(folder), *outs, *settings], check=True)
+    subprocess.run([sys.executable, "-c", script, "s3://photos/shards", str(folder), *outs, *SETTINGS], check=True)
     for name in ("weights.safetensors", "metrics.jsonl"):
         assert Path(outs[0], name).read_bytes() == Path(outs[1], name).read_bytes()
     features = [sorted(Path(f"{out}-features").rglob("*.parquet")) for out in outs]
     assert [path.read_bytes() for path in features[0]] == [path.read_bytes() for path in features[1]] != []
     gets = [path for method, path in bucket if method == "GET" and path.startswith("/photos/shards/")]
     assert sorted(gets) == [f"/photos/shards/{path.name}" for path in sorted(shards.iterdir())]
+
+
+@pytest.mark.slow
+def test_two_processes_pretrain_from_http_as_from_the_folder(folder, shards, tmp_path, monkeypatch):
+    command = [sys.executable, "-m", "sightline", "pretrain", "--recipe", "dino-demo", *SETTINGS]
+    command += ["--set", "devices=2", "--set", "device=cpu"]
+    with http_server(shards) as (root, requests):
+        for source, out in ((root, "of-url"), (str(folder), "of-folder")):
+            monkeypatch.setenv("SIGHTLINE_CACHE", str(tmp_path / f"cache-{out}"))
+            subprocess.run([*command, source, "--out", str(tmp_path / out)], check=True)
+        gets = [path for method, path in requests if method == "GET"]
+        assert sorted(gets) == [f"/{path.name}" for path in sorted(shards.iterdir())]
+    for name in ("weights.safetensors", "metrics.jsonl"):
+        assert Path(tmp_path, "of-url", name).read_bytes() == Path(tmp_path, "of-folder", name).read_bytes()
