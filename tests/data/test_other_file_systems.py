@@ -165,6 +165,7 @@ def test_pretraining_and_embedding_from_s3_are_those_from_the_folder(bucket, fol
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_two_processes_pretrain_from_http_as_from_the_folder(folder, shards, tmp_path, monkeypatch):
     command = [sys.executable, "-m", "sightline", "pretrain", "--recipe", "dino-demo", *SETTINGS]
     command += ["--set", "devices=2", "--set", "device=cpu"]
