@@ -4,8 +4,9 @@
 
 Pictures of that size are written as JPEG files and packed by `sightline data shard`. Two processes, each on a core of
 its own, take half of the samples each: their bytes (from the shards in a drawn order and in that of the index, from the
-files, and by webdataset, which reads a shard from its beginning to its end), and then bytes and pixels. Told are
-images/s of both together, the median of three rounds; the files are in the system's cache.
+files, and by webdataset, which reads a shard from its beginning to its end), then of the copies that are kept of shards
+behind a URL (fsspec's memory, so that no network is measured), and then bytes and pixels. Told are images/s of both
+together, the median of three rounds; the files are in the system's cache.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import webdataset
 from PIL import Image
@@ -27,9 +29,11 @@ from PIL import Image
 from sightline.config import DataConfig
 from sightline.data import decode, list_images
 from sightline.data.shards import write_shards
+from sightline.files.fetched import held
 from sightline.files.places import read_place
 
 PROCESSES, ROUNDS = 2, 3
+ELSEWHERE = "memory://bucket/shards"
 
 
 def pictures(folder: Path, count: int, size: int) -> Path:
@@ -107,6 +111,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/shards"))
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
+    os.environ["SIGHTLINE_CACHE"] = str(args.out / "cache")
     source = pictures(args.out, args.images, args.size)
     packed = shards(args.out, source)
     begin = time.perf_counter()
@@ -121,6 +126,12 @@ def main() -> None:
         "bytes from files, drawn order", read_all, [files[i] for i in np.random.default_rng(1).permutation(len(files))]
     )
     rate("bytes from shards by webdataset, its order", stream, sorted(map(str, packed.glob("*.tar"))))
+    copies = [Path(ELSEWHERE) / path.relative_to(packed) for path in in_order]
+    fsspec.filesystem("memory").put(str(packed), ELSEWHERE, recursive=True)
+    begin = time.perf_counter()
+    read_all(copies)
+    print(f"copies fetched and read once, one process, {time.perf_counter() - begin:.2f} s; {held() / 1e6:.1f} MB held")
+    rate("bytes from copies of shards, drawn order", read_all, [Path(ELSEWHERE) / p.relative_to(packed) for p in drawn])
     rate("bytes and pixels from shards, drawn order", decode_all, drawn)
 
 

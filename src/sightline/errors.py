@@ -4,6 +4,7 @@ SightlineError
 ├── UserError            wrong use or wrong input: exit code 2, no traceback
 │   ├── ConfigError      a key, value or flag that breaks a rule
 │   ├── DataError        images, labels or splits that cannot be used as asked
+│   │   └── Unreachable  another file system that does not answer, or says no
 │   ├── WeightsError     a checkpoint that cannot be read or does not fit
 │   └── RunError         a run folder that is missing, unfinished, or of another kind
 ├── NotAvailable         something this machine cannot have now (network, extra, hub): the arm is "not run"
@@ -36,6 +37,10 @@ class ConfigError(UserError):
 
 class DataError(UserError):
     """Images, labels or splits that cannot be used as asked."""
+
+
+class Unreachable(DataError):
+    """A file of another file system that cannot be read now: no damage of the file, to be remembered."""
 
 
 class WeightsError(UserError):

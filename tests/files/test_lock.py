@@ -45,6 +45,16 @@ def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the list of processes that have ended is /proc")
+def test_a_process_that_has_ended_and_is_still_listed_holds_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "run" / ".lock"
+    with holder(path) as killed:
+        killed.kill()
+        os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)  # its parent has not asked how it ended
+        with locked(path, "it"):
+            pass
+
+
 def test_a_living_process_keeps_others_out_and_a_dead_one_does_not(tmp_path: Path) -> None:
     path = tmp_path / "run" / ".lock"
     with holder(path) as process:

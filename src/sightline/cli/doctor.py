@@ -13,6 +13,7 @@ def doctor(*, as_json: Json = False) -> None:
     """
     from sightline.engine import resolve_device, resolve_precision
     from sightline.files import cache_home, data_home
+    from sightline.files.fetched import GB, VARIABLE, capacity, held
     from sightline.models.reference import published_rows
     from sightline.runs.provenance import hardware, versions
 
@@ -24,6 +25,7 @@ def doctor(*, as_json: Json = False) -> None:
         **{f"version of {name}": value for name, value in versions().items()},
         "data home": str(data_home()),
         "cache": str(cache_home()),
+        "copies of files of URLs": f"{held() / GB:.1f} GB of {capacity() / GB:.1f} GB at most ({VARIABLE})",
     }
     for row in published_rows():
         facts[f"weights {row['weights']}"] = f"{row['here']} ({row['network']}, {row['trained on']}, {row['licence']})"

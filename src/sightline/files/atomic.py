@@ -104,14 +104,17 @@ def is_temporary(path: Path) -> bool:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process of this number runs, whoever's it is."""
+    """Whether a process of this number runs, whoever's it is; one that has ended and is still listed does not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] != b"Z"
+    except (OSError, IndexError):
+        return True  # there is no such list on this system
 
 
 def _swept(path: Path) -> bool:

@@ -2,61 +2,56 @@
 
 All are named by a `Path`, so that whoever lists, keys or decodes files knows no difference: `photos/a.png`,
 `shards/000003.tar/000000412.png` (a member of the shard), `photos.parquet/000000412.png` (the image of a row),
-`s3:/bucket/a.png` (what `Path` makes of s3://bucket/a.png). Other file systems are fsspec's; those that it does not
-bring itself are packages of their own.
+`s3:/bucket/a.png` (what `Path` makes of s3://bucket/a.png), `s3:/bucket/shards/000003.tar/000000412.png`. Other file
+systems are fsspec's; those that it does not bring itself are packages of their own. Of shards and Parquet files of
+another file system a copy is kept here while there is room (`files.fetched`).
 """
 
 from __future__ import annotations
 
 import io
 import os
-import re
-import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from sightline.errors import DataError
+from sightline.files.fetched import fetch_ahead, is_used, open_fetched, read_fetched
+from sightline.files.urls import Status, facts_of, files_in, forget, list_url, read_url, url_of, url_status
 
 if TYPE_CHECKING:
     import numpy as np
 
+__all__ = [
+    "FOLDER",
+    "INDEX",
+    "PARQUET",
+    "SHARD",
+    "Status",
+    "changed_at",
+    "container_of",
+    "files_of",
+    "forget_folder",
+    "holds_shards",
+    "is_plain",
+    "is_regular",
+    "is_there",
+    "list_url",
+    "member_name",
+    "open_place",
+    "open_whole",
+    "read_place",
+    "status_of",
+    "url_of",
+    "version_of",
+]
 SHARD = ".tar"
 # Of a folder of shards: a row for each image, in the order of their numbers; members are named by these.
 INDEX = "index.parquet"
 PARQUET = ".parquet"  # of a file whose rows may be images
 FOLDER = "sightline.folder"  # of its metadata: 1 where the source was a folder, 0 where it was a table or a list
-# Two letters at least: one is a drive of Windows.
-_SCHEME = re.compile(r"^([a-z][a-z0-9+]+):/+")
-# What file systems call the time of the last change.
-_TIMES = ("mtime", "LastModified", "last_modified", "updated", "created")
-_infos: dict[str, Status] = {}
-
-
-@dataclass(frozen=True)
-class Status:
-    """What keys of caches are made of.
-
-    Attributes:
-        size: bytes.
-        mtime_ns: of the last change; on file systems that tell none, or tell it in words, a number that stands for it.
-    """
-
-    size: int
-    mtime_ns: int
-
-
-def url_of(path: str | Path) -> str | None:
-    """Return the URL that a path stands for; None for a path of this machine."""
-    match = _SCHEME.match(str(path))
-    if not match:
-        return None
-    # A path of this machine begins with a slash of its own.
-    root = "/" if match[1] in ("file", "local") else ""
-    return f"{match[1]}://{root}{str(path)[match.end() :]}"
 
 
 def is_plain(path: Path) -> bool:
@@ -81,25 +76,26 @@ def read_place(path: Path) -> bytes:
         FileNotFoundError: there is none.
         DataError: the file system cannot be reached.
     """
-    if url := url_of(path):
-        system, name = _system(url)
-        return system.cat_file(name)
     if row := _row_of(path):
         from sightline.files.parquet_rows import row_bytes
 
         return row_bytes(*row) or b""
     if member := _member_of(path):
-        shard, row = member
-        index = _index(shard.parent)
-        with shard.open("rb") as file:
-            file.seek(int(index.offsets[row]))
-            content = file.read(int(index.sizes[row]))
-        if len(content) < index.sizes[row]:
-            raise DataError(
-                f"{shard}: is shorter than its index says; write the shards again with `sightline data shard`"
-            )
-        return content
+        return _read_member(*member)
+    if url := url_of(path):
+        return read_url(url)
     return path.read_bytes()
+
+
+def open_whole(path: Path) -> BinaryIO:
+    """Open a file for reading in any order: of another file system its copy here, which is fetched where it is not.
+
+    Raises:
+        FileNotFoundError: there is none.
+        DataError: the file system cannot be reached, or the file is larger than the cache.
+    """
+    url = url_of(path)
+    return open_fetched(url) if url else path.open("rb")
 
 
 def status_of(path: Path) -> Status:
@@ -107,19 +103,17 @@ def status_of(path: Path) -> Status:
 
     Raises:
         OSError: there is none.
+        DataError: the file system cannot be reached.
     """
-    if url := url_of(path):
-        if url not in _infos:
-            system, name = _system(url)
-            _infos[url] = _status(system.info(name))
-        return _infos[url]
     if row := _row_of(path):
         from sightline.files.parquet_rows import row_size
 
-        return Status(row_size(*row), row[0].stat().st_mtime_ns)
+        return Status(row_size(*row), status_of(row[0]).mtime_ns)
     if member := _member_of(path):
         index = _index(member[0].parent)
         return Status(int(index.sizes[member[1]]), int(index.times[member[1]]))
+    if url := url_of(path):
+        return url_status(url)
     found = path.stat()
     return Status(found.st_size, found.st_mtime_ns)
 
@@ -131,7 +125,18 @@ def changed_at(path: Path) -> int:
         OSError: there is none.
     """
     row = _row_of(path)
-    return row[0].stat().st_mtime_ns if row else status_of(path).mtime_ns
+    return status_of(row[0] if row else path).mtime_ns
+
+
+def version_of(path: Path) -> str | int:
+    """Return what is another one once a file was changed; of another file system as it told it first.
+
+    Raises:
+        OSError: there is none.
+        DataError: the file system cannot be reached.
+    """
+    url = url_of(path)
+    return facts_of(url).version if url else path.stat().st_mtime_ns
 
 
 def is_there(path: Path) -> bool:
@@ -143,61 +148,64 @@ def is_there(path: Path) -> bool:
     return True
 
 
-def list_url(url: str) -> list[Path]:
-    """Return the files below a URL, sorted.
+def is_regular(path: Path) -> bool:
+    """Return whether there is a file, and no folder, here or on another file system.
 
     Raises:
-        DataError: the file system cannot be reached, or there is nothing.
+        DataError: the file system cannot be reached.
     """
-    system, name = _system(url)
+    url = url_of(path)
+    if url is None:
+        return os.path.isfile(path)
     try:
-        found: Mapping[str, Any] = system.find(name, detail=True)
-    except OSError as error:
-        raise DataError(f"{url}: cannot be listed ({error}); allow it to be read, or see to the network") from None
-    if not found:
-        raise DataError(f"{url}: nothing there; give a folder with images")
-    scheme = url.partition("://")[0]
-    paths = []
-    for file, info in found.items():
-        place = Path(f"{scheme}://{file.removeprefix(f'{scheme}://').lstrip('/')}")
-        if root := url_of(place):
-            _infos[root] = _status(info)
-        paths.append(place)
-    return sorted(paths)
+        return facts_of(url).is_file
+    except FileNotFoundError:
+        return False
 
 
-def _system(url: str) -> tuple[Any, str]:
-    """Return the file system of a URL, and what it calls the file."""
-    import fsspec
+def files_of(folder: Path, suffix: str) -> list[Path]:
+    """Return the files right in a folder whose names end so, sorted; [] where there is no folder.
 
-    try:
-        return fsspec.url_to_fs(url)
-    except ImportError as error:
-        raise DataError(f"{url}: {' '.join(str(error).split())}") from None
-    except ValueError as error:
-        raise DataError(f"{url}: no file system of that name ({error}); fsspec names those that there are") from None
+    Raises:
+        DataError: the file system cannot be reached.
+    """
+    url = url_of(folder)
+    found = files_in(url) if url else [path for path in folder.glob(f"*{suffix}") if path.is_file()]
+    return sorted(path for path in found if path.name.endswith(suffix))
 
 
-def _status(info: Mapping[str, Any]) -> Status:
-    changed = next((info[name] for name in _TIMES if info.get(name) is not None), info.get("ETag", 0))
-    if isinstance(changed, datetime):
-        changed = changed.timestamp()
-    time = int(changed * 1e9) if isinstance(changed, int | float) else zlib.crc32(str(changed).encode())
-    return Status(int(info["size"]), time)
+def forget_folder(folder: Path) -> None:
+    """Let the file system be asked anew of what is in a folder; nothing is remembered of this machine's own."""
+    if url := url_of(folder):
+        forget(url)
 
 
 # -- members of shards
 @dataclass(frozen=True)
 class _Index:
-    """By number of the image: where it begins in its shard, how long it is, and when its file was changed."""
+    """By number of the image: where it begins in its shard, how long it is, and when its file was changed.
+
+    Attributes:
+        offsets: bytes.
+        sizes: bytes.
+        times: ns.
+        following: name of a shard → that of the next one.
+    """
 
     offsets: np.ndarray
     sizes: np.ndarray
     times: np.ndarray
+    following: dict[str, str]
 
 
 def holds_shards(folder: Path) -> bool:
-    """Return whether a folder is one of shards."""
+    """Return whether a folder is one of shards.
+
+    Raises:
+        DataError: the file system cannot be reached.
+    """
+    if url_of(folder):  # a server may not list its folders
+        return folder.suffix.lower() != PARQUET and is_regular(folder / INDEX)
     return (folder / INDEX).is_file() and any(folder.glob(f"*{SHARD}"))
 
 
@@ -206,10 +214,16 @@ def member_name(number: int, suffix: str) -> str:
     return f"{number:09d}{suffix}"
 
 
+def container_of(path: Path) -> Path | None:
+    """Return the shard or the Parquet file that an image lies in; None of a file of its own."""
+    inside = _member_of(path) or _row_of(path)
+    return inside[0] if inside else None
+
+
 def _member_of(path: Path) -> tuple[Path, int] | None:
     """Return the shard and the row of its index that a path names; None of any other path."""
     parent = path.parent
-    if parent.suffix != SHARD or not path.stem.isdigit() or not os.path.isfile(parent):
+    if parent.suffix != SHARD or not path.stem.isdigit() or not is_regular(parent):
         return None
     return parent, int(path.stem)
 
@@ -217,20 +231,42 @@ def _member_of(path: Path) -> tuple[Path, int] | None:
 def _row_of(path: Path) -> tuple[Path, int] | None:
     """Return the Parquet file and the row that a path names; None of any other path."""
     parent = path.parent
-    if parent.suffix.lower() != PARQUET or not path.stem.isdigit() or not os.path.isfile(parent):
+    if parent.suffix.lower() != PARQUET or not path.stem.isdigit() or not is_regular(parent):
         return None
     return parent, int(path.stem)
 
 
+def _read_member(shard: Path, row: int) -> bytes:
+    index = _index(shard.parent)
+    begin, size = int(index.offsets[row]), int(index.sizes[row])
+    if url := url_of(shard):
+        first = not is_used(url)
+        content = read_fetched(url, begin, size)
+        # Not for the few images that are read by ranges.
+        if first and is_used(url) and shard.name in index.following:
+            fetch_ahead(url.removesuffix(shard.name) + index.following[shard.name])
+    else:
+        with shard.open("rb") as file:
+            file.seek(begin)
+            content = file.read(size)
+    if len(content) < size:
+        raise DataError(f"{shard}: is shorter than its index says; write the shards again with `sightline data shard`")
+    return content
+
+
 def _index(folder: Path) -> _Index:
-    return _read_index(folder / INDEX, (folder / INDEX).stat().st_mtime_ns)
+    return _read_index(folder / INDEX, version_of(folder / INDEX))
 
 
 @lru_cache(maxsize=8)
-def _read_index(path: Path, changed: int) -> _Index:
+def _read_index(path: Path, version: str | int) -> _Index:
     # Imported here, where shards are: whoever reads plain files does without.
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    del changed
-    table = pq.read_table(path, columns=["offset", "size", "mtime_ns"])
-    return _Index(*(column.to_numpy() for column in table.columns))
+    del version
+    with open_whole(path) as file:
+        table = pq.read_table(file, columns=["offset", "size", "mtime_ns", "shard"])
+    offsets, sizes, times = (table.column(name).to_numpy() for name in ("offset", "size", "mtime_ns"))
+    names = sorted(pc.unique(table.column("shard")).to_pylist())  # pyright: ignore[reportAttributeAccessIssue]
+    return _Index(offsets, sizes, times, dict(pairwise(names)))

@@ -29,7 +29,7 @@ def staged(target: Path) -> Iterator[Path]:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     _sweep(target.parent)
-    private = target.parent / f"{MARK}{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
+    private = beside(target)
     private.mkdir()
     try:
         yield private
@@ -60,7 +60,7 @@ def kept(target: Path, build: Callable[[Path], None], say: Callable[[str], objec
     with in_turn(target.with_name(f".{target.name}.lock"), str(target), say):
         if target.is_dir() and (fault := flaw(target)):
             say(f"{target}: this cache is damaged ({fault}); it is built again")
-            aside = target.with_name(f"{MARK}{_host()}-{os.getpid()}-{secrets.token_hex(4)}")
+            aside = beside(target)
             target.rename(aside)
             shutil.rmtree(aside, ignore_errors=True)
         if not target.is_dir():
@@ -68,6 +68,11 @@ def kept(target: Path, build: Callable[[Path], None], say: Callable[[str], objec
                 build(private)
                 seal(private)
     return target
+
+
+def beside(target: Path) -> Path:
+    """Return a name beside a folder that nobody else takes, and that is swept once this process is gone."""
+    return target.with_name(f"{MARK}{_host()}-{os.getpid()}-{secrets.token_hex(4)}")
 
 
 def _host() -> str:

@@ -22,7 +22,7 @@ from sightline.data.images.survey import settle
 from sightline.data.labelled.listing import BadImage, ImageSet, Sample, list_images
 from sightline.errors import DataError
 from sightline.files.homes import cache_home
-from sightline.files.places import is_there, status_of
+from sightline.files.places import container_of, is_there, status_of
 from sightline.files.staging import kept
 
 SIDE = 64  # pixels: the shorter side that is kept where nothing is said
@@ -145,7 +145,7 @@ def load_image_set(
     def build(folder: Path) -> None:
         say(f"{listing.name}: decoding {len(listing)} images once, to a shorter side of {size} px")
         read = lambda sample: decoded(sample, size, reading)  # noqa: E731
-        build_store(listing.samples, read, folder, listing.name, say, reading.channels)
+        build_store(listing.samples, read, folder, listing.name, say, reading.channels, _by_place(listing.samples))
 
     kept(target, build, say)
     bad = tuple(BadImage(**entry) for entry in json.loads((target / "bad.json").read_text(encoding="utf-8")))
@@ -175,6 +175,17 @@ def _key(listing: ImageSet, size: int, reading: Reading) -> str:
     return digest.hexdigest()
 
 
+def _by_place(samples: Sequence[Sample]) -> list[int] | None:
+    """Return the positions of samples in the order of their places, where images share files.
+
+    A shard of another file system is then fetched, and a row group of a Parquet file read, once, however small the room
+    for them is.
+    """
+    if not samples or container_of(samples[0].path) is None:
+        return None
+    return sorted(range(len(samples)), key=lambda i: str(samples[i].path))
+
+
 T = TypeVar("T", bound=HasId)
 
 
@@ -185,6 +196,7 @@ def build_store(
     name: str,
     progress: Say,
     channels: int = 3,
+    order: Sequence[int] | None = None,
 ) -> None:
     """Write pixels.npy (uint8, flat), index.npy (offset, height, width) and bad.json into `folder`.
 
@@ -195,19 +207,21 @@ def build_store(
         name: of the data set, for progress.
         progress: called with a line of text now and then.
         channels: of each array.
+        order: positions of the samples, in the order in which they are read and lie in the file; theirs by default.
     """
-    total = len(samples)
-    shapes: list[tuple[int, int]] = []
-    bad: list[dict[str, str]] = []
+    total, order = len(samples), range(len(samples)) if order is None else order
+    shapes: list[tuple[int, int, int]] = []
+    bad: list[tuple[int, str]] = []
     last_report = time.monotonic()
     with (folder / "pixels.npy").open("wb") as file:
         begin = _write_header(file, 0)
-        for done, (sample, pixels) in enumerate(in_order(samples, decode_one)):
+        arrays = in_order([samples[i] for i in order], decode_one)
+        for done, (i, (_, pixels)) in enumerate(zip(order, arrays, strict=True)):
             if isinstance(pixels, str):
-                bad.append({"id": sample.id, "reason": pixels})
+                bad.append((i, pixels))
             else:
                 file.write(pixels.tobytes())
-                shapes.append((pixels.shape[0], pixels.shape[1]))
+                shapes.append((i, pixels.shape[0], pixels.shape[1]))
             if time.monotonic() - last_report > TELL_EVERY:
                 last_report = time.monotonic()
                 progress(f"{name}: {done + 1} of {total} images decoded, {len(bad)} unreadable")
@@ -215,13 +229,14 @@ def build_store(
         file.seek(0)
         assert _write_header(file, count) == begin, "NumPy pads its headers so that the shape can grow in place"
         _sync(file)
-    sizes = np.array(shapes, np.int64).reshape(-1, 2)
-    lengths = sizes.prod(axis=1) * channels
+    rows = np.array(shapes, np.int64).reshape(-1, 3)
+    lengths = rows[:, 1:].prod(axis=1) * channels
+    by_sample = np.argsort(rows[:, 0])
     with (folder / "index.npy").open("wb") as file:
-        np.save(file, np.column_stack([np.cumsum(lengths) - lengths, sizes]))
+        np.save(file, np.column_stack([np.cumsum(lengths) - lengths, rows[:, 1:]])[by_sample])
         _sync(file)
     with (folder / "bad.json").open("wb") as file:
-        file.write(json.dumps(bad).encode())
+        file.write(json.dumps([{"id": samples[i].id, "reason": reason} for i, reason in sorted(bad)]).encode())
         _sync(file)
 
 

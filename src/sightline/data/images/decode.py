@@ -17,7 +17,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from sightline.data.images.geotiff import is_tiff, open_raster, rasterio_is_here
 from sightline.data.images.quiet import quiet
 from sightline.data.images.reading import COLORS, ArrayRaster, Raster, Reading, is_transparency
-from sightline.errors import DataError, NotAvailable
+from sightline.errors import ConfigError, DataError, NotAvailable, Unreachable
 from sightline.files.places import is_plain, open_place, read_place, status_of
 
 # What photographs and scenes come in and Pillow decodes by itself; documents, icons and vector formats are left out.
@@ -96,6 +96,8 @@ def open_image(path: Path, reading: Reading | None = None, *, at_least: int | No
         if image is None:
             try:
                 image = stack.enter_context(open_raster(path, reading))
+            except Unreachable:
+                raise
             except NotAvailable:
                 raise UnreadableImage(
                     path, "not an image that Pillow knows; if it is a GeoTIFF, install sightline[geo]"
@@ -121,7 +123,7 @@ def _decoded(path: Path, reading: Reading, at_least: int | None) -> Raster | Non
                 image.draft("RGB", (at_least, at_least))
             image.load()
             return _in_memory(path, image, reading)
-    except (UnreadableImage, MemoryError):  # the second says nothing about the file
+    except (UnreadableImage, Unreachable, ConfigError, MemoryError):  # but for the first, these say nothing of the file
         raise
     except FileNotFoundError:
         raise UnreadableImage(path, "no such file") from None
@@ -284,7 +286,7 @@ def image_size(path: Path, formats: tuple[str, ...] | None = None) -> tuple[int,
             width, height = raster.width, raster.height
     except Image.DecompressionBombError as error:
         raise UnreadableImage(path, _too_large(None) + f" ({error})") from None
-    except MemoryError:  # says nothing about the file
+    except (Unreachable, MemoryError):  # says nothing about the file
         raise
     except Exception as error:  # as in `decode`
         refuse_trouble(path, error)

@@ -54,6 +54,7 @@ def survey(paths: Sequence[Path], reading: Reading) -> Survey:
     """
     several = [path for path in paths if path.suffix.lower() not in EIGHT_BITS]
     chosen = [several[i] for i in np.unique(np.linspace(0, len(several) - 1, min(FILES, len(several))).astype(int))]
+    chosen.sort(key=str)  # in the order of their places: a shard of another file system is then needed once
     kinds, counts, samples, remarks = Counter[str](), Counter[int](), list[list[np.ndarray]](), dict[str, str]()
     if known := min(FILES, len(paths) - len(several)):
         kinds["uint8"], counts[COLORS] = known, known

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from sightline.config import DataConfig
-from sightline.data.images.folder import Passed, is_image, passed_line, walk, walk_url, why_none
+from sightline.data.images.folder import Listing, Passed, is_image, passed_line, walk, walk_url, why_none
 from sightline.data.labelled.layouts import Meaning, read_folders
 from sightline.data.labelled.parquet import parquet_files, read_rows
 from sightline.data.labelled.split import split
@@ -24,7 +24,18 @@ from sightline.data.split_file import PARTS, part_of
 from sightline.data.tables import TABLE_SUFFIXES, FileFinder, Row, Table, check_unique, read_table, read_text, some
 from sightline.errors import DataError, nearest
 from sightline.files.names import composed, printable
-from sightline.files.places import FOLDER, INDEX, PARQUET, holds_shards, member_name, status_of, url_of
+from sightline.files.places import (
+    FOLDER,
+    INDEX,
+    PARQUET,
+    forget_folder,
+    holds_shards,
+    is_regular,
+    member_name,
+    open_whole,
+    status_of,
+    url_of,
+)
 
 
 @dataclass(frozen=True)
@@ -158,12 +169,13 @@ def _list_all(config: DataConfig, labels: bool) -> ImageSet:
     if not config.source.strip():
         raise DataError("data.source is empty; give a folder, a list file, a CSV, or a known name such as demo/objects")
     root, layout = find(config.source), config.layout
-    if root.is_dir() and holds_shards(root):
+    forget_folder(root)
+    if holds_shards(root):
         return _of_shards(config, root, labels)
     if layout == "auto" and (rows := _of_parquet(config.source, root, labels)):
         _no_styles(root, config.style)
         return rows
-    if layout != "auto" and root.is_file() and parquet_files(root):
+    if layout != "auto" and is_regular(root) and parquet_files(root):
         raise DataError(f"{root}: layout {layout} is none of Parquet; leave layout out")
     if layout in ("csv", "list") and is_folder(root):
         raise DataError(f"{root}: layout {layout} needs a file, and this is a folder")
@@ -189,7 +201,8 @@ def list_unlabelled(path: Path, root: Path | None = None) -> ImageSet:
     Raises:
         DataError: as of `list_images`.
     """
-    if path.is_dir() and holds_shards(path):
+    forget_folder(path)
+    if holds_shards(path):
         return _of_shards(DataConfig(source=str(path)), path, labels=False)
     if rows := _of_parquet(str(path), path, labels=False):
         return rows
@@ -219,7 +232,8 @@ def is_folder(root: Path) -> bool:
 
 def _of_shards(config: DataConfig, root: Path, labels: bool) -> ImageSet:
     """Return the samples that the shards were made of."""
-    table = pq.read_table(root / INDEX)
+    with open_whole(root / INDEX) as file:
+        table = pq.read_table(file)
     metadata = table.schema.metadata or {}
     # As `_list_all` does with the folder itself.
     bare = not labels and config.style == "all" and metadata.get(FOLDER.encode()) == b"1"
@@ -248,7 +262,7 @@ def _of_shards(config: DataConfig, root: Path, labels: bool) -> ImageSet:
 def _of_parquet(source: str, root: Path, labels: bool) -> ImageSet | None:
     """Return the rows of Parquet files; None where there are no such files, or image files beside or below them."""
     files = parquet_files(root)
-    listing = walk(root) if files and root.is_dir() else None
+    listing = _walk(root) if files and root not in files else None
     if not files or (listing and listing.images):
         return None
     rows = read_rows(files)
@@ -259,6 +273,10 @@ def _of_parquet(source: str, root: Path, labels: bool) -> ImageSet | None:
     return _set(source, root, "parquet", samples, classes, passed)
 
 
+def _walk(root: Path) -> Listing:
+    return walk_url(root) if url_of(root) else walk(root)
+
+
 def _without(passed: Sequence[Passed], names: set[str]) -> tuple[Passed, ...]:
     """Return what was passed over but for some files, of which something else is said."""
     left = [replace(entry, names=tuple(name for name in entry.names if name not in names)) for entry in passed]
@@ -266,8 +284,7 @@ def _without(passed: Sequence[Passed], names: set[str]) -> tuple[Passed, ...]:
 
 
 def _of_folder(config: DataConfig, root: Path, layout: str) -> ImageSet:
-    elsewhere = url_of(root) is not None
-    listing = walk_url(root) if elsewhere else walk(root)
+    elsewhere, listing = url_of(root) is not None, _walk(root)
     # The walk has seen whether there are any: most folders need not be listed again.
     beside = listing.images and any(name.lower().endswith(PARQUET) for entry in listing.passed for name in entry.names)
     rows = tuple(listing.name(path) for path in parquet_files(root)) if beside else ()

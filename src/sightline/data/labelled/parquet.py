@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 
 from sightline.data.images.folder import known_suffixes
 from sightline.data.split_file import part_of
-from sightline.errors import DataError
+from sightline.errors import DataError, Unreachable
 from sightline.files.names import composed, printable
 from sightline.files.parquet_rows import image_column
-from sightline.files.places import INDEX, PARQUET, member_name
+from sightline.files.places import INDEX, PARQUET, files_of, forget_folder, is_regular, member_name, open_whole
 
 # What columns are called, the usual name first.
 IDS, LABELS, PARTS = ("id", "image_id", "__key__"), ("label", "class", "category"), ("split", "part")
@@ -39,11 +39,14 @@ def parquet_files(root: Path) -> list[Path]:
     A file is its own. Of a folder it is those in it that have a column of images, else those in its folder data/; one
     that cannot be read is among them, for nobody knows what it held: `read_rows` then tells of it.
     """
+    forget_folder(root)
+    if root.suffix.lower() == PARQUET and is_regular(root):
+        return [root]
     if root.is_file():
-        return [root] if root.suffix.lower() == PARQUET else []
+        return []
     for folder in (root, root / BELOW):
-        files = [path for path in folder.glob(f"*{PARQUET}") if path.is_file() and path.name != INDEX]
-        if found := sorted(path for path in files if not path.name.startswith(".") and _may_hold_images(path)):
+        files = [path for path in files_of(folder, PARQUET) if path.name != INDEX and not path.name.startswith(".")]
+        if found := [path for path in files if _may_hold_images(path)]:
             return found
     return []
 
@@ -73,7 +76,7 @@ def read_rows(files: list[Path]) -> list[ParquetRow]:
         columns = _columns(
             path, [*filter(None, (ids, labels, parts)), *([f"{image.partition('.')[0]}.path"] if named else [])]
         )
-        absent = [None] * pq.read_metadata(path).num_rows
+        absent = [None] * _rows(path)
         names = _class_names(schema, labels)
         structs = columns[image.partition(".")[0]] if named else absent
         files_of = [value["path"] if value else None for value in structs]
@@ -112,6 +115,8 @@ def _part_named(path: Path) -> str:
 def _may_hold_images(path: Path) -> bool:
     try:
         return image_column(_schema(path)) is not None
+    except Unreachable:
+        raise
     except DataError:
         return True
 
@@ -120,8 +125,13 @@ def _columns(path: Path, names: list[str]) -> dict[str, list[Any]]:
     """Return columns by name, of a struct's field the struct with that field alone."""
     if not names:
         return {}
-    with pq.ParquetFile(path) as file:
+    with open_whole(path) as source, pq.ParquetFile(source) as file:
         return file.read(columns=names).to_pydict()
+
+
+def _rows(path: Path) -> int:
+    with open_whole(path) as source:
+        return pq.read_metadata(source).num_rows
 
 
 def _label(value: Any, names: list[str]) -> str | None:
@@ -148,6 +158,7 @@ def _has_path(schema: pa.Schema, image: str) -> bool:
 
 def _schema(path: Path) -> pa.Schema:
     try:
-        return pq.read_schema(path)
+        with open_whole(path) as source:
+            return pq.read_schema(source)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path}: cannot be read as Parquet ({str(error).splitlines()[0]}); copy it again") from None
