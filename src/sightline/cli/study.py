@@ -103,7 +103,7 @@ def study(
     except KeyboardInterrupt:
         given = {"--out": out, "--split": split, "--cluster": cluster, "--slurm": slurm}
         again = command("study", file, *(part for flag, value in given.items() if value for part in (flag, value)))
-        raise KeyboardInterrupt(f"What is done stays done; this goes on: {again}") from None
+        raise KeyboardInterrupt(f"what is done stays done, and this goes on: {again}") from None
     page = write(folder)[0]
     if as_json:
         show([_row(arm) for arm in finished.result.arms], as_json=True)

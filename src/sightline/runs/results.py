@@ -209,6 +209,19 @@ class HealthPlot(Record):
     unlearnt_from: float | None = None
 
 
+# What every method is monitored by, behind what it shows of itself.
+COMMON_HEALTH = (
+    HealthPlot(name="health/rankme", title="RankMe", words="effective rank of the features", from_zero=True),
+    HealthPlot(
+        name="health/feature_std",
+        title="Feature spread",
+        words="1 is a random direction, 0 is collapse",
+        from_zero=True,
+    ),
+    HealthPlot(name="knn/accuracy", title="k-NN accuracy", words="labels used for looking only", percent=True),
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class MethodReport(Record):
     """What a pretraining method tells the report of itself; nobody else knows what the method is made of.
