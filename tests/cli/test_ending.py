@@ -41,14 +41,15 @@ def test_an_accuracy_is_told_with_its_interval_chance_and_how_few_images_there_a
 def test_a_pretraining_is_told_by_its_last_warning_and_every_number_in_words():
     health = {"health/rankme": 52.5, "knn/accuracy": 0.25}
     plateau = "plateau: raise optim.lr"
-    counts = {"epochs": 2, "steps": 2, "images": 9, "images_seen": 18, "bad_images": 0}
     method = MethodReport(name="toy", title="Toy")
     for warnings, told in (
         ((), "No warning was given."),
         ((f"epoch 1: {plateau}",), f"epoch 1: {plateau}"),
         ((f"epoch 1: {plateau}", f"epoch 2: {plateau}"), f"2 warnings, the last of epoch 2: {plateau}."),
     ):
-        result = PretrainResult(health=health, warnings=warnings, method=method, **counts)
+        result = PretrainResult(
+            epochs=2, steps=2, images=9, images_seen=18, bad_images=0, health=health, warnings=warnings, method=method
+        )
         assert pretrain_answer(result) == [
             "Toy: 9 images, 18 seen in 2 epochs.",
             told,

@@ -109,7 +109,8 @@ def test_a_run_that_ctrl_c_ended_is_interrupted_and_goes_on(tmp_path, stage, ctr
     life.at = lambda name: signal.raise_signal(signal.SIGINT) if name == stage else None
     with pytest.raises(KeyboardInterrupt, match="--resume goes on with"):
         life.run()
-    assert RunFolder.open(tmp_path / "run").state == ("interrupted", "stopped by a signal")
+    state, reason = RunFolder.open(tmp_path / "run").state
+    assert (state, reason) == ("interrupted", "stopped by a signal; the same command with --resume goes on")
     assert Again(tmp_path / "run").run(resume=True).is_done
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from sightline.cli.common import Json, Out, show
+from sightline.cli.common import Json, Out, PathOrName, show
 from sightline.cli.ending import end, say
 from sightline.cli.flags import Device, config_flags
 from sightline.config import PixelsConfig
@@ -39,7 +39,7 @@ def prompt(
         Path | None, Parameter(help="A .json or .csv with the prompts of each image, by file name.")
     ] = None,
     engine: Annotated[str, Parameter(help=f"{engines_text()}.")] = DEFAULT_ENGINE,
-    model: Annotated[str | None, Parameter(help="The engine's weights, a hub id or a path.")] = None,
+    model: Annotated[PathOrName | None, Parameter(help="The engine's weights, a hub id or a path.")] = None,
     formats: Annotated[
         tuple[str, ...],
         Parameter(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from sightline.cli.common import Json, show
+from sightline.cli.common import Json, PathOrName, show
 from sightline.cli.ending import command, end, paragraph, say
 from sightline.cli.flags import config_flags
 from sightline.confidence import INTERVAL
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @config_flags(StudyConfig, "scale", "logger")
 def study(
-    file: str,
+    file: PathOrName,
     /,
     *,
     out: Annotated[Path | None, Parameter(name="--out", help="Folder of the study; FILE-study by default.")] = None,

@@ -29,6 +29,7 @@ from sightline.runs.provenance import hardware, versions
 from sightline.runs.record import WAY_OUT, Record, json_object, read_json
 
 SHOWN_DIFFERENCES = 5
+GOES_ON = "the same command with --resume goes on"
 # (number of the line, from 1; step; epoch; values)
 Listener = Callable[[int, int, int, Mapping[str, float]], None]
 
@@ -194,7 +195,7 @@ class RunFolder:
             return info.status, info.reason
         holder = holder_of(self.path / artifacts.LOCK)
         if holder is None or holder.state == "dead":
-            return "interrupted", "its process is gone; the same command with --resume goes on"
+            return "interrupted", f"its process is gone; {GOES_ON}"
         return "running", str(holder)
 
     @property
@@ -355,7 +356,7 @@ class RunFolder:
 
     def interrupt(self) -> None:
         """Mark the run interrupted, by Ctrl-C or a scheduler; `--resume` goes on with it."""
-        self._update(status="interrupted", reason="stopped by a signal", finished=_now())
+        self._update(status="interrupted", reason=f"stopped by a signal; {GOES_ON}", finished=_now())
 
     def keep_seconds(self, seconds: float) -> None:
         """Note in run.json how long training took so far, for a run that goes on from here."""
