@@ -385,7 +385,12 @@ class ClassifyEvaluation(Evaluation):
             {"image": mistake.id, "label": mistake.label, "taken for": mistake.predicted, "sure": mistake.probability}
             for mistake in of.mistakes[:SHOWN_MISTAKES]
         ]
-        further = [("by style", styles), ("most confused", pairs), ("most confident mistakes", mistakes)]
+        images = ", images not trained on" if self.unseen_scores else ""
+        further = [
+            (f"by style{images}", styles),
+            (f"most confused{images}", pairs),
+            (f"most confident mistakes{images}", mistakes),
+        ]
         return [("evaluation", scores), *(table for table in further if table[1])]
 
 
