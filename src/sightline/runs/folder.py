@@ -23,7 +23,7 @@ from sightline.files import TRACEBACK, atomic_path, json_text, named, sweep, wri
 from sightline.files.atomic import sweep_of
 from sightline.files.lock import holder_of
 from sightline.runs import artifacts
-from sightline.runs.artifacts import CONFIG, INFO, PREDICTIONS, RESULT
+from sightline.runs.artifacts import CONFIG, INFO, PREDICTIONS, RESULT, STUDY
 from sightline.runs.info import FIT_SECONDS, Memory, RunInfo
 from sightline.runs.provenance import hardware, versions
 from sightline.runs.record import WAY_OUT, Record, json_object, read_json
@@ -115,6 +115,8 @@ class RunFolder:
             RunError: `path` holds no run.
         """
         if not (Path(path) / INFO).is_file():
+            if (Path(path) / STUDY).is_file():
+                raise RunError(f"{path}: holds a study and is no run; give one of its runs, {path}/runs/NAME")
             raise RunError(f"{path}: holds no run (no {INFO}); give the folder that a run was written to with --out")
         return cls(path)
 

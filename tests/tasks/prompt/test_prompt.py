@@ -191,6 +191,18 @@ def test_a_point_without_a_label_is_inside(photo):
     for wrong in ((40,), (40, 40, 1, 1), (40, 40, 2), (40, 40, 0.5)):
         with pytest.raises(ConfigError, match=r"point .*inside"):
             sl.prompt(photo, points=[wrong])
+    with pytest.raises(ConfigError, match="give a list of them"):
+        sl.prompt(photo, points=(40, 40))  # pyright: ignore[reportArgumentType]
+
+
+def test_a_box_is_any_four_numbers(photo):
+    plain, array = (
+        sl.prompt(photo, box=box, multimask=False) for box in ((15, 15, 65, 65), np.array([15, 15, 65, 65]))
+    )
+    np.testing.assert_array_equal(np.asarray(plain), np.asarray(array))
+    for wrong in (7, (1, 2, 3), ("a", "b", "c", "d")):
+        with pytest.raises(ConfigError, match="expected four numbers"):
+            sl.prompt(photo, box=wrong)  # pyright: ignore[reportArgumentType]
 
 
 def test_images_in_memory_are_taken_or_refused_with_the_way_out(photo):
