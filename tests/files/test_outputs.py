@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from sightline.errors import DataError
-from sightline.files import Outputs, is_output, write_text
+from sightline.files import Outputs, explained, is_output, write_text
 
 
 def write(source: Path, target: Path, text: str, of: str = "") -> None:
@@ -80,3 +81,20 @@ def test_a_damaged_record_makes_nothing_ones_own(tmp_path: Path) -> None:
         (tmp_path / ".sightline-outputs").write_bytes(content)
         with pytest.raises(DataError, match="did not write it"):
             Outputs([(tmp_path / "in", tmp_path / "a")])
+
+
+def test_a_folder_that_may_not_be_written_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    # As for a user who is not root, whom nothing is closed to.
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != closed)
+    Outputs([(tmp_path / "a", tmp_path / "new" / "a.csv")])
+    for target in (closed / "a.csv", closed / "new" / "deep" / "a.csv"):
+        with pytest.raises(PermissionError) as caught:
+            Outputs([(tmp_path / "a", target)])
+        words, code = explained(caught.value) or ("", 0)
+        assert words.startswith(f"{target.parent}: may not be read or written here; give another place")
+        assert code == 2
+    assert not list(closed.iterdir())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from conftest import write_classes
 from sightline.config import DataConfig, EmbedConfig
 from sightline.errors import RunError, UserError
 from sightline.web.embedding import read_map
-from sightline.web.opening import open_site
+from sightline.web.opening import Keeping, open_site
 from sightline.web.progress import read_progress
 
 
@@ -220,3 +221,12 @@ def test_the_demo_shows_scenes_and_objects(
     assert capsys.readouterr().err == "", "they are there now"
     assert len(site.pictures) == 8 + 2 * 8
     assert all(path.is_file() for path in site.pictures)
+
+
+def test_pictures_beside_which_no_project_can_be_made_ask_for_another_place(tmp_path: Path, monkeypatch):
+    write_discs(tmp_path / "photos", 1)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+    with pytest.raises(UserError, match=r"photos-project: may not be written.*give another place as --project"):
+        open_site(str(tmp_path / "photos"), None, Keeping())
+    (tmp_path / "mine").mkdir()
+    open_site(str(tmp_path / "photos"), None, Keeping(folder=tmp_path / "mine" / "project"))

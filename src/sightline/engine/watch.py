@@ -123,8 +123,9 @@ class Watch:
     # -- judgement
     def _lost(self, silent: float) -> dict[int, str]:
         """Return what is known of processes that are gone, by rank."""
-        now, lost = time.monotonic(), {}
-        if now - self._round > silent:
+        now, lost, ended = time.monotonic(), {}, set()
+        # The first process holds the store itself: what it does not hear is no sign that it is gone.
+        if self._rank > 0 and now - self._round > silent:
             return {0: f"no sign of life for {now - self._round:.0f} s: killed, stopped, or its machine is gone"}
         for rank, value in enumerate(self._values):
             if rank == self._rank or not value:
@@ -132,11 +133,14 @@ class Watch:
             pid, host, state = value.split(" ", 2)
             if state.startswith("failed: "):
                 lost[rank] = state
-            elif state != ENDED and now - self._seen[rank] > silent:
+            elif state == ENDED:
+                ended.add(rank)
+            elif now - self._seen[rank] > silent:
                 quiet = f"no sign of life for {now - self._seen[rank]:.0f} s"
                 lost[rank] = f"{quiet}: process {pid} on {host} was killed, stopped, or its machine is gone"
         for rank, process in started_processes().items():
-            if (code := process.poll()) and rank not in lost:
+            # One that said it had ended is no loss, whatever its code: this one may still have files to write.
+            if (code := process.poll()) and rank not in lost and rank not in ended:
                 lost[rank] = f"killed by signal {-code}" if code < 0 else f"ended with code {code}"
         return lost
 

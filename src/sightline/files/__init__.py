@@ -5,7 +5,7 @@ from sightline.files.checksum import file_sha256, text_digest
 from sightline.files.faults import TRACEBACK, explained, keep_traceback, log_folder, named
 from sightline.files.homes import at_home, cache_home, data_home
 from sightline.files.lock import check_free, in_turn, locked, wait_until_free
-from sightline.files.outputs import Outputs, is_output
+from sightline.files.outputs import Outputs, check_writable, is_output
 from sightline.files.seal import flaw, seal
 from sightline.files.staging import kept, staged
 
@@ -16,6 +16,7 @@ __all__ = [
     "atomic_path",
     "cache_home",
     "check_free",
+    "check_writable",
     "data_home",
     "explained",
     "file_sha256",

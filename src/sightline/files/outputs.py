@@ -8,6 +8,7 @@ one's own too.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -34,6 +35,7 @@ class Outputs:
 
     Raises:
         DataError: a target is an input, two have one name, or one is there that no record lists. Nothing was written.
+        PermissionError: a folder of theirs may not be written. Said before the work, which may take hours.
     """
 
     def __init__(
@@ -54,6 +56,8 @@ class Outputs:
                 f"{', '.join(map(str, foreign[:SHOWN]))}{more}: is there already, and Sightline did not write it; "
                 f"nothing was changed. {way_out}, or move it away"
             )
+        for folder in {target.parent for target in self.sources}:
+            check_writable(folder)
         sweep_of(*self.sources)
 
     @contextmanager
@@ -79,6 +83,17 @@ class Outputs:
         for target in targets:
             if target.is_file():
                 _append(target.parent, {"name": target.name, "of": of, **_print(target)})
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder in which this user may make no file, or a folder to come in one.
+
+    Raises:
+        PermissionError: names the folder.
+    """
+    nearest = next((place for place in (folder, *folder.absolute().parents) if os.path.lexists(place)), folder)
+    if nearest.is_dir() and not os.access(nearest, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
 def is_output(path: Path) -> bool:

@@ -27,7 +27,7 @@ from sightline.data.masks.project import (
 )
 from sightline.data.masks.project_import import Existing
 from sightline.errors import DataError
-from sightline.files import locked, sweep
+from sightline.files import check_writable, locked, sweep
 from sightline.files.lock import NAME as LOCK
 from sightline.run_lengths import encode_rle
 from sightline.web.problem import Problem
@@ -90,6 +90,14 @@ class Keeper:
                     self._stale[work.picture] = None
         elif not self.folder.is_free:
             raise DataError(f"{self.folder.path}: is there already and is no project; give another --project")
+        else:
+            try:
+                check_writable(self.folder.path)
+            except PermissionError as error:
+                raise DataError(
+                    f"{self.folder.path}: may not be written, and is where the work on these pictures would be kept; "
+                    "give another place as --project"
+                ) from error
         known = {item.name for item in settings.classes}
         for name, color in classes:
             if name not in known:
