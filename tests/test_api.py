@@ -102,6 +102,9 @@ def test_a_run_tells_its_score_and_only_that(classifier, segmenter):
 def test_no_run_and_an_unfinished_one_are_refused(tmp_path):
     with pytest.raises(sl.RunError, match="holds no run"):
         sl.load(tmp_path)
+    (tmp_path / "study.yaml").touch()
+    with pytest.raises(sl.RunError, match="holds a study and is no run"):
+        sl.load(tmp_path)
     unfinished(tmp_path, "classify")
     with pytest.raises(sl.RunError, match="has not finished, its status is running"):
         sl.load(tmp_path)
@@ -196,6 +199,10 @@ def test_embed_gives_its_quality_and_refuses_a_segmenter_in_plain_words(
     assert quality.trustworthiness is None
     pixels = [np.full((30, 40, 3), 90, np.uint8), Image.new("RGB", (24, 24)), next(class_folder.rglob("*.png"))]
     assert sl.embed(classifier, pixels, tmp_path / "memory").n == 3
+    with pytest.raises(sl.DataError, match="the list is empty"):
+        sl.embed(classifier, [], tmp_path / "none")
+    with pytest.raises(sl.ConfigError, match="data: a list is neither a path"):
+        sl.evaluate(classifier, pixels)  # pyright: ignore[reportArgumentType]
     table = pq.read_table(tmp_path / "memory" / "embedding.parquet")
     assert [name[:6] for name in table["id"].to_pylist()] == ["000000", "000001", "000002"]
     message = "holds a segment run, and embed needs a pretrain or classify run"

@@ -488,7 +488,8 @@ def prompt(
     """
     from sightline.tasks.prompt import Request, prompt_array, prompt_files
 
-    request = Request(Prompts(tuple(_labeled(point) for point in points), box, text), everything)
+    corners = None if box is None else _corners(box)
+    request = Request(Prompts(tuple(_labeled(point) for point in points), corners, text), everything)
     folder = None if out is None else Path(out)
     keys = {"out": folder, "engine": engine, "model_id": model, "device": device, "multimask": multimask}
     if isinstance(image, str | os.PathLike):
@@ -508,7 +509,9 @@ def _write_images(images: Any, folder: Path) -> None:
     from sightline.tasks.prompt.arrays import rgb_array
 
     # An array or a tensor of four dimensions is many images; a list always is.
-    series: Any = [images] if isinstance(images, Image) or getattr(images, "ndim", 4) < 4 else images
+    series = [images] if isinstance(images, Image) or getattr(images, "ndim", 4) < 4 else list(images)
+    if not series:
+        raise DataError("no images: the list is empty; give paths, PIL images, arrays or tensors")
     for number, image in enumerate(series):
         if isinstance(image, str | os.PathLike):
             path = Path(image).absolute()
@@ -521,10 +524,20 @@ def _write_images(images: Any, folder: Path) -> None:
 
 def _labeled(point: Sequence[float]) -> Point:
     """Return (x, y, label) of plain numbers; a point without a label is inside."""
+    if not hasattr(point, "__len__"):
+        raise ConfigError(f"points: {point} is no point; give a list of them, points=[(x, y)]")
     if len(point) not in (2, 3):
         raise ConfigError(f"point {tuple(point)}: expected (x, y), or (x, y, 1 for inside or 0 for outside)")
     label = point[2] if len(point) == 3 else 1
     return float(point[0]), float(point[1]), int(label) if label in (0, 1) else label  # pyright: ignore[reportReturnType]
+
+
+def _corners(box: Sequence[float]) -> Box:
+    """Return a box of plain numbers; an array or a tensor is one too."""
+    try:
+        return tuple(map(float, box))  # pyright: ignore[reportReturnType]
+    except (TypeError, ValueError):
+        raise ConfigError(f"box {box}: expected four numbers, x0, y0, x1, y1") from None
 
 
 def _run(config: PretrainConfig | ClassifyConfig | SegmentConfig, out: Source, resume: bool) -> Run:
@@ -536,7 +549,14 @@ def _run(config: PretrainConfig | ClassifyConfig | SegmentConfig, out: Source, r
 def _data(data: Data) -> dict[str, Any]:
     if isinstance(data, DataConfig | SegmentDataConfig):
         return {"data": data.model_dump(mode="json", exclude_unset=True)}
-    return {"data": dict(data) if isinstance(data, Mapping) else {"source": os.fspath(data)}}
+    if isinstance(data, Mapping):
+        return {"data": dict(data)}
+    if not isinstance(data, str | os.PathLike):
+        kind = type(data).__name__
+        raise ConfigError(
+            f"data: a {kind} is neither a path, nor a known name, nor a mapping of keys; give one of these"
+        )
+    return {"data": {"source": os.fspath(data)}}
 
 
 def _init(init: Source | None) -> dict[str, str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
 import pytest
 
-from sightline.cli.main import VERBS, run
+from sightline.cli.main import VERBS, make_app, run
 
 
 @pytest.mark.parametrize("verb", ["", *VERBS])
@@ -61,6 +62,24 @@ def test_a_mistyped_key_is_told_before_what_reads_images_is_there(verb, tmp_path
 def test_importing_sightline_loads_no_torch():
     code = "import sys, sightline; assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+def test_shells_complete_paths_where_a_path_may_stand(tmp_path):
+    (tmp_path / "labelled").mkdir()
+    (tmp_path / "script").write_text(make_app().generate_completion(shell="bash"))
+    lines = ["classify lab", "classify x --init lab", "data check lab", "serve lab", "study lab", "embed x lab"]
+    loop = "while read -ra COMP_WORDS; do COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _sightline; echo ${COMPREPLY[@]}; done"
+    typed = "".join(f"sightline {line}\n" for line in lines)
+    completed = subprocess.run(
+        ["bash", "-c", f"source ./script; {loop}"],
+        input=typed,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert completed.stdout.split() == ["labelled"] * len(lines), completed.stderr
 
 
 def test_an_unknown_verb_and_an_unknown_flag_exit_2_with_the_nearest(capsys):

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from sightline.cli.ending import classify_answer, command, embed_answer, end, say, segment_answer
+from sightline.cli.ending import classify_answer, command, embed_answer, end, pretrain_answer, say, segment_answer
 from sightline.cli.main import run
 from sightline.runs.outputs import EmbeddingQuality
-from sightline.runs.results import ClassAccuracy, ClassifyResult, ClassIou, Init, Interval, SegmentResult
+from sightline.runs.results import (
+    ClassAccuracy,
+    ClassifyResult,
+    ClassIou,
+    Init,
+    Interval,
+    MethodReport,
+    PretrainResult,
+    SegmentResult,
+)
 
 START = Init(source="none", matched="")
 COMMON = {"images_seen": 9, "bad_images": 0, "split": {"test": 10}, "trained_on": 9, "init": START}
@@ -27,6 +36,26 @@ def test_an_accuracy_is_told_with_its_interval_chance_and_how_few_images_there_a
     assert "Lowest: dog 50.0 %, cat 90.0 %." in text
     assert "6 test images a class are few: one more or less right changes that class by 16.7 %." in text
     assert "few" not in " ".join(classify_answer(classified(60, 60)))
+
+
+def test_a_pretraining_is_told_by_its_last_warning_and_every_number_in_words():
+    health = {"health/rankme": 52.5, "knn/accuracy": 0.25}
+    plateau = "plateau: raise optim.lr"
+    method = MethodReport(name="toy", title="Toy")
+    for warnings, told in (
+        ((), "No warning was given."),
+        ((f"epoch 1: {plateau}",), f"epoch 1: {plateau}"),
+        ((f"epoch 1: {plateau}", f"epoch 2: {plateau}"), f"2 warnings, the last of epoch 2: {plateau}."),
+    ):
+        result = PretrainResult(
+            epochs=2, steps=2, images=9, images_seen=18, bad_images=0, health=health, warnings=warnings, method=method
+        )
+        assert pretrain_answer(result) == [
+            "Toy: 9 images, 18 seen in 2 epochs.",
+            told,
+            "  RankMe: 52.5 (effective rank of the features)",
+            "  k-NN accuracy: 25.0 % (labels used for looking only)",
+        ]
 
 
 def test_masks_are_told_with_their_interval():

@@ -44,6 +44,16 @@ def test_errors_of_the_machine(monkeypatch, capsys, error, code, words):
     assert text.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(KeyboardInterrupt(), "give the same command again"), (KeyboardInterrupt("--resume"), "--resume")],
+)
+def test_ctrl_c_tells_what_to_do(monkeypatch, capsys, error, words):
+    failing(monkeypatch, error)
+    assert run(["report", "x"]) == 130
+    assert capsys.readouterr().err == f"sightline: interrupted; {words}\n"
+
+
 @pytest.mark.parametrize("target", ["file", "file/below", "x" * 300])
 def test_a_folder_that_cannot_be_made(tmp_path: Path, capsys, target: str):
     (tmp_path / "file").write_text("theirs")

@@ -107,9 +107,10 @@ def ctrl_c():
 def test_a_run_that_ctrl_c_ended_is_interrupted_and_goes_on(tmp_path, stage, ctrl_c):
     life = Life(tmp_path / "run")
     life.at = lambda name: signal.raise_signal(signal.SIGINT) if name == stage else None
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="--resume goes on with"):
         life.run()
-    assert RunFolder.open(tmp_path / "run").state == ("interrupted", "stopped by a signal")
+    state, reason = RunFolder.open(tmp_path / "run").state
+    assert (state, reason) == ("interrupted", "stopped by a signal; the same command with --resume goes on")
     assert Again(tmp_path / "run").run(resume=True).is_done
 
 

@@ -22,9 +22,8 @@ from sightline.figures import (
     tsne_panels,
 )
 from sightline.figures.curves import by_epoch, mean_over_seeds
-from sightline.figures.health import COMMON_HEALTH
 from sightline.runs.metrics import METRICS
-from sightline.runs.results import HealthPlot
+from sightline.runs.results import COMMON_HEALTH, HealthPlot
 from sightline.runs.study_result import ArmResult, ArmScore, Comparison
 from sightline.study.arms import parse_arm
 

@@ -70,6 +70,7 @@ def test_each_state_is_told_and_nothing_is_changed(folder: Path):
     assert by_name["running"].state_text == "running, epoch 3 of 8"
     assert "node7" in by_name["elsewhere"].reason
     assert "--resume" in by_name["killed"].reason
+    assert "--resume" in by_name["interrupted"].reason
     assert by_name["done"].score_text.replace("\u202f", " ") == "80.0 % (55.0 to 93.0 %)"
 
 
@@ -98,6 +99,7 @@ def test_the_command_lists_them_whatever_the_width(folder: Path, capsys, monkeyp
     assert "80.0 % (55.0 to 93.0 %)" in text
     assert "no room left" in " ".join(text.split())  # broken where the path is long
     assert "sightline report" in text
+    assert "damaged: " not in text, "its file is named, not the folder and its file"
     assert command(["runs", str(folder), "--json"]) == 0
     rows = {Path(row["path"]).name: row for row in json.loads(capsys.readouterr().out)}
     assert rows["done"]["score"]["value"] == 0.8

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from sightline.cli.common import Json, Out, Resume, Set, check_begin, given, show
+from sightline.cli.common import Json, Out, PathOrName, Resume, Set, check_begin, given, show
 from sightline.cli.ending import classify_answer, end, labelled_next, say
 from sightline.cli.flags import config_flags, run_layer
 from sightline.config import ClassifyConfig, from_environment, resolve
@@ -34,7 +34,7 @@ LR_GRID = (1e-5, 1e-4, 1e-3, 1e-2)
     "data.split_file",
 )
 def classify(
-    data: str,
+    data: PathOrName,
     /,
     *,
     out: Out,

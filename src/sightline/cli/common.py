@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from rich.console import Console
@@ -17,6 +17,12 @@ from sightline.files.atomic import json_text
 from sightline.files.homes import at_home
 from sightline.processes import is_first_process
 from sightline.runs.artifacts import WEIGHTS
+
+if TYPE_CHECKING:
+    PathOrName = str
+else:
+    # What is typed stays a string, the first of the two; shells complete it as a path.
+    PathOrName = str | Path
 
 Set = Annotated[
     tuple[str, ...],

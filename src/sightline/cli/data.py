@@ -8,7 +8,7 @@ from typing import Annotated, get_args
 
 from cyclopts import App, Parameter
 
-from sightline.cli.common import Json, data_layer, given, show
+from sightline.cli.common import Json, PathOrName, data_layer, given, show
 from sightline.cli.ending import end, say
 from sightline.cli.flags import Layout, Style
 from sightline.config import SegmentDataConfig
@@ -40,7 +40,7 @@ def demo(folder: Path, /, *, seed: int = 0) -> None:
 
 @app.command
 def shard(
-    source: str,
+    source: PathOrName,
     /,
     *,
     out: Annotated[Path, Parameter(name="--out", help="Folder of the shards, new or empty.")],
@@ -97,7 +97,7 @@ def fetch(
 
 @app.command
 def sheet(
-    source: str,
+    source: PathOrName,
     /,
     *,
     out: Annotated[Path, Parameter(name="--out", help="PNG to write.")],
@@ -129,7 +129,7 @@ def sheet(
 
 @app.command
 def check(
-    source: str,
+    source: PathOrName,
     /,
     *,
     layout: Layout = None,

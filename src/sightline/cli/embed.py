@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sightline.cli.common import Json, Merge, Out, PartOption, check_source, show
+from sightline.cli.common import Json, Merge, Out, PartOption, PathOrName, check_source, show
 from sightline.cli.ending import embed_answer, end, end_part, say
 from sightline.cli.flags import config_flags, run_layer
 from sightline.config import EmbedConfig, from_environment, resolve
@@ -16,7 +16,7 @@ from sightline.runs.artifacts import EMBEDDING
 @config_flags(EmbedConfig, "split", "tsne", "select", "select_by", "data.layout", "data.style", "seed", "device")
 def embed(
     run: Path,
-    data: str,
+    data: PathOrName,
     /,
     *,
     out: Out,

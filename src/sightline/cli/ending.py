@@ -18,7 +18,7 @@ from sightline.processes import is_first_process
 from sightline.runs.metrics import metric_named
 from sightline.runs.numbers import count, percent
 from sightline.runs.outputs import EmbeddingQuality, PartDone
-from sightline.runs.results import ClassifyResult, Interval, PretrainResult, SegmentResult
+from sightline.runs.results import COMMON_HEALTH, ClassifyResult, Interval, PretrainResult, SegmentResult
 
 # Of fewer test images of a class, one image more or less moves its accuracy by over 3 points.
 FEW = 30
@@ -81,8 +81,12 @@ def command(*words: Word) -> str:
 def pretrain_answer(result: PretrainResult) -> list[str]:
     """Return what pretraining came to: how much was seen, how healthy it was, and how to read each number."""
     seen = f"{count(result.images)} images, {count(result.images_seen)} seen in {result.epochs} epochs"
-    lines = [f"{result.method.title}: {seen}. {' '.join(result.warnings) or result.method.fine}"]
-    plots = {plot.name: plot for plot in result.method.health}
+    lines = [f"{result.method.title}: {seen}."]
+    if len(result.warnings) > 1:
+        lines.append(f"{len(result.warnings)} warnings, the last of {result.warnings[-1]}.")
+    else:
+        lines += result.warnings or [result.method.fine]
+    plots = {plot.name: plot for plot in (*result.method.health, *COMMON_HEALTH)}
     for name, value in result.health.items():
         if (plot := plots.get(name)) is not None:
             lines.append(f"  {plot.title}: {percent(value) if plot.percent else f'{value:.4g}'} ({plot.words})")

@@ -8,14 +8,14 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from sightline.cli.common import Json, check_source, data_layer, given, say_weights, show
+from sightline.cli.common import Json, PathOrName, check_source, data_layer, given, say_weights, show
 from sightline.cli.ending import end, interval_answer, say
 from sightline.cli.flags import Device, Layout, Style
 
 
 def evaluate(
     run: Path,
-    data: str,
+    data: PathOrName,
     /,
     *,
     layout: Layout = None,

@@ -10,11 +10,14 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from cyclopts import Parameter
 from pydantic.fields import FieldInfo
 
+from sightline.cli.common import PathOrName
 from sightline.config import DataConfig, Frozen, RunConfig, merge, types
 from sightline.config.base import lookup, nested, parse_scalar
 
 # The parameter of a command that receives what its generated flags were given.
 FLAGS = "flags"
+# Keys whose value may be a path, beside a name: shells complete files for these.
+PATHS = ("init", "reference", "split_file")
 
 
 def config_flags(
@@ -78,7 +81,7 @@ def _parameter(cls: type[Frozen], key: str, recipe: Mapping[str, Any], recipe_na
         name=f"--{name.replace('_', '-')}", help=text, show_default=(lambda _: default) if default else False
     )
     return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[_flag_type(field) | None, shown]
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[_flag_type(name, field) | None, shown]
     )
 
 
@@ -96,9 +99,11 @@ def _field(cls: type[Frozen], key: str) -> FieldInfo:
     return cls.model_fields[name]
 
 
-def _flag_type(field: FieldInfo) -> Any:
+def _flag_type(name: str, field: FieldInfo) -> Any:
     """Return what the command line reads; rules beyond the type are the configuration's to check."""
     kinds = [kind for kind in _members(field.annotation) if kind is not type(None)]
+    if name in PATHS:
+        return PathOrName
     if len(kinds) == 1 and (kinds[0] in (int, float, bool, str) or get_origin(kinds[0]) is Literal):
         return kinds[0]
     return str

@@ -18,6 +18,7 @@ from sightline.files import explained, keep_traceback, log_folder
 from sightline.processes import is_first_process, process_rank
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
+AGAIN = "give the same command again"
 PARTING_SECONDS = 10.0  # longer than the first process, or torchrun, takes to end the others
 
 # In the order of the work, as the help lists them.
@@ -125,7 +126,7 @@ def run(argv: list[str]) -> int:
         if debug:
             raise
         if is_first_process():
-            print(f"sightline: interrupted. {error}", file=sys.stderr)
+            print(f"sightline: interrupted; {str(error) or AGAIN}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # Who read our output has heard enough, as `head` does.

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from sightline import recipes
-from sightline.cli.common import Json, Out, Resume, Set, check_begin, show
+from sightline.cli.common import Json, Out, PathOrName, Resume, Set, check_begin, show
 from sightline.cli.ending import end, pretrain_answer, say
 from sightline.cli.flags import config_flags, run_layer
 from sightline.config import PretrainConfig, from_environment, resolve
@@ -33,7 +33,7 @@ RECIPE = "dino-small"
     recipe_name=RECIPE,
 )
 def pretrain(
-    data: str,
+    data: PathOrName,
     /,
     *,
     out: Out,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from sightline.cli.common import Json, Out, show
+from sightline.cli.common import Json, Out, PathOrName, show
 from sightline.cli.ending import end, say
 from sightline.cli.flags import Device, config_flags
 from sightline.config import PixelsConfig
@@ -39,7 +39,7 @@ def prompt(
         Path | None, Parameter(help="A .json or .csv with the prompts of each image, by file name.")
     ] = None,
     engine: Annotated[str, Parameter(help=f"{engines_text()}.")] = DEFAULT_ENGINE,
-    model: Annotated[str | None, Parameter(help="The engine's weights, a hub id or a path.")] = None,
+    model: Annotated[PathOrName | None, Parameter(help="The engine's weights, a hub id or a path.")] = None,
     formats: Annotated[
         tuple[str, ...],
         Parameter(
@@ -101,14 +101,18 @@ def prompt(
         say=say,
         progress=_show_progress,
     )
-    records = []
+    one = len(images) == 1 and not images[0].is_dir()
+    records: list[dict[str, Any]] = []
     for result in results:
         records.append(result.record)
         if not as_json:
-            show([_row(result.record)], as_json=False)
+            show([_row(result.record)], as_json=False) if one else _say_line(_row(result.record))
     if as_json:
         print(json_text(records, indent=1))
         return
+    if not one:
+        # What is the same of all of them, once.
+        say(", ".join(f"{name} {_row(records[0])[name]}" for name in ("engine", "model", "device")) + ".")
     found = sum(record["masks"] for record in records)
     masks = "1 mask" if found == 1 else f"{found} masks"
     where = "1 image" if len(records) == 1 else f"{len(records)} images"
@@ -127,6 +131,13 @@ def _row(record: dict) -> dict[str, object]:
         "best score": max(scores) if scores else "nothing found",
         "seconds": seconds["image"] + seconds["answer"],
     }
+
+
+def _say_line(row: Mapping[str, Any]) -> None:
+    """Say of one image of many what was found in it, when it was found."""
+    best = row["best score"]
+    found = f"masks: {row['masks']}, best score {best:.3f}" if row["masks"] else best
+    print(f"{row['image']}: {found}, {row['seconds']:.2g} s", flush=True)
 
 
 def _show_progress(image: str, done: int, steps: int) -> None:

@@ -58,9 +58,16 @@ def runs(
     _print(listed, folder)
     for entry in listed:
         if entry.state not in ("done", "running"):
-            print(paragraph(f"{entry.path}: {entry.state}: {entry.reason or 'no reason given'}"))
+            print(paragraph(_reason(entry)))
     newest = max(listed, key=lambda entry: entry.changed)
     end({}, ("report", newest.path), ("serve", newest.path))
+
+
+def _reason(entry: Listed) -> str:
+    """Return why a run or a study is neither done nor running."""
+    reason = entry.reason or "no reason given"
+    # What is damaged is named by its file, below the folder.
+    return reason if reason.startswith(str(entry.path)) else f"{entry.path}: {entry.state}: {reason}"
 
 
 def _watch(folder: Path) -> None:
@@ -80,7 +87,7 @@ def _watch(folder: Path) -> None:
             sys.stdout.flush()
             time.sleep(WATCH_SECONDS)
     except KeyboardInterrupt:
-        return
+        print()  # the prompt of the shell stands on a line of its own
 
 
 def _print(listed: list[Listed], folder: Path) -> None:

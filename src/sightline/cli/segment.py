@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sightline.cli.common import Json, Out, Resume, Set, check_begin, show
+from sightline.cli.common import Json, Out, PathOrName, Resume, Set, check_begin, show
 from sightline.cli.ending import end, labelled_next, say, segment_answer
 from sightline.cli.flags import config_flags, run_layer
 from sightline.config import SegmentConfig, from_environment, resolve
@@ -32,7 +32,7 @@ from sightline.runs.results import SegmentResult
     "logger",
 )
 def segment(
-    data: str,
+    data: PathOrName,
     /,
     *,
     out: Out,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from sightline.cli.common import PathOrName
 from sightline.cli.flags import Device
 from sightline.prompts import DEFAULT_ENGINE, ENGINES, engine_named
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def serve(
-    target: str,
+    target: PathOrName,
     /,
     *,
     host: Annotated[str, Parameter(help="Address to listen on; this machine alone by default.")] = "127.0.0.1",
@@ -28,7 +29,7 @@ def serve(
         bool, Parameter(name="--no-open", negative="", show_default=False, help="Do not open the browser.")
     ] = False,
     engine: Annotated[str, Parameter(help=f"The engine that segments: {', '.join(ENGINES)}.")] = DEFAULT_ENGINE,
-    model: Annotated[str | None, Parameter(help="The engine's weights, a hub id or a path.")] = None,
+    model: Annotated[PathOrName | None, Parameter(help="The engine's weights, a hub id or a path.")] = None,
     device: Device = "auto",
     masks: Annotated[
         Path | None,
@@ -40,7 +41,9 @@ def serve(
     predictions: Annotated[
         Path | None, Parameter(help="The run of a segmenter that draws masks first, to be corrected; likewise.")
     ] = None,
-    data: Annotated[str | None, Parameter(help="The folder of an embedding's pictures, if they were moved.")] = None,
+    data: Annotated[
+        PathOrName | None, Parameter(help="The folder of an embedding's pictures, if they were moved.")
+    ] = None,
     project: Annotated[
         Path | None,
         Parameter(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from sightline.cli.common import Json, show
+from sightline.cli.common import Json, PathOrName, show
 from sightline.cli.ending import command, end, paragraph, say
 from sightline.cli.flags import config_flags
 from sightline.confidence import INTERVAL
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @config_flags(StudyConfig, "scale", "logger")
 def study(
-    file: str,
+    file: PathOrName,
     /,
     *,
     out: Annotated[Path | None, Parameter(name="--out", help="Folder of the study; FILE-study by default.")] = None,
@@ -103,7 +103,7 @@ def study(
     except KeyboardInterrupt:
         given = {"--out": out, "--split": split, "--cluster": cluster, "--slurm": slurm}
         again = command("study", file, *(part for flag, value in given.items() if value for part in (flag, value)))
-        raise KeyboardInterrupt(f"What is done stays done; this goes on: {again}") from None
+        raise KeyboardInterrupt(f"what is done stays done, and this goes on: {again}") from None
     page = write(folder)[0]
     if as_json:
         show([_row(arm) for arm in finished.result.arms], as_json=True)

@@ -270,7 +270,7 @@ class _Checkpoints:
         watch.check()
         self.save(position)
         if _any(self._fabric, self._stop.asked):
-            raise Interrupted(f"stopped; the same command with --resume goes on from {self._run.checkpoint}")
+            raise Interrupted(f"the same command with --resume goes on from {self._run.checkpoint}")
 
     def save(self, position: Position) -> None:
         """Write the state of the task and of the loop."""

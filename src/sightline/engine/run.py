@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, nullcontext, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -162,6 +162,7 @@ def record(
             stack.enter_context(locked(out / artifacts.LOCK, str(out)))
         if fabric.is_global_zero:
             RunFolder.create(out, config, kind=config.kind, fingerprint=inputs.fingerprint, resume=resume, notes=notes)
+        stack.enter_context(_resumable(out))
         fabric.barrier()
         run = RunFolder.open(out)
         run.memory = PeakMemory(fabric.device).read
@@ -182,6 +183,17 @@ def record(
         if not done and fabric.is_global_zero and not config.keep_checkpoint:
             run.drop_checkpoint()
     return run
+
+
+@contextmanager
+def _resumable(out: Path) -> Iterator[None]:
+    """Say how an interrupted run goes on, where what was interrupted does not say it."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if str(error):
+            raise
+        raise KeyboardInterrupt(f"the same command with --resume goes on with {out}") from None
 
 
 def _counted(config: C) -> C:

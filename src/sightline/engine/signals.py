@@ -32,7 +32,7 @@ class StopRequest:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         del frame
         if self.asked:
-            raise KeyboardInterrupt("aborted; the same command with --resume goes on from the last checkpoint")
+            raise KeyboardInterrupt("the same command with --resume goes on from the last checkpoint, if there is one")
         self.asked = True
         # The signal may have come in the midst of another line, whose writer cannot be entered twice.
         with contextlib.suppress(RuntimeError):

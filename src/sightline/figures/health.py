@@ -9,19 +9,8 @@ from matplotlib.axes import Axes
 
 from sightline.figures.curves import Lines, by_epoch, finish_axes
 from sightline.figures.style import MUTED, Panel, color
-from sightline.runs.results import HealthPlot
+from sightline.runs.results import COMMON_HEALTH, HealthPlot
 
-# What every method is monitored by, behind what it shows of itself.
-COMMON_HEALTH = (
-    HealthPlot(name="health/rankme", title="RankMe", words="effective rank of the features", from_zero=True),
-    HealthPlot(
-        name="health/feature_std",
-        title="Feature spread",
-        words="1 is a random direction, 0 is collapse",
-        from_zero=True,
-    ),
-    HealthPlot(name="knn/accuracy", title="k-NN accuracy", words="labels used for looking only", percent=True),
-)
 COMMON_SCHEDULES = (HealthPlot(name="lr", title="Learning rate", words="by step"),)
 
 

@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from sightline.figures import class_keys, health_panels, learning_panels, schedule_panels, tsne_panels
-from sightline.figures.health import COMMON_HEALTH, COMMON_SCHEDULES, logged
+from sightline.figures.health import COMMON_SCHEDULES, logged
 from sightline.report.document import Block, Choice, Listing, Picture, Section, Table, Text, Thumbnail, Thumbnails
 from sightline.runs import RunFolder, StudyFolder, read_json
 from sightline.runs.artifacts import PREDICTIONS, SAMPLES, SAMPLES_SHEET
 from sightline.runs.numbers import percent
-from sightline.runs.results import MethodReport
+from sightline.runs.results import COMMON_HEALTH, MethodReport
 from sightline.runs.samples import ContactSheet, Prediction
 from sightline.runs.study_result import Embedding
 

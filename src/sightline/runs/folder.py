@@ -23,12 +23,13 @@ from sightline.files import TRACEBACK, atomic_path, json_text, named, sweep, wri
 from sightline.files.atomic import sweep_of
 from sightline.files.lock import holder_of
 from sightline.runs import artifacts
-from sightline.runs.artifacts import CONFIG, INFO, PREDICTIONS, RESULT
+from sightline.runs.artifacts import CONFIG, INFO, PREDICTIONS, RESULT, STUDY
 from sightline.runs.info import FIT_SECONDS, Memory, RunInfo
 from sightline.runs.provenance import hardware, versions
 from sightline.runs.record import WAY_OUT, Record, json_object, read_json
 
 SHOWN_DIFFERENCES = 5
+GOES_ON = "the same command with --resume goes on"
 # (number of the line, from 1; step; epoch; values)
 Listener = Callable[[int, int, int, Mapping[str, float]], None]
 
@@ -114,6 +115,8 @@ class RunFolder:
             RunError: `path` holds no run.
         """
         if not (Path(path) / INFO).is_file():
+            if (Path(path) / STUDY).is_file():
+                raise RunError(f"{path}: holds a study and is no run; give one of its runs, {path}/runs/NAME")
             raise RunError(f"{path}: holds no run (no {INFO}); give the folder that a run was written to with --out")
         return cls(path)
 
@@ -194,7 +197,7 @@ class RunFolder:
             return info.status, info.reason
         holder = holder_of(self.path / artifacts.LOCK)
         if holder is None or holder.state == "dead":
-            return "interrupted", "its process is gone; the same command with --resume goes on"
+            return "interrupted", f"its process is gone; {GOES_ON}"
         return "running", str(holder)
 
     @property
@@ -355,7 +358,7 @@ class RunFolder:
 
     def interrupt(self) -> None:
         """Mark the run interrupted, by Ctrl-C or a scheduler; `--resume` goes on with it."""
-        self._update(status="interrupted", reason="stopped by a signal", finished=_now())
+        self._update(status="interrupted", reason=f"stopped by a signal; {GOES_ON}", finished=_now())
 
     def keep_seconds(self, seconds: float) -> None:
         """Note in run.json how long training took so far, for a run that goes on from here."""

@@ -209,6 +209,19 @@ class HealthPlot(Record):
     unlearnt_from: float | None = None
 
 
+# What every method is monitored by, behind what it shows of itself.
+COMMON_HEALTH = (
+    HealthPlot(name="health/rankme", title="RankMe", words="effective rank of the features", from_zero=True),
+    HealthPlot(
+        name="health/feature_std",
+        title="Feature spread",
+        words="1 is a random direction, 0 is collapse",
+        from_zero=True,
+    ),
+    HealthPlot(name="knn/accuracy", title="k-NN accuracy", words="labels used for looking only", percent=True),
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class MethodReport(Record):
     """What a pretraining method tells the report of itself; nobody else knows what the method is made of.
@@ -372,7 +385,12 @@ class ClassifyEvaluation(Evaluation):
             {"image": mistake.id, "label": mistake.label, "taken for": mistake.predicted, "sure": mistake.probability}
             for mistake in of.mistakes[:SHOWN_MISTAKES]
         ]
-        further = [("by style", styles), ("most confused", pairs), ("most confident mistakes", mistakes)]
+        images = ", images not trained on" if self.unseen_scores else ""
+        further = [
+            (f"by style{images}", styles),
+            (f"most confused{images}", pairs),
+            (f"most confident mistakes{images}", mistakes),
+        ]
         return [("evaluation", scores), *(table for table in further if table[1])]
 
 

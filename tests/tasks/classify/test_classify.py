@@ -230,6 +230,7 @@ def test_evaluate_knows_images_of_training_by_their_pixels_and_judges_without_th
     assert balanced == [everything.scores.balanced_accuracy, everything.unseen_scores.balanced_accuracy]
     assert "trained or chosen on" in everything.warning()
     assert [row["n"] for row in everything.tables()[0][1]] == [60, len(parts["test"])]
+    assert all(title.endswith(", images not trained on") for title, _ in everything.tables()[1:])
     # Other names in another folder.
     for number, name in enumerate((parts["train"][0], parts["test"][0], parts["test"][-1])):
         path = tmp_path / "new" / name.split("/")[0] / f"other-{number}.png"

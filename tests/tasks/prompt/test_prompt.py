@@ -119,7 +119,7 @@ def test_weights_that_cannot_be_had_exit_1(photo, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("kind", ["json", "csv"])
-def test_a_folder_with_a_prompts_file(photo, tmp_path, kind):
+def test_a_folder_with_a_prompts_file(photo, tmp_path, capsys, kind):
     Image.fromarray(scene(1)[0]).save(photo.with_name("b.png"))
     path = tmp_path / f"prompts.{kind}"
     if kind == "json":
@@ -131,7 +131,11 @@ def test_a_folder_with_a_prompts_file(photo, tmp_path, kind):
     wanted = read_prompts(path)
     assert wanted["a.png"].prompts.points == ((40.0, 40.0, 1), (100.0, 40.0, 0))
     assert wanted["b.png"].prompts.box == (15.0, 15.0, 65.0, 65.0)
+    capsys.readouterr()
     assert run(["prompt", str(photo.parent), "--out", str(tmp_path / "out"), "--prompts", str(path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(": masks: ")[0] for line in lines[:2]] == [str(photo), str(photo.with_name("b.png"))]
+    assert lines[2] == "engine graphcut, model none, device cpu."
     assert {"a.json", "b.json"} <= {file.name for file in (tmp_path / "out").iterdir()}
     photo.unlink()
     assert run(["prompt", str(photo.parent), "--out", str(tmp_path / "out"), "--prompts", str(path)]) == 2
@@ -187,6 +191,18 @@ def test_a_point_without_a_label_is_inside(photo):
     for wrong in ((40,), (40, 40, 1, 1), (40, 40, 2), (40, 40, 0.5)):
         with pytest.raises(ConfigError, match=r"point .*inside"):
             sl.prompt(photo, points=[wrong])
+    with pytest.raises(ConfigError, match="give a list of them"):
+        sl.prompt(photo, points=(40, 40))  # pyright: ignore[reportArgumentType]
+
+
+def test_a_box_is_any_four_numbers(photo):
+    plain, array = (
+        sl.prompt(photo, box=box, multimask=False) for box in ((15, 15, 65, 65), np.array([15, 15, 65, 65]))
+    )
+    np.testing.assert_array_equal(np.asarray(plain), np.asarray(array))
+    for wrong in (7, (1, 2, 3), ("a", "b", "c", "d")):
+        with pytest.raises(ConfigError, match="expected four numbers"):
+            sl.prompt(photo, box=wrong)  # pyright: ignore[reportArgumentType]
 
 
 def test_images_in_memory_are_taken_or_refused_with_the_way_out(photo):
