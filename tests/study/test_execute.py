@@ -44,7 +44,7 @@ def node(name: str, *needs: str) -> Node:
         (MemoryError(), "not enough memory"),
     ],
 )
-def test_an_error_that_nobody_foresaw_marks_its_run_and_the_others_go_on(tmp_path, monkeypatch, error, reason):
+def test_an_error_that_nobody_foresaw_marks_its_run_and_the_others_go_on(tmp_path, monkeypatch, capsys, error, reason):
     ran = []
 
     def run(config, path, resume):
@@ -57,6 +57,11 @@ def test_an_error_that_nobody_foresaw_marks_its_run_and_the_others_go_on(tmp_pat
     assert ran == ["A", "B"]
     assert [outcomes[name].status for name in "ABC"] == ["failed", "done", "not run"]
     assert outcomes["A"].reason.startswith(reason)
+    # Told when it happens, and not only in the report, perhaps hours later.
+    said = capsys.readouterr().err.splitlines()
+    assert [line.partition(": ")[0] for line in said if ": " in line] == ["A", "C"]
+    assert said[1].startswith(f"A: failed: {reason}")
+    assert said.index("C: not run: A is " + said[1].removeprefix("A: ")) == len(said) - 1
     kept = tmp_path / "runs" / "A" / "traceback.txt"
     assert kept.is_file() == isinstance(error, ValueError)
     if kept.is_file():

@@ -80,6 +80,11 @@ class Board:
         else:
             print(line, file=sys.stderr, flush=True)
 
+    def ended(self, name: str, outcome: Outcome) -> None:
+        """Tell at once of a run that did not end well; where runs are done aside, `show` does."""
+        if not self._aside and outcome.status != "done":
+            self.say(f"{name}: {outcome.status}: {outcome.reason}")
+
     def show(self, running: Collection[str], outcomes: Mapping[str, Outcome], *, now: bool = False) -> None:
         """Show how all runs stand, at most once in `LOOK` seconds unless `now`."""
         if not self._aside or (time.monotonic() - self._looked < LOOK and not now):

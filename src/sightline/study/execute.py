@@ -46,6 +46,7 @@ def execute(nodes: list[Node], folder: Path, executor: Executor | None = None) -
                     blocked = _blocked(node, outcomes)
                     if blocked:
                         outcomes[node.name] = blocked
+                        board.ended(node.name, blocked)
                     elif len(running) < executor.slots and all(name in outcomes for name in node.needs):
                         pace.announce(node)
                         running[node.name] = (node, executor.submit(node, folder))
@@ -69,6 +70,7 @@ def execute(nodes: list[Node], folder: Path, executor: Executor | None = None) -
                             waiting.insert(0, node)
                             continue
                         outcomes[name] = Outcome("failed", error.reason)
+                    board.ended(name, outcomes[name])
                     pace.finished(node)
             board.show(running, outcomes, now=True)
         except BaseException:
