@@ -209,7 +209,11 @@ def drawn(layout: Any, folder: Path) -> None:
     files = [folder / "images" / "a.png"] if (folder / "images").is_dir() else [folder / "a.png"]
     found = layout("fuzz", folder, files)
     for pair in found.pairs if found else ():
-        assert pair.draw().dtype == np.uint8
+        indices = pair.draw()
+        assert indices.dtype == np.uint8
+        owners = pair.owners()
+        assert owners.shape == indices.shape
+        assert (owners[(indices > 0) & (indices != IGNORE_INDEX)] >= 0).all(), "what has a class is somebody's"
 
 
 def picture(path: Path) -> None:

@@ -93,6 +93,37 @@ def test_coco_has_instances_and_names(exported):
                       ["segmentation"], list)  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["coco", "coco-polygons", "labelme", "yolo"])
+def test_objects_stay_the_objects_that_they_were(tmp_path: Path, name: str):
+    """Two of one class that touch, and one that is in two parts."""
+    write_discs(tmp_path / "photos", 1)
+    above, below = RIGHT.copy(), RIGHT.copy()
+    above[120:], below[:120] = False, False
+    apart = LEFT.copy()
+    apart[115:125] = False
+    page = Page(tmp_path / "photos")
+    objects = [put("a" * 16, above), put("b" * 16, below), put("c" * 16, apart)]
+    page.post("/api/pictures/f0/work", {"put": objects, "state": "done"})
+    with zipfile.ZipFile(io.BytesIO(page.client.get(f"/api/project/export/{name}").content)) as archive:
+        archive.extractall(tmp_path / name)
+    page.close()
+    project = tmp_path / "project"
+    again(tmp_path / "photos", tmp_path / name, project)
+    work = ProjectFolder(project).work("discs0.png")
+    assert work is not None
+    found = [decode_rle(item.mask.model_dump()) for item in work.objects if item.value > 0]
+    # A line of YOLO has one polygon: there each part is an object.
+    whole = [above, below, apart] if name != "yolo" else [above, below, apart & above_of(120), apart & ~above_of(120)]
+    assert len(found) == len(whole)
+    for mask in whole:
+        assert any((mask == other).all() for other in found)
+
+
+def above_of(row: int) -> np.ndarray:
+    """Return where rows are above one, bool, of the size of the pictures."""
+    return np.arange(LEFT.shape[0])[:, None] < np.full(LEFT.shape, row)
+
+
 @pytest.mark.parametrize("name", ["coco", "labelme"])
 def test_segment_reads_what_lies_with_the_pictures(photos: Path, exported, tmp_path: Path, name: str):
     folder = exported(name)

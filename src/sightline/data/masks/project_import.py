@@ -50,7 +50,8 @@ class Existing:
     def parts(self, picture: str) -> list[tuple[str, int, np.ndarray]]:
         """Return (name of the class, value, bool (H, W)) of a picture; value is −1 but of background and unlabelled.
 
-        Laid one upon the other they give the mask back, whatever the state of the picture.
+        Laid one upon the other they give the mask back, whatever the state of the picture. Of annotations each object
+        is a part, as far as it is seen; of a picture of classes each connected piece is one.
 
         Raises:
             DataError: a mask that cannot be read, or is not of its picture's size.
@@ -62,6 +63,7 @@ class Existing:
             raise DataError(
                 f"{pair.mask}: has {classes.shape[1]} × {classes.shape[0]} pixels, and {picture} {width} × {height}"
             )
+        owners = None if pair.owners is None else pair.owners()
         parts = []
         for index in np.unique(classes).tolist():
             mask = classes == index
@@ -70,7 +72,10 @@ class Existing:
             elif self.palette.classes[index] in GROUNDS:
                 parts.append(("", BACKGROUND, mask))
             else:
-                parts += [(self.palette.classes[index], -1, part) for part in _split(mask)]
+                several = (
+                    _split(mask) if owners is None else [mask & (owners == one) for one in np.unique(owners[mask])]
+                )
+                parts += [(self.palette.classes[index], -1, part) for part in several]
         return parts
 
 
@@ -170,14 +175,16 @@ def _geojson(source: Path, root: Path, files: Sequence[Path]) -> Existing | None
     classes = {}
     for _, features in contents.values():
         for feature in features:
-            properties = feature.get("properties") or {}
-            classes.setdefault(str(properties.get("class") or "object"), properties.get("color"))
+            classes.setdefault(_class_of(feature), (feature.get("properties") or {}).get("color"))
     palette = by_category(str(source), list(classes))
     palette = replace(palette, rgb=((0, 0, 0), *(_rgb(shade) or color(i) for i, shade in enumerate(classes.values()))))
     pairs = {}
     for image, (path, features) in contents.items():
         identity = name_below(root, image)
-        pairs[identity] = Pair(identity, image, path, draw=partial(_rasterized, image, features, list(classes)))
+        values = [list(classes).index(_class_of(feature)) + 1 for feature in features]
+        draw = partial(_rasterized, image, features, values, 0, "uint8")
+        owners = partial(_rasterized, image, features, list(range(len(features))), -1, "int32")
+        pairs[identity] = Pair(identity, image, path, draw=draw, owners=owners)
     return Existing(pairs, palette, "GeoJSON")
 
 
@@ -226,8 +233,12 @@ def _features(path: Path) -> list[dict]:
     return features
 
 
-def _rasterized(image: Path, features: list[dict], classes: list[str]) -> np.ndarray:
-    """Return class indices, uint8 (H, W): background 0, of features in longitude and latitude; the last lies on top."""
+def _class_of(feature: dict) -> str:
+    return str((feature.get("properties") or {}).get("class") or "object")
+
+
+def _rasterized(image: Path, features: list[dict], values: list[int], fill: int, dtype: str) -> np.ndarray:
+    """Return the values of features in longitude and latitude, (H, W), `fill` where none is; the last lies on top."""
     try:
         from rasterio.features import rasterize
         from rasterio.warp import transform_geom
@@ -235,17 +246,14 @@ def _rasterized(image: Path, features: list[dict], classes: list[str]) -> np.nda
         raise NotAvailable("GeoJSON needs rasterio: install sightline[geo]") from None
     crs, transform, size = georeference(image)
     shapes = [
-        (
-            transform_geom("EPSG:4326", crs, feature["geometry"]),
-            classes.index(str((feature.get("properties") or {}).get("class") or "object")) + 1,
-        )
-        for feature in features
+        (transform_geom("EPSG:4326", crs, feature["geometry"]), value)
+        for feature, value in zip(features, values, strict=True)
         if feature.get("geometry")
     ]
     if not shapes:
-        return np.zeros(size, np.uint8)
+        return np.full(size, fill, dtype)
     try:
-        return rasterize(shapes, out_shape=size, transform=transform, fill=0, dtype="uint8")
+        return rasterize(shapes, out_shape=size, transform=transform, fill=fill, dtype=dtype)
     except (ValueError, TypeError) as error:
         raise DataError(f"{image}: its GeoJSON has a shape that is no polygon ({error})") from None
 

@@ -35,6 +35,8 @@ class Pair:
         mask: the mask's file, or that of its annotations.
         part: train, val or test where the source says so, else "".
         draw: draws the class indices uint8 (H, W) from annotations; None where `mask` is a picture.
+        owners: draws for each pixel the number of the object that lies on top there, int32 (H, W), −1 where none does;
+            None where objects are not told apart.
     """
 
     id: str
@@ -42,6 +44,7 @@ class Pair:
     mask: Path
     part: str = ""
     draw: Callable[[], np.ndarray] | None = field(default=None, compare=False, repr=False)
+    owners: Callable[[], np.ndarray] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -112,10 +115,17 @@ def match(source: str, root: Path, images: Iterable[tuple[str, Path]], masks: It
     return [pair_of(root, image, mask) for image, mask in partner.items()]
 
 
-def pair_of(root: Path, image: Path, mask: Path, part: str = "", draw: Callable[[], np.ndarray] | None = None) -> Pair:
+def pair_of(
+    root: Path,
+    image: Path,
+    mask: Path,
+    part: str = "",
+    draw: Callable[[], np.ndarray] | None = None,
+    owners: Callable[[], np.ndarray] | None = None,
+) -> Pair:
     """Return a pair whose id is the image's path below the root."""
     relative = image.relative_to(root)
-    return Pair(name_below(root, image), image, mask, part or part_on_way(relative), draw)
+    return Pair(name_below(root, image), image, mask, part or part_on_way(relative), draw, owners)
 
 
 def in_order(pairs: Iterable[Pair]) -> tuple[Pair, ...]:
@@ -137,12 +147,19 @@ def by_category(source: str, names: Sequence[str]) -> Palette:
 
 def drawn(source: Path, name: str, size: tuple[int, int], objects: Sequence[tuple[int, np.ndarray]]) -> np.ndarray:
     """Return class indices uint8 (H, W): objects, bool (H, W), the larger first, so that none hides a smaller one."""
-    indices = np.zeros(size, np.uint8)
-    for category, mask in sorted(objects, key=lambda entry: -int(entry[1].sum())):
+    categories = np.array([*(category for category, _ in objects), 0], np.uint8)
+    return categories[owned(source, name, size, objects)]
+
+
+def owned(source: Path, name: str, size: tuple[int, int], objects: Sequence[tuple[int, np.ndarray]]) -> np.ndarray:
+    """Return the number of the object on top of each pixel, int32 (H, W), as `drawn` lays them; −1 where none is."""
+    owners = np.full(size, -1, np.int32)
+    for number in sorted(range(len(objects)), key=lambda number: -int(objects[number][1].sum())):
+        mask = objects[number][1]
         if mask.shape != size:
             raise DataError(f"{source}: {name}: a mask of {mask.shape} in an image of {size} pixels")
-        indices[mask] = category
-    return indices
+        owners[mask] = number
+    return owners
 
 
 def polygon_mask(points: np.ndarray, size: tuple[int, int], where: str) -> np.ndarray:
@@ -188,4 +205,6 @@ def _named(root: Path, paths: Sequence[Path]) -> str:
 
 
 Files = Sequence[Path]
+# `drawn` or `owned`
+Painter = Callable[[Path, str, tuple[int, int], Sequence[tuple[int, np.ndarray]]], np.ndarray]
 Layout = Callable[[str, Path, Files], Found | None]

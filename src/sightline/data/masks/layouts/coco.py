@@ -14,11 +14,13 @@ import numpy as np
 from sightline.data.masks.layouts.base import (
     Files,
     Found,
+    Painter,
     Pair,
     by_category,
     drawn,
     in_order,
     numbers,
+    owned,
     pair_of,
     part_on_way,
     polygon_mask,
@@ -104,7 +106,8 @@ def _pairs(
     part = (part_on_way(path.relative_to(root)) if path.is_relative_to(root) else "") or _part_of_name(path.stem)
     for entry in content["images"]:
         image = _image(source, root, path, entry["file_name"], places)
-        yield pair_of(root, image, path, part, partial(_draw, path, entry, of_image[entry["id"]], number_of))
+        draw = partial(_draw, path, entry, of_image[entry["id"]], number_of)
+        yield pair_of(root, image, path, part, partial(draw, drawn), partial(draw, owned))
 
 
 def _part_of_name(stem: str) -> str:
@@ -128,7 +131,7 @@ def _image(source: str, root: Path, path: Path, name: str, places: dict[str, lis
 
 
 def _draw(
-    path: Path, image: dict[str, Any], annotations: list[dict[str, Any]], number_of: dict[Any, int]
+    path: Path, image: dict[str, Any], annotations: list[dict[str, Any]], number_of: dict[Any, int], paint: Painter
 ) -> np.ndarray:
     width, height = _side(path, image, "width"), _side(path, image, "height")
     objects = []
@@ -136,7 +139,7 @@ def _draw(
         where = f"{path}: annotation {annotation.get('id', '?')} of {image['file_name']}"
         mask = _mask(where, annotation.get("segmentation"), (height, width))
         objects.append((number_of[annotation["category_id"]], mask))
-    return drawn(path, image["file_name"], (height, width), objects)
+    return paint(path, image["file_name"], (height, width), objects)
 
 
 def _side(path: Path, image: dict[str, Any], name: str) -> int:

@@ -15,7 +15,19 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from sightline.data.masks.layouts.base import Files, Found, by_category, drawn, in_order, numbers, pair_of, polygon_mask
+from sightline.config import IGNORE_INDEX
+from sightline.data.masks.layouts.base import (
+    Files,
+    Found,
+    Painter,
+    by_category,
+    drawn,
+    in_order,
+    numbers,
+    owned,
+    pair_of,
+    polygon_mask,
+)
 from sightline.data.masks.planes import size_of
 from sightline.errors import DataError
 
@@ -50,10 +62,10 @@ def labelme(source: str, root: Path, files: Files, place: Callable[[Path], Path]
     labels = sorted({shape["label"] for content in contents.values() for shape in content["shapes"]})
     names = [label for label in labels if label not in (BACKGROUND, IGNORED)]
     other = sum(shape["shape_type"] not in AREAS for content in contents.values() for shape in content["shapes"])
-    pairs = [
-        pair_of(root, image, file := place(image), draw=partial(_draw, file, image, content, names))
-        for image, content in contents.items()
-    ]
+    pairs = []
+    for image, content in contents.items():
+        drawing = partial(_draw, place(image), image, content, names)
+        pairs.append(pair_of(root, image, place(image), draw=partial(drawing, drawn), owners=partial(drawing, owned)))
     said = (f"{other} points and lines have no area and are left out",) if other else ()
     return Found(in_order(pairs), by_category(source, names), "labelme's shapes", said)
 
@@ -78,9 +90,9 @@ def _content(path: Path) -> dict[str, Any] | None:
     return content
 
 
-def _draw(file: Path, image: Path, content: dict[str, Any], names: list[str]) -> np.ndarray:
+def _draw(file: Path, image: Path, content: dict[str, Any], names: list[str], paint: Painter) -> np.ndarray:
     height, width = size_of(image)
-    objects, ignored = [], np.zeros((height, width), bool)
+    objects, groups, ignored = [], list[object](), np.zeros((height, width), bool)
     for number, shape in enumerate(content["shapes"]):
         if shape["shape_type"] not in AREAS or shape["label"] == BACKGROUND:
             continue
@@ -89,9 +101,14 @@ def _draw(file: Path, image: Path, content: dict[str, Any], names: list[str]) ->
             ignored |= mask
         else:
             objects.append((names.index(shape["label"]) + 1, mask))
-    indices = drawn(file, image.name, (height, width), objects)
-    indices[ignored] = 255
-    return indices
+            group = shape.get("group_id")
+            groups.append(("alone", number) if group is None else ("together", shape["label"], group))
+    painted = paint(file, image.name, (height, width), objects)
+    if paint is drawn:
+        painted[ignored] = IGNORE_INDEX
+        return painted
+    # Shapes of one label and group are one object, which takes the number of its first.
+    return np.array([*map(groups.index, groups), -1], np.int32)[painted]
 
 
 def _mask(where: str, shape: dict[str, Any], size: tuple[int, int]) -> np.ndarray:

@@ -10,7 +10,18 @@ from typing import Any
 import numpy as np
 
 from sightline.config.base import load_yaml
-from sightline.data.masks.layouts.base import Files, Found, by_category, drawn, in_order, numbers, pair_of, polygon_mask
+from sightline.data.masks.layouts.base import (
+    Files,
+    Found,
+    Painter,
+    by_category,
+    drawn,
+    in_order,
+    numbers,
+    owned,
+    pair_of,
+    polygon_mask,
+)
 from sightline.data.masks.planes import size_of
 from sightline.errors import DataError
 
@@ -42,10 +53,11 @@ def yolo(
     if highest >= len(names):
         raise DataError(f"{source}: an object is of class {highest}, and {len(names)} classes are named, from 0 on")
     some = next(path for path in labels.values() if path.is_file())
-    pairs = [
-        pair_of(root, image, path if path.is_file() else some, draw=partial(_draw, path, image, lines.get(image, [])))
-        for image, path in labels.items()
-    ]
+    pairs = []
+    for image, path in labels.items():
+        drawing = partial(_draw, path, image, lines.get(image, []))
+        file = path if path.is_file() else some
+        pairs.append(pair_of(root, image, file, draw=partial(drawing, drawn), owners=partial(drawing, owned)))
     empty = len(labels) - len(lines)
     said = (f"{empty} images have no file of objects and are all background, as YOLO takes them",) if empty else ()
     return Found(in_order(pairs), by_category(source, names), "YOLO's polygons", said)
@@ -121,9 +133,9 @@ def _lines(path: Path) -> list[tuple[int, np.ndarray]]:
     return objects
 
 
-def _draw(path: Path, image: Path, lines: list[tuple[int, np.ndarray]]) -> np.ndarray:
+def _draw(path: Path, image: Path, lines: list[tuple[int, np.ndarray]], paint: Painter) -> np.ndarray:
     height, width = size_of(image)
     objects = [
         (category + 1, polygon_mask(points * (width, height), (height, width), str(path))) for category, points in lines
     ]
-    return drawn(path, image.name, (height, width), objects)
+    return paint(path, image.name, (height, width), objects)
