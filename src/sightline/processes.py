@@ -1,8 +1,9 @@
-"""Which process of a training this is, by what torchrun, SLURM and Sightline itself set; and the cores it may use."""
+"""Which process of a training this is, by what torchrun, SLURM and Sightline itself set; its cores and its streams."""
 
 from __future__ import annotations
 
 import os
+from typing import IO
 
 from sightline.errors import ConfigError
 
@@ -46,3 +47,8 @@ def machine_count() -> int:
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         return 1
     return int(os.environ["WORLD_SIZE"]) // int(os.environ["LOCAL_WORLD_SIZE"])
+
+
+def silence(stream: IO[str]) -> None:
+    """Let what is written from now on to a stream whose reader has gone be heard by nobody, and be no error."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -69,3 +71,16 @@ def test_a_study_tells_which_run_it_is_and_how_long_the_rest_takes():
         "run 3 of 4 · A-1 · about 1 min 00 s left",
         "run 4 of 4 · A-2 · about 30 s left",
     ]
+
+
+def test_a_training_goes_on_where_nobody_listens_any_more():
+    """As behind `| head`, or `| tee` that was killed."""
+    code = (
+        "import os, sys; reader, writer = os.pipe(); os.dup2(writer, 2); os.close(writer); os.close(reader)\n"
+        "from sightline.engine.progress import LineProgress\n"
+        "progress = LineProgress(); progress.start('run', 9, 0, 'out')\n"
+        "for step in range(1, 10): progress.advance(step, ''); progress.say('a line')\n"
+        "print('others too', file=sys.stderr, flush=True); print('done')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr

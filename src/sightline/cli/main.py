@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import io
-import os
 import sys
 import time
 from importlib.metadata import version
@@ -15,7 +14,7 @@ from cyclopts import App, CycloptsError, Group
 
 from sightline.errors import SightlineError
 from sightline.files import explained, keep_traceback, log_folder
-from sightline.processes import is_first_process, process_rank
+from sightline.processes import is_first_process, process_rank, silence
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 AGAIN = "give the same command again"
@@ -130,7 +129,7 @@ def run(argv: list[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # Who read our output has heard enough, as `head` does.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)
         return FAILED
     except Exception as error:
         if debug:

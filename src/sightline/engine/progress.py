@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from sightline.processes import is_first_process
+from sightline.processes import is_first_process, silence
 
 # Seconds between two lines of a log file: the first ones come soon, to show life and speed, later ones are rare.
 LINE_SECONDS = (0.0, 2.0, 5.0, 10.0, 20.0)
@@ -61,8 +61,11 @@ class LineProgress:
         self.say(f"{self._what}: {self._unit} {done} of {self._total}{speed}{left}  {note}".rstrip())
 
     def say(self, text: str) -> None:
-        """Print one line."""
-        self._write(text + "\n")
+        """Print one line; where nobody listens any more, as behind `| head`, the work goes on unheard."""
+        try:
+            self._write(text + "\n")
+        except BrokenPipeError:
+            silence(sys.stderr)
 
     def stop(self) -> None:
         """Do nothing: lines leave nothing to close."""
