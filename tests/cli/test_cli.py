@@ -59,6 +59,19 @@ def test_a_mistyped_key_is_told_before_what_reads_images_is_there(verb, tmp_path
     assert done.returncode == 0, done.stderr
 
 
+def test_a_mistyped_key_of_a_study_is_told_before_what_reads_images_is_there(tmp_path):
+    (tmp_path / "study.yaml").write_text("name: x\nseeds: [0]\narmz: [A]\n")
+    code = (
+        "import sys; from sightline.cli.main import run\n"
+        f"code = run(['study', {str(tmp_path / 'study.yaml')!r}, '--out', {str(tmp_path / 'run')!r}])\n"
+        "heavy = [m for m in ('torch', 'numpy', 'pyarrow', 'PIL') if m in sys.modules]\n"
+        "assert code == 2 and not heavy, (code, heavy)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Did you mean 'arms'" in done.stderr
+
+
 def test_importing_sightline_loads_no_torch():
     code = "import sys, sightline; assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -11,7 +11,8 @@ from fake_study import SEEDS, TEST, write_classify, write_study
 
 from sightline.report import write
 from sightline.runs import RunFolder, StudyFolder
-from sightline.runs.copies import CleanRun, CopiesInTest
+from sightline.runs.clean_run import CleanRun
+from sightline.runs.copies import CopiesInTest
 from sightline.study.copies import clean_scores
 from sightline.study.evidence import Accuracy, MeanIou
 

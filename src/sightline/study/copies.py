@@ -13,7 +13,8 @@ from sightline.errors import RunError
 from sightline.files import text_digest
 from sightline.runs import RunFolder, StudyFolder, read_json
 from sightline.runs.artifacts import SPLIT
-from sightline.runs.copies import CleanRun, CleanScore, CopiesInTest
+from sightline.runs.clean_run import CleanRun
+from sightline.runs.copies import CleanScore, CopiesInTest
 from sightline.runs.kinds import KINDS
 from sightline.study.plan import PRETRAIN, REFERENCE
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from sightline.config import ClassifyConfig, StudyConfig
 from sightline.errors import ConfigError
-from sightline.runs import RunFolder
 from sightline.runs.kinds import import_dotted
 from sightline.runs.results import ClassifyResult
 from sightline.runs.study_result import LabelCurve, LabelEfficiency, LabelPoint, LabelsSaved
 from sightline.study.arms import Arm, arms_of, metric_of
 from sightline.study.node import Node, RateOf
+
+if TYPE_CHECKING:
+    from sightline.runs import RunFolder
 
 ALL = 1.0  # the fraction at which an arm's own runs stand
 
@@ -159,7 +160,9 @@ def _curve(study: StudyConfig, arm: Arm, runs: Mapping[str, RunFolder], reasons:
 
 def _saved(study: StudyConfig, arms: Sequence[Arm], curve: LabelCurve, base: LabelCurve) -> list[LabelsSaved]:
     """Return for each point of a curve how many labels the other needs to get there."""
-    # Imported here, where statistics are needed: a run in a process of its own does without them.
+    # Imported here, where statistics are needed: a run in a process of its own, and a plan, do without them.
+    import numpy as np
+
     from sightline.metrics.labels import labels_needed
 
     if len(base.points) < 2:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sightline.config import ClassifyConfig, RunConfig, SegmentConfig, at_rate
 from sightline.errors import RunError
-from sightline.runs import StudyFolder
 from sightline.runs.kinds import KINDS, Kind
 from sightline.runs.record import Record
 from sightline.runs.study_result import Budget
+
+if TYPE_CHECKING:
+    from sightline.runs import StudyFolder
 
 # Epochs of an arm that is trained as long as others, as a multiple of those of its base. Beyond it nothing is learned
 # that the epoch best on validation would keep, and a night's pretraining would ask for a week of epochs.

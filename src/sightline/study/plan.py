@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sightline import recipes
 from sightline.config import (
@@ -25,7 +25,6 @@ from sightline.config import (
 from sightline.config.study import StudyPretrain
 from sightline.errors import ConfigError, nearest
 from sightline.files import at_home
-from sightline.runs import StudyFolder
 from sightline.runs.artifacts import SHARED_FEATURES
 from sightline.runs.kinds import KINDS, import_dotted
 from sightline.study import named
@@ -33,6 +32,9 @@ from sightline.study.arms import Arm, arms_of, parse_arm, seeds_of
 from sightline.study.labels import with_labels
 from sightline.study.node import EpochsFor, Node, RateOf
 from sightline.study.trial import on_trial
+
+if TYPE_CHECKING:
+    from sightline.runs import StudyFolder
 
 PRETRAIN, REFERENCE = "pretrain", "reference"
 # Keys of a study file that hold paths, wherever they stand, and words there that are no path.
@@ -124,6 +126,9 @@ def expand(study: StudyConfig, out: Path, only: tuple[str, ...] = ()) -> list[No
     for name in only:
         if parse_arm(name) not in arms:
             raise ConfigError(f"--only {name}: not an arm of this study; it has {', '.join(a.name for a in arms)}")
+    # Where the file was right: one that is not is told of before NumPy and Arrow are there.
+    from sightline.runs import StudyFolder
+
     nodes = [*_pretrain_nodes(study), _reference_node(study)]
     seeds = dict.fromkeys(seed for arm in arms for seed in seeds_of(study, arm))
     of_arms: list[Node] = [
