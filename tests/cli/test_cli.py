@@ -34,42 +34,35 @@ def test_the_list_of_verbs_says_what_each_does(capsys):
         assert f"{verb} {sentence}" in text
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_a_mistyped_flag_is_told_before_what_reads_images_is_there(verb):
-    """Under half a second: NumPy, Arrow and Pillow alone would take as long."""
+def refused(*argv: str) -> str:
+    """Return what a command says that is refused before what reads images is imported.
+
+    Under half a second: NumPy, Arrow and Pillow alone would take as long.
+    """
     code = (
         "import sys; from sightline.cli.main import run\n"
-        f"code = run([{verb!r}, '--no-such-flag'])\n"
+        f"code = run({list(argv)!r})\n"
         "heavy = [m for m in ('torch', 'numpy', 'pyarrow', 'PIL') if m in sys.modules]\n"
         "assert code == 2 and not heavy, (code, heavy)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_mistyped_flag_is_told_before_what_reads_images_is_there(verb):
+    refused(verb, "--no-such-flag")
 
 
 @pytest.mark.parametrize("verb", ["pretrain", "classify", "segment", "embed"])
 def test_a_mistyped_key_is_told_before_what_reads_images_is_there(verb, tmp_path):
-    code = (
-        "import sys; from sightline.cli.main import run\n"
-        f"code = run([{verb!r}, {str(tmp_path)!r}, '--out', {str(tmp_path / 'run')!r}, '--set', 'epochz=3'])\n"
-        "heavy = [m for m in ('torch', 'numpy', 'pyarrow', 'PIL') if m in sys.modules]\n"
-        "assert code == 2 and not heavy, (code, heavy)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    refused(verb, str(tmp_path), "--out", str(tmp_path / "run"), "--set", "epochz=3")
 
 
 def test_a_mistyped_key_of_a_study_is_told_before_what_reads_images_is_there(tmp_path):
     (tmp_path / "study.yaml").write_text("name: x\nseeds: [0]\narmz: [A]\n")
-    code = (
-        "import sys; from sightline.cli.main import run\n"
-        f"code = run(['study', {str(tmp_path / 'study.yaml')!r}, '--out', {str(tmp_path / 'run')!r}])\n"
-        "heavy = [m for m in ('torch', 'numpy', 'pyarrow', 'PIL') if m in sys.modules]\n"
-        "assert code == 2 and not heavy, (code, heavy)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "Did you mean 'arms'" in done.stderr
+    assert "Did you mean 'arms'" in refused("study", str(tmp_path / "study.yaml"), "--out", str(tmp_path / "run"))
 
 
 def test_importing_sightline_loads_no_torch():

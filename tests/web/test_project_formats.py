@@ -113,15 +113,11 @@ def test_objects_stay_the_objects_that_they_were(tmp_path: Path, name: str):
     assert work is not None
     found = [decode_rle(item.mask.model_dump()) for item in work.objects if item.value > 0]
     # A line of YOLO has one polygon: there each part is an object.
-    whole = [above, below, apart] if name != "yolo" else [above, below, apart & above_of(120), apart & ~above_of(120)]
+    high = np.indices(LEFT.shape)[0] < 120
+    whole = [above, below, *([apart & high, apart & ~high] if name == "yolo" else [apart])]
     assert len(found) == len(whole)
     for mask in whole:
         assert any((mask == other).all() for other in found)
-
-
-def above_of(row: int) -> np.ndarray:
-    """Return where rows are above one, bool, of the size of the pictures."""
-    return np.arange(LEFT.shape[0])[:, None] < np.full(LEFT.shape, row)
 
 
 @pytest.mark.parametrize("name", ["coco", "labelme"])

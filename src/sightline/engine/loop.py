@@ -24,7 +24,7 @@ from sightline.errors import NonFinite
 from sightline.models.synchronized_norm import Synchronized, synchronize_batch_norms
 from sightline.randomness import derived_seed
 from sightline.runs import RunFolder
-from sightline.runs.info import FIT_SECONDS
+from sightline.runs.info import FIT_SECONDS, GOES_ON
 
 Mark = Callable[[str], None]
 
@@ -270,7 +270,7 @@ class _Checkpoints:
         watch.check()
         self.save(position)
         if _any(self._fabric, self._stop.asked):
-            raise Interrupted(f"the same command with --resume goes on from {self._run.checkpoint}")
+            raise Interrupted(f"{GOES_ON} from {self._run.checkpoint}")
 
     def save(self, position: Position) -> None:
         """Write the state of the task and of the loop."""

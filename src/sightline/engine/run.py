@@ -26,6 +26,7 @@ from sightline.errors import SightlineError
 from sightline.files import check_free, explained, keep_traceback, locked
 from sightline.processes import process_count
 from sightline.runs import RunFolder, artifacts
+from sightline.runs.info import GOES_ON
 
 
 class Inputs(Protocol):
@@ -193,7 +194,7 @@ def _resumable(out: Path) -> Iterator[None]:
     except KeyboardInterrupt as error:
         if str(error):
             raise
-        raise KeyboardInterrupt(f"the same command with --resume goes on with {out}") from None
+        raise KeyboardInterrupt(f"{GOES_ON} with {out}") from None
 
 
 def _counted(config: C) -> C:
@@ -209,7 +210,7 @@ def _watch(fabric: Fabric, run: RunFolder) -> Watch:
         with suppress(OSError):
             run.fail(reason)
 
-    return Watch(fabric, f"the same command with --resume goes on from {run.checkpoint}", fail)
+    return Watch(fabric, f"{GOES_ON} from {run.checkpoint}", fail)
 
 
 def _work(context: Context[C, D], work: Callable[[Context[C, D]], None], watch: Watch | None) -> None:

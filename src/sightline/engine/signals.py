@@ -9,6 +9,8 @@ import threading
 from types import FrameType
 from typing import Any, Self
 
+from sightline.runs.info import GOES_ON
+
 HANDLED = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -32,7 +34,7 @@ class StopRequest:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         del frame
         if self.asked:
-            raise KeyboardInterrupt("the same command with --resume goes on from the last checkpoint, if there is one")
+            raise KeyboardInterrupt(f"{GOES_ON} from the last checkpoint, if there is one")
         self.asked = True
         # The signal may have come in the midst of another line, whose writer cannot be entered twice.
         with contextlib.suppress(RuntimeError):

@@ -56,7 +56,7 @@ FOLDER = "sightline.folder"  # of its metadata: 1 where the source was a folder,
 
 def is_plain(path: Path) -> bool:
     """Return whether a path is of a file of this machine's own, that any program opens by its name."""
-    return url_of(path) is None and _member_of(path) is None and _row_of(path) is None
+    return url_of(path) is None and container_of(path) is None
 
 
 def open_place(path: Path) -> BinaryIO:

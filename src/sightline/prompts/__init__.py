@@ -11,9 +11,9 @@ What holds masks is loaded when first used: a command that answers a mistyped fl
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from sightline.later import later
 from sightline.prompts.everything import EverythingSettings
 from sightline.prompts.registry import (
     DEFAULT_ENGINE,
@@ -53,10 +53,8 @@ __all__ = [
     "pixel",
 ]
 
-_OF_ENGINE = ("ImageState", "Progress", "PromptEngine", "build_engine")
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return getattr(import_module(f"sightline.prompts.{'engine' if name in _OF_ENGINE else 'prompts'}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = later(
+    __name__,
+    engine=["ImageState", "Progress", "PromptEngine", "build_engine"],
+    prompts=["WHOLE", "Answer", "Box", "LazyMasks", "Point", "PromptResult", "Prompts", "Region", "pixel"],
+)

@@ -6,8 +6,9 @@ mistyped key before NumPy and Arrow are there.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sightline.later import later
 
 if TYPE_CHECKING:
     from sightline.runs.folder import RunFolder
@@ -16,10 +17,4 @@ if TYPE_CHECKING:
 
 __all__ = ["RunFolder", "StudyFolder", "read_json"]
 
-_HOMES = {"RunFolder": "folder", "StudyFolder": "study_folder", "read_json": "record"}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"sightline.runs.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = later(__name__, folder=["RunFolder"], study_folder=["StudyFolder"], record=["read_json"])

@@ -24,12 +24,11 @@ from sightline.files.atomic import sweep_of
 from sightline.files.lock import holder_of
 from sightline.runs import artifacts
 from sightline.runs.artifacts import CONFIG, INFO, PREDICTIONS, RESULT, STUDY
-from sightline.runs.info import FIT_SECONDS, Memory, RunInfo
+from sightline.runs.info import FIT_SECONDS, GOES_ON, Memory, RunInfo
 from sightline.runs.provenance import hardware, versions
 from sightline.runs.record import WAY_OUT, Record, json_object, read_json
 
 SHOWN_DIFFERENCES = 5
-GOES_ON = "the same command with --resume goes on"
 # (number of the line, from 1; step; epoch; values)
 Listener = Callable[[int, int, int, Mapping[str, float]], None]
 

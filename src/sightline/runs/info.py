@@ -9,6 +9,7 @@ from sightline.runs.record import Record
 from sightline.runs.results import MethodReport
 
 FIT_SECONDS = "fit_seconds"  # of timings: of training, or of judging what is not trained
+GOES_ON = "the same command with --resume goes on"  # of a run that was stopped
 
 
 @dataclass(frozen=True, kw_only=True)

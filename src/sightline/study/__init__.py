@@ -3,9 +3,9 @@
 What opens images or trains is imported when it is first asked for: reading and planning a study then answer at once.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from sightline.later import later
 from sightline.study.plan import Node, expand, read_study, with_split
 
 if TYPE_CHECKING:
@@ -13,10 +13,5 @@ if TYPE_CHECKING:
     from sightline.study.study import run_study
 
 __all__ = ["Node", "check_sources", "expand", "read_study", "run_study", "with_split"]
-LATER = {"check_sources": "sightline.study.sources", "run_study": "sightline.study.study"}
 
-
-def __getattr__(name: str) -> Any:
-    if name in LATER:
-        return getattr(import_module(LATER[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = later(__name__, sources=["check_sources"], study=["run_study"])

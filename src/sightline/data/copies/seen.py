@@ -39,5 +39,10 @@ def trained_on(run: RunFolder, image: GetImage, indices: np.ndarray) -> np.ndarr
     return np.array([digest(image(int(i))) in kept for i in indices], bool)
 
 
+def unseen(known: np.ndarray | None) -> np.ndarray | None:
+    """Return the images new to a run, int64 (n,), by `trained_on`; None where it gave nothing, or all or none are."""
+    return None if known is None or not known.any() or known.all() else np.flatnonzero(~known)
+
+
 def _digests(image: GetImage, indices: np.ndarray) -> np.ndarray:
     return np.frombuffer(b"".join(digest(image(int(i))) for i in indices), np.uint8).reshape(-1, DIGEST)

@@ -15,7 +15,7 @@ import torch
 from sightline.config import FEATURE_BATCH, DataConfig, RunConfig
 from sightline.config.types import Device
 from sightline.data import ImageSet, Sample, UnreadableImage, decode, list_unlabelled, load_images, shrink, tell
-from sightline.data.copies.seen import trained_on
+from sightline.data.copies.seen import trained_on, unseen
 from sightline.data.images.reading import Reading
 from sightline.data.images.survey import remarks_on
 from sightline.engine import make_fabric, make_progress
@@ -248,7 +248,7 @@ def evaluate(run_path: Path, data: DataConfig, *, device: Device = "auto") -> Cl
         ids, styles = zip(*((listing.ids[i], listing.samples[i].style) for i in chosen), strict=True)
         return classify_scores(probabilities[chosen], truth[chosen], labeler.classes, ids, styles)
 
-    new = None if known is None or not known.any() or known.all() else np.flatnonzero(~known)
+    new = unseen(known)
     return ClassifyEvaluation(
         accuracy=accuracy_of(correct),
         seen=None if known is None else int(known.sum()),

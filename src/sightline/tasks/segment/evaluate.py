@@ -12,7 +12,7 @@ import numpy as np
 from sightline.config import IGNORE_INDEX, RunConfig, SegmentConfig, SegmentDataConfig
 from sightline.config.types import Device
 from sightline.data import Palette, SegmentImages, load_masks
-from sightline.data.copies.seen import trained_on
+from sightline.data.copies.seen import trained_on, unseen
 from sightline.data.images.reading import Reading
 from sightline.engine import make_fabric
 from sightline.errors import DataError
@@ -66,13 +66,13 @@ def evaluate(
     counts = count_tiles(predictor, images, indices, keep_mask=keep_mask, truth=truth, classes=len(palette.classes))
     scenes = None if images.scenes is None else [images.scenes[i] for i in indices]
     known = trained_on(run, images.image, np.array(indices))
-    new = None if known is None or not known.any() or known.all() else np.flatnonzero(~known)
-    unseen = None if new is None else _scores_of(new, counts, palette, scenes)
+    new = unseen(known)
+    of_new = None if new is None else _scores_of(new, counts, palette, scenes)
     result = SegmentEvaluation(
         **vars(describe_counts(counts, palette.classes, scenes)),
         seen=None if known is None else int(known.sum()),
-        unseen=None if unseen is None else unseen.mean_iou,
-        unseen_scores=unseen,
+        unseen=None if of_new is None else of_new.mean_iou,
+        unseen_scores=of_new,
     )
     if not interventions:
         return result

@@ -7,6 +7,7 @@ import binascii
 import io
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from sightline.config import IGNORE_INDEX
 from sightline.data.masks.layouts.base import (
     Files,
     Found,
-    Painter,
     by_category,
     drawn,
     in_order,
@@ -64,8 +64,8 @@ def labelme(source: str, root: Path, files: Files, place: Callable[[Path], Path]
     other = sum(shape["shape_type"] not in AREAS for content in contents.values() for shape in content["shapes"])
     pairs = []
     for image, content in contents.items():
-        drawing = partial(_draw, place(image), image, content, names)
-        pairs.append(pair_of(root, image, place(image), draw=partial(drawing, drawn), owners=partial(drawing, owned)))
+        given = place(image), image, content, names
+        pairs.append(pair_of(root, image, given[0], draw=partial(_draw, *given), owners=partial(_owners, *given)))
     said = (f"{other} points and lines have no area and are left out",) if other else ()
     return Found(in_order(pairs), by_category(source, names), "labelme's shapes", said)
 
@@ -90,25 +90,50 @@ def _content(path: Path) -> dict[str, Any] | None:
     return content
 
 
-def _draw(file: Path, image: Path, content: dict[str, Any], names: list[str], paint: Painter) -> np.ndarray:
-    height, width = size_of(image)
-    objects, groups, ignored = [], list[object](), np.zeros((height, width), bool)
+@dataclass(frozen=True)
+class _Drawn:
+    """What is drawn on an image of a size.
+
+    Attributes:
+        objects: index of the class and mask, bool (H, W), of each shape.
+        groups: what the shapes of one object have in common.
+        ignored: bool (H, W).
+    """
+
+    size: tuple[int, int]
+    objects: list[tuple[int, np.ndarray]]
+    groups: list[tuple[object, ...]]
+    ignored: np.ndarray
+
+
+def _drawn(file: Path, image: Path, content: dict[str, Any], names: list[str]) -> _Drawn:
+    size = size_of(image)
+    found = _Drawn(size, [], [], np.zeros(size, bool))
     for number, shape in enumerate(content["shapes"]):
         if shape["shape_type"] not in AREAS or shape["label"] == BACKGROUND:
             continue
-        mask = _mask(f"{file}: shape {number}", shape, (height, width))
+        mask = _mask(f"{file}: shape {number}", shape, size)
         if shape["label"] == IGNORED:
-            ignored |= mask
-        else:
-            objects.append((names.index(shape["label"]) + 1, mask))
-            group = shape.get("group_id")
-            groups.append(("alone", number) if group is None else ("together", shape["label"], group))
-    painted = paint(file, image.name, (height, width), objects)
-    if paint is drawn:
-        painted[ignored] = IGNORE_INDEX
-        return painted
+            found.ignored[mask] = True
+            continue
+        group = shape.get("group_id")
+        found.objects.append((names.index(shape["label"]) + 1, mask))
+        found.groups.append(("alone", number) if group is None else ("together", shape["label"], group))
+    return found
+
+
+def _draw(file: Path, image: Path, content: dict[str, Any], names: list[str]) -> np.ndarray:
+    found = _drawn(file, image, content, names)
+    indices = drawn(file, image.name, found.size, found.objects)
+    indices[found.ignored] = IGNORE_INDEX
+    return indices
+
+
+def _owners(file: Path, image: Path, content: dict[str, Any], names: list[str]) -> np.ndarray:
+    found = _drawn(file, image, content, names)
     # Shapes of one label and group are one object, which takes the number of its first.
-    return np.array([*map(groups.index, groups), -1], np.int32)[painted]
+    firsts = np.array([*map(found.groups.index, found.groups), -1], np.int32)
+    return firsts[owned(file, image.name, found.size, found.objects)]
 
 
 def _mask(where: str, shape: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
