@@ -488,7 +488,8 @@ class SegmentEvaluation(SegmentScores, Evaluation):
             for row, of in zip(self.by_sight("mean IoU", "tiles"), by_sight, strict=True)
         ]
         classes: list[Row] = [{"class": name, **values.to_dict()} for name, values in by_sight[-1].per_class.items()]
-        tables: list[tuple[str, list[Row]]] = [("evaluation", scores), ("", classes)]
+        title = "images not trained on" if self.unseen_scores else ""
+        tables: list[tuple[str, list[Row]]] = [("evaluation", scores), (title, classes)]
         if self.interventions is not None:
             changes: list[Row] = [
                 {"skip": skip, **{name: f"{effect.change:+.4f}" for name, effect in effects.items()}}

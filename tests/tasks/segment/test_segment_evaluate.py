@@ -61,7 +61,8 @@ def test_the_test_part_evaluated_again_gives_the_run_s_own_result(trained: RunFo
     assert everything.unseen.to_dict() == own["mean_iou"]
     # The table of classes is of the tiles it was not trained on too, and so is the second row of scores.
     assert everything.unseen_scores is not None
-    (_, scores), (_, classes) = everything.tables()
+    (_, scores), (title, classes) = everything.tables()
+    assert title == "images not trained on"
     assert [row["pixel accuracy"] for row in scores] == [everything.pixel_accuracy, own["pixel_accuracy"]]
     assert {row["class"]: row["iou"] for row in classes} == {
         name: values["iou"] for name, values in own["per_class"].items()
